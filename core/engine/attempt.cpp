@@ -1,0 +1,252 @@
+#include "core/engine/attempt.hpp"
+
+#include <new>
+
+#include "core/text/error.hpp"
+
+namespace assay {
+namespace {
+
+Json context_value(const std::vector<ContextMessage>& context) {
+  Json array = Json::array();
+  for (const ContextMessage& message : context) {
+    Json entry = Json::object();
+    entry["role"] = message.role;
+    entry["content"] = message.content;
+    array.push_back(std::move(entry));
+  }
+  return array;
+}
+
+std::string place_of(std::uint32_t step) {
+  if (step == 0) return "setup";
+  if (step == kEvaluateStep) return "evaluate";
+  return "step " + std::to_string(step);
+}
+
+/// Loads, executes, checkpoints; one object per execution.
+class Execution {
+ public:
+  Execution(const AttemptPlan& plan, const LiveStep::Parts& parts, std::shared_ptr<AttemptControl> control,
+            std::shared_ptr<Mailbox> mailbox)
+      : plan_(plan),
+        parts_(parts),
+        control_(std::move(control)),
+        mailbox_(std::move(mailbox)),
+        ledger_(plan.run, plan.number),
+        started_(parts.clock.steady()) {
+    outcome_.end.run = plan.run;
+    outcome_.end.number = plan.number;
+  }
+
+  AttemptOutcome attempt() {
+    guarded([&] {
+      load();
+      if (done_steps_ == 0 && !set_up_) {
+        begin_step(0);
+        plan_.runner->setup(run_, *step_);
+        end_step();
+        if (ledger_.count(0) > 0) checkpoint(0);
+      }
+      Next next = Next::again;
+      while (next == Next::again) {
+        if (done_steps_ >= plan_.runner->max_steps()) {
+          throw RunFailure("max_steps", "not done after " + std::to_string(done_steps_) + " steps");
+        }
+        begin_step(done_steps_ + 1);
+        next = plan_.runner->step(run_, *step_);
+        end_step();
+        ++done_steps_;
+        if (next == Next::again) checkpoint(done_steps_);
+      }
+      evaluate();
+    });
+    return finish();
+  }
+
+  AttemptOutcome evaluation() {
+    guarded([&] {
+      const StoredPayloads stored = read_payloads();
+      run_.answer = stored.answer.empty() ? Json() : parse_json(stored.answer, "answer");
+      if (!stored.context.empty()) run_.context = context_from(parse_json(stored.context, "context"));
+      if (plan_.resumed) ledger_.load(parts_.store);
+      make_step();
+      evaluate();
+    });
+    return finish();
+  }
+
+ private:
+  StoredPayloads read_payloads() {
+    StoredPayloads stored = parts_.store.payloads(plan_.run);
+    for (const std::string& part : stored.damaged) {
+      if (part.starts_with("data")) throw RunFailure("damaged", "the run's data can't be read back: " + part);
+    }
+    run_.batch = plan_.batch;
+    run_.id = plan_.id;
+    run_.data = parse_json(stored.data, "data");
+    return stored;
+  }
+
+  void load() {
+    read_payloads();
+    if (plan_.resumed) {
+      ledger_.load(parts_.store);
+      std::vector<StoredStep> steps = parts_.store.steps(plan_.run, plan_.number);
+      if (!steps.empty()) {
+        const Json kept = parse_json(steps.back().checkpoint, "checkpoint");
+        done_steps_ = steps.back().number;
+        set_up_ = true;
+        run_.answer = kept.at("answer");
+        run_.context = context_from(kept.at("context"));
+        run_.state = kept.at("state");
+      }
+    }
+    make_step();
+  }
+
+  void make_step() {
+    const std::string identity =
+        plan_.experiment_id + '/' + std::to_string(plan_.run) + '/' + std::to_string(plan_.number);
+    step_.emplace(parts_, ledger_, control_, mailbox_, xxh3_64(identity), parts_.clock.wall());
+  }
+
+  void begin_step(std::uint32_t number) {
+    const SteadyTime now = parts_.clock.steady();
+    SteadyTime deadline = SteadyTime::max();
+    const char* what = "step";
+    if (plan_.limits.step.count() > 0) deadline = now + plan_.limits.step;
+    if (plan_.limits.run.count() > 0 && started_ + plan_.limits.run < deadline) {
+      deadline = started_ + plan_.limits.run;
+      what = "run";
+    }
+    current_ = number;
+    if (control_->drain_requested()) throw RunStopped{};
+    step_->start_step(number, deadline, what);
+  }
+
+  void end_step() { step_->finish_step(); }
+
+  void evaluate() {
+    begin_step(kEvaluateStep);
+    outcome_.end.score = plan_.runner->evaluate(run_, *step_);
+    end_step();
+    outcome_.end.status = Status::complete;
+  }
+
+  void checkpoint(std::uint32_t number) {
+    if (control_->ended()) throw RunStopped{};
+    EndStep end;
+    end.run = plan_.run;
+    end.attempt = plan_.number;
+    end.number = number;
+    end.n_calls = ledger_.count(number);
+    Json kept = Json::object();
+    kept["answer"] = run_.answer;
+    kept["context"] = context_value(run_.context);
+    kept["state"] = run_.state;
+    end.checkpoint = dump_json(kept);
+    std::vector<Change> changes = collect_logs();
+    changes.emplace_back(std::move(end));
+    parts_.store.submit(std::move(changes), {});
+  }
+
+  std::vector<Change> collect_logs() {
+    std::vector<Change> changes;
+    if (step_) {
+      for (AppendLog& line : step_->take_logs()) changes.emplace_back(std::move(line));
+    }
+    for (Json& entry : run_.new_logs) {
+      AppendLog line;
+      line.run = plan_.run;
+      line.attempt = plan_.number;
+      line.at = parts_.clock.wall();
+      line.from_runner = true;
+      line.text = dump_json(entry);
+      changes.emplace_back(std::move(line));
+    }
+    run_.new_logs.clear();
+    return changes;
+  }
+
+  void fail(std::string kind, std::string message) {
+    outcome_.end.status = Status::fail;
+    outcome_.end.score = {};
+    outcome_.end.error = {std::move(kind), std::move(message), place_of(current_)};
+  }
+
+  template <typename Work>
+  void guarded(Work&& work) {
+    try {
+      work();
+    } catch (const RunStopped&) {
+      outcome_.end.status = Status::incomplete;
+      outcome_.interrupted = "stopped";
+    } catch (const RunHeld& held) {
+      outcome_.end.status = Status::incomplete;
+      outcome_.interrupted = "held: " + held.message;
+      outcome_.end.error = {"held", held.message, place_of(current_)};
+    } catch (const RunTimeout& timeout) {
+      fail("timeout", "the " + timeout.what + " took longer than its limit (set timeout." + timeout.what + ")");
+    } catch (const RunFailure& failure) {
+      fail(failure.kind(), failure.what());
+    } catch (const Error& error) {
+      fail(error.kind(), error.what());
+    } catch (const std::bad_alloc&) {
+      fail("memory", "not enough memory");
+    } catch (const std::exception& error) {
+      fail("exception", error.what());
+    } catch (...) {  // a runner may throw anything; it ends this run alone, and is named
+      fail("exception", "something that is no std::exception was thrown");
+    }
+  }
+
+  AttemptOutcome finish() {
+    if (step_) step_->abandon_all();
+    EndAttempt& end = outcome_.end;
+    end.at = parts_.clock.wall();
+    end.seconds = std::chrono::duration<double>(parts_.clock.steady() - started_).count();
+    end.steps = done_steps_;
+    end.usage = ledger_.usage();
+    end.answer = run_.answer.is_null() ? std::string() : dump_json(run_.answer);
+    end.context = run_.context.empty() ? std::string() : context_text(run_.context);
+    if (end.status != Status::incomplete) outcome_.logs = collect_logs();
+    return std::move(outcome_);
+  }
+
+  const AttemptPlan& plan_;
+  LiveStep::Parts parts_;
+  std::shared_ptr<AttemptControl> control_;
+  std::shared_ptr<Mailbox> mailbox_;
+  AttemptLedger ledger_;
+  SteadyTime started_;
+  Run run_;
+  std::optional<LiveStep> step_;
+  std::uint32_t done_steps_ = 0, current_ = 0;
+  bool set_up_ = false;
+  AttemptOutcome outcome_;
+};
+
+}  // namespace
+
+AttemptOutcome execute_attempt(const AttemptPlan& plan, const LiveStep::Parts& parts,
+                               const std::shared_ptr<AttemptControl>& control,
+                               const std::shared_ptr<Mailbox>& mailbox) {
+  return Execution(plan, parts, control, mailbox).attempt();
+}
+
+AttemptOutcome execute_evaluation(const AttemptPlan& plan, const LiveStep::Parts& parts,
+                                  const std::shared_ptr<AttemptControl>& control,
+                                  const std::shared_ptr<Mailbox>& mailbox) {
+  return Execution(plan, parts, control, mailbox).evaluation();
+}
+
+std::string context_text(const std::vector<ContextMessage>& context) { return dump_json(context_value(context)); }
+
+std::vector<ContextMessage> context_from(const Json& value) {
+  std::vector<ContextMessage> context;
+  for (const Json& entry : value) context.push_back({entry.at("role").get<std::string>(), entry.at("content")});
+  return context;
+}
+
+}  // namespace assay

@@ -1,0 +1,50 @@
+#pragma once
+// The life of one attempt on its worker: READY or interrupted -> setup -> (step -> checkpoint)* -> evaluate -> end.
+// Whatever a runner throws ends this attempt and nothing else.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/engine/live_step.hpp"
+#include "core/model/batch.hpp"
+#include "core/model/runner.hpp"
+
+namespace assay {
+
+struct AttemptLimits {
+  std::chrono::milliseconds step{0}, run{0};  // 0: none
+  bool hold_in_doubt = false;
+};
+
+struct AttemptPlan {
+  RunId run = kNoRun;
+  std::string batch, id;
+  std::shared_ptr<Runner> runner;
+  std::uint32_t number = 1;
+  bool resumed = false;  // earlier sessions began this attempt: read its records
+  AttemptLimits limits;
+  std::string experiment_id;
+};
+
+struct AttemptOutcome {
+  EndAttempt end;           // end.status INCOMPLETE: interrupted, goes on later
+  std::string interrupted;  // why, when it was
+  std::vector<Change> logs;
+};
+
+/// Executes the attempt and says how it came out. Nothing of the outcome is written yet: the caller does that, if
+/// control->claim_end() lets it.
+AttemptOutcome execute_attempt(const AttemptPlan& plan, const LiveStep::Parts& parts,
+                               const std::shared_ptr<AttemptControl>& control, const std::shared_ptr<Mailbox>& mailbox);
+
+/// Runs only `evaluate` on a recorded answer. `result.end` holds score and answer; its status is COMPLETE or FAIL.
+AttemptOutcome execute_evaluation(const AttemptPlan& plan, const LiveStep::Parts& parts,
+                                  const std::shared_ptr<AttemptControl>& control,
+                                  const std::shared_ptr<Mailbox>& mailbox);
+
+/// JSON text of a context, and back.
+std::string context_text(const std::vector<ContextMessage>& context);
+std::vector<ContextMessage> context_from(const Json& value);
+
+}  // namespace assay

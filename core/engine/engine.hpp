@@ -1,0 +1,83 @@
+#pragma once
+// Executes runs: jobs with a live width (a sliding window, never chunks), attempts with numbers, limits, pause,
+// resume, cancel and stop that stop. specs: shell.md 2, 4, 6; reliability.md 2.
+//
+// Thread rule: all functions from any thread. The listener is called on the store's writer thread or a worker: short.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/engine/job.hpp"
+#include "core/engine/pool.hpp"
+#include "core/model/kind.hpp"
+#include "core/model/run_table.hpp"
+#include "core/model/settings.hpp"
+#include "core/store/store.hpp"
+
+namespace assay {
+
+struct EngineParts {
+  Store& store;
+  RunTable& table;
+  const KindRegistry& kinds;
+  Clock& clock;
+  const Settings& settings;      // engine_settings() declared
+  std::size_t computing = 2;     // workers that compute at the same time
+  std::function<void(const JobFacts&)> on_job_end;
+};
+
+/// timeout.step, timeout.run, in_doubt.
+std::vector<SettingSpec> engine_settings();
+
+class Engine {
+ public:
+  explicit Engine(EngineParts parts);
+  ~Engine();  // shutdown
+
+  /// Begins a job. execute: READY, INCOMPLETE and FAIL runs of `runs` (COMPLETE ones are skipped and counted); rerun:
+  /// a new attempt of every one; evaluate: COMPLETE ones. Runs of another job are skipped and counted.
+  /// Throws Error when a kind or model that the runs need is missing: before any run starts.
+  JobId start(const JobRequest& request);
+
+  std::vector<JobFacts> jobs() const;  // those not done, and the last 100 that are
+  JobFacts facts(JobId job) const;     // throws Error "no job #J"
+  void pause(JobId job, const std::string& because = {});
+  void resume(JobId job);
+  void set_width(JobId job, std::size_t width);
+  /// What has not begun is dropped from the job; runs in flight go on.
+  void cancel(JobId job);
+  /// Interrupts those of `runs` that are in flight or wait in a job: INCOMPLETE, partial work kept. Returns how many.
+  std::size_t stop(const std::vector<RunId>& runs);
+  /// Every job: no new runs begin.
+  void cancel_all();
+  /// Every run in flight: nothing new is sent, what is on its way is recorded, then it is interrupted.
+  void drain_all();
+  void stop_all();
+
+  /// Waits for the end of a job (0: of all); false when `until` came first, or `interrupted` returned true (polled).
+  bool wait(JobId job, SteadyTime until = SteadyTime::max(), const std::function<bool()>& interrupted = {});
+  bool busy() const;
+
+  struct Totals {
+    std::uint64_t in_flight_runs = 0, in_flight_calls = 0, answered = 0, failed = 0, replayed = 0;
+    std::uint64_t tokens_in = 0, tokens_out = 0;
+    std::size_t threads = 0, lost_threads = 0;
+  };
+  Totals totals() const;
+  /// What a run in flight waits for, for people; "" when it is not in flight.
+  std::string why(RunId run) const;
+
+  /// Stops all runs and the workers. After it nothing starts.
+  void shutdown();
+  /// Workers that never came back from a runner's code: the process can't be left by returning from main.
+  bool has_lost_workers() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace assay

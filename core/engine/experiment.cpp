@@ -1,0 +1,378 @@
+#include "core/engine/experiment.hpp"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/engine/attempt.hpp"
+#include "core/text/error.hpp"
+
+namespace assay {
+namespace {
+
+constexpr std::uint32_t kPage = 512;
+constexpr std::size_t kUndoDepth = 20;
+constexpr const char* kUndoNote = "undo";
+
+Json json_or_null(const std::string& text, const std::string& place) {
+  return text.empty() ? Json() : parse_json(text, place);
+}
+
+/// Makes ids unique within a batch: the second "x" becomes "x.2".
+void make_ids_unique(LoadedBatch& loaded) {
+  std::unordered_map<std::string, std::uint32_t> seen;
+  std::unordered_set<std::string> used;
+  for (const NewRun& run : loaded.runs) used.insert(run.id);
+  std::size_t repeats = 0;
+  for (NewRun& run : loaded.runs) {
+    const std::uint32_t times = ++seen[run.id];
+    if (times == 1) continue;
+    ++repeats;
+    const std::string base = run.id;
+    std::uint32_t k = times;
+    do {
+      run.id = base + "." + std::to_string(k++);
+    } while (used.contains(run.id));
+    used.insert(run.id);
+  }
+  if (repeats > 0) {
+    loaded.warnings.push_back(std::to_string(repeats) + " rows repeat an id; they are named ID.2, ID.3 ..");
+  }
+}
+
+class StoredBatchView final : public BatchView {
+ public:
+  StoredBatchView(Experiment& experiment, BatchInfo info, std::vector<RunId> runs)
+      : experiment_(experiment), info_(std::move(info)), runs_(std::move(runs)) {}
+
+  const BatchInfo& info() const override { return info_; }
+  std::uint32_t size() const override { return static_cast<std::uint32_t>(runs_.size()); }
+
+  void each(bool payloads, const std::function<void(const RunView&)>& visit) const override {
+    if (!payloads) {
+      for (const RunId run : runs_) visit(row_of(run));
+      return;
+    }
+    for (std::size_t from = 0; from < runs_.size(); from += kPage) {
+      const std::size_t to = std::min<std::size_t>(from + kPage, runs_.size());
+      std::unordered_set<RunId> wanted(runs_.begin() + static_cast<std::ptrdiff_t>(from),
+                                       runs_.begin() + static_cast<std::ptrdiff_t>(to));
+      std::unordered_map<RunId, StoredPayloads> read;
+      const auto [low, high] = std::minmax_element(runs_.begin() + static_cast<std::ptrdiff_t>(from),
+                                                   runs_.begin() + static_cast<std::ptrdiff_t>(to));
+      experiment_.store().each_payload(
+          *low, *high - *low + 1, [&](RunId run) { return wanted.contains(run); },
+          [&](RunId run, const StoredPayloads& stored) { read.emplace(run, stored); });
+      for (std::size_t i = from; i < to; ++i) {
+        RunView view = row_of(runs_[i]);
+        const StoredPayloads& stored = read[runs_[i]];
+        view.data = json_or_null(stored.data, view.run_id);
+        if (view.status == Status::complete || view.status == Status::fail) {
+          view.answer = json_or_null(stored.answer, view.run_id);
+          if (!stored.context.empty()) view.context = context_from(parse_json(stored.context, view.run_id));
+        }
+        visit(view);
+      }
+    }
+  }
+
+ private:
+  RunView row_of(RunId run) const {
+    const RunTable::Reader table = experiment_.table().read();
+    const RunRow& row = table.row(run);
+    RunView view;
+    view.id = run;
+    view.run_id = std::string(table.id(run));
+    view.status = row.status;
+    view.score.verdict = row.verdict;
+    for (const std::string& name : table.metric_names(row.batch)) {
+      const double value = table.metric(run, name);
+      if (value == value) view.score.metrics.emplace_back(name, value);
+    }
+    view.error = table.error(row.error);
+    view.usage.calls = row.calls;
+    view.usage.in = row.tokens_in;
+    view.usage.out = row.tokens_out;
+    view.usage.cost = row.cost;
+    view.usage.possible = row.possible;
+    view.seconds = static_cast<double>(row.seconds);
+    return view;
+  }
+
+  Experiment& experiment_;
+  BatchInfo info_;
+  std::vector<RunId> runs_;
+};
+
+}  // namespace
+
+Experiment::Experiment(ExperimentParts parts)
+    : store_(std::move(parts.store)), kinds_(parts.kinds), clock_(parts.clock) {
+  load_table();
+  engine_ = std::make_unique<Engine>(
+      EngineParts{*store_, table_, kinds_, clock_, parts.settings, parts.computing, std::move(parts.on_job_end)});
+}
+
+Experiment::~Experiment() {
+  engine_->shutdown();
+  const bool lost = engine_->has_lost_workers();
+  engine_.reset();
+  if (lost) static_cast<void>(store_.release());  // a thread that was left behind may still hold it
+}
+
+void Experiment::load_table() {
+  const std::vector<BatchInfo> batches = store_->batches();
+  std::size_t next = 0;
+  std::vector<NewRun> runs;
+  std::vector<StoredRunRow> rows;
+  const auto add_full = [&] {
+    while (next < batches.size() && runs.size() == batches[next].count) {
+      table_.add_batch(batches[next], runs);
+      for (const StoredRunRow& row : rows) {
+        table_.set_result(row.run, row.score, row.error, [&](RunRow& target) {
+          target.status = row.status;
+          target.attempts = static_cast<std::uint16_t>(row.attempts);
+          target.steps = row.steps;
+          target.calls = row.usage.calls;
+          target.tokens_in = static_cast<std::uint32_t>(row.usage.in);
+          target.tokens_out = static_cast<std::uint32_t>(row.usage.out);
+          target.cost = row.usage.cost;
+          target.possible = row.usage.possible;
+          target.seconds = static_cast<float>(row.seconds);
+          target.ended_at = row.ended_at;
+          target.dropped = row.dropped;
+          target.damaged = row.damaged;
+        });
+        if (!row.tags.empty()) table_.set_tags(row.run, row.tags);
+      }
+      if (batches[next].dropped) table_.set_batch_dropped(batches[next].id, true);
+      runs.clear();
+      rows.clear();
+      ++next;
+    }
+  };
+  add_full();
+  store_->each_run([&](const StoredRunRow& row) {
+    NewRun run;
+    run.id = std::string(row.id);
+    run.facets = row.facets;
+    runs.push_back(std::move(run));
+    rows.push_back(row);
+    rows.back().id = {};
+    add_full();
+  });
+}
+
+std::string Experiment::free_name(const std::string& wanted) const {
+  const RunTable::Reader table = table_.read();
+  if (!table.find_batch(wanted)) return wanted;
+  for (int k = 2;; ++k) {
+    std::string name = wanted + " (" + std::to_string(k) + ")";
+    if (!table.find_batch(name)) return name;
+  }
+}
+
+BatchInfo Experiment::add(LoadedBatch loaded) {
+  if (store_->read_only()) {
+    throw Error("read_only", "this experiment is open for reading only", {}, "start without --read-only to load");
+  }
+  const std::lock_guard lock(change_mutex_);
+  make_ids_unique(loaded);
+  BatchInfo& info = loaded.info;
+  info.name = free_name(info.name.empty() ? info.kind : info.name);
+  if (info.name.size() > 4096) throw Error("usage", "a batch name has at most 4,096 bytes");
+  info.id = store_->next_batch();
+  info.first = store_->next_run();
+  info.count = static_cast<std::uint32_t>(loaded.runs.size());
+  info.created_at = clock_.wall();
+  auto runs = std::make_shared<const std::vector<NewRun>>(std::move(loaded.runs));
+  store_->write({AddBatch{info, runs}});
+  table_.add_batch(info, *runs);
+  return info;
+}
+
+void Experiment::rename(BatchId batch, const std::string& name) {
+  if (name.empty()) throw Error("usage", "a batch needs a name");
+  if (name.size() > 4096) throw Error("usage", "a batch name has at most 4,096 bytes");
+  const std::lock_guard lock(change_mutex_);
+  std::string old;
+  {
+    const RunTable::Reader table = table_.read();
+    old = table.batch(batch).name;
+    if (const auto other = table.find_batch(name); other && *other != batch) {
+      throw Error("usage", "there is a batch " + name + " already");
+    }
+  }
+  Json entry = Json::object();
+  entry["did"] = "rename";
+  entry["batch"] = batch;
+  entry["from"] = old;
+  entry["to"] = name;
+  store_->write({RenameBatch{batch, name}});
+  table_.rename_batch(batch, name);
+  push_undo(std::move(entry));
+}
+
+void Experiment::drop(const std::vector<RunId>& runs) {
+  const std::lock_guard lock(change_mutex_);
+  std::map<BatchId, std::vector<RunId>> by_batch;
+  std::map<BatchId, std::uint32_t> alive;
+  {
+    const RunTable::Reader table = table_.read();
+    for (const RunId run : runs) {
+      if (table.row(run).in_flight) {
+        throw Error("usage", std::string(table.name(run)) + " is in flight", {}, "`stop` it first");
+      }
+      by_batch[table.row(run).batch].push_back(run);
+    }
+    for (const auto& [batch, members] : by_batch) {
+      const BatchInfo& info = table.batch(batch);
+      for (RunId run = info.first; run < info.first + info.count; ++run) {
+        if (!table.row(run).dropped) ++alive[batch];
+      }
+    }
+  }
+  SetDropped change;
+  for (auto& [batch, members] : by_batch) {
+    if (members.size() == alive[batch]) {
+      change.batches.push_back(batch);
+    } else {
+      change.runs.insert(change.runs.end(), members.begin(), members.end());
+    }
+  }
+  store_->write({change});
+  for (const BatchId batch : change.batches) table_.set_batch_dropped(batch, true);
+  table_.set_dropped(change.runs, true);
+  Json entry = Json::object();
+  entry["did"] = "drop";
+  entry["batches"] = change.batches;
+  entry["runs"] = change.runs;
+  push_undo(std::move(entry));
+}
+
+void Experiment::push_undo(Json entry) {
+  Json stack = json_or_null(store_->note(kUndoNote), "undo");
+  if (!stack.is_array()) stack = Json::array();
+  stack.push_back(std::move(entry));
+  while (stack.size() > kUndoDepth) stack.erase(stack.begin());
+  store_->write({PutNote{kUndoNote, dump_json(stack)}});
+}
+
+std::string Experiment::undo() {
+  const std::lock_guard lock(change_mutex_);
+  Json stack = json_or_null(store_->note(kUndoNote), "undo");
+  if (!stack.is_array() || stack.empty()) throw Error("usage", "nothing to undo: no drop or rename is left to take back");
+  const Json entry = stack.back();
+  stack.erase(stack.size() - 1);
+  const PutNote note{kUndoNote, dump_json(stack)};
+  if (entry.at("did") == "rename") {
+    const auto batch = entry.at("batch").get<BatchId>();
+    const std::string name = free_name(entry.at("from").get<std::string>());
+    store_->write({RenameBatch{batch, name}, note});
+    table_.rename_batch(batch, name);
+    return "batch " + entry.at("to").get<std::string>() + " is " + name + " again";
+  }
+  SetDropped change;
+  change.batches = entry.at("batches").get<std::vector<BatchId>>();
+  change.runs = entry.at("runs").get<std::vector<RunId>>();
+  change.dropped = false;
+  store_->write({change, note});
+  std::uint64_t runs = change.runs.size();
+  for (const BatchId batch : change.batches) {
+    table_.set_batch_dropped(batch, false);
+    runs += table_.read().batch(batch).count;
+    // A batch made meanwhile may have taken the name.
+    const std::string name = table_.read().batch(batch).name;
+    if (const auto other = table_.read().find_batch(name); other && *other != batch) {
+      const std::string fresh = free_name(name);
+      store_->write({RenameBatch{batch, fresh}});
+      table_.rename_batch(batch, fresh);
+    }
+  }
+  table_.set_dropped(change.runs, false);
+  return std::to_string(runs) + " dropped runs are back";
+}
+
+void Experiment::tag(const std::vector<RunId>& runs, const std::string& name) {
+  std::vector<Change> changes;
+  for (const RunId run : runs) {
+    std::vector<std::string> tags = table_.read().tags(run);
+    if (std::find(tags.begin(), tags.end(), name) != tags.end()) continue;
+    tags.push_back(name);
+    changes.emplace_back(SetTags{run, tags});
+  }
+  store_->write(changes);
+  for (const Change& change : changes) {
+    const auto& set = std::get<SetTags>(change);
+    table_.set_tags(set.run, set.tags);
+  }
+}
+
+SerializedRun Experiment::serialized(RunId run) {
+  SerializedRun result;
+  each_serialized({run}, [&](RunId, SerializedRun&& one) { result = std::move(one); });
+  return result;
+}
+
+void Experiment::each_serialized(const std::vector<RunId>& runs,
+                                 const std::function<void(RunId, SerializedRun&&)>& visit) {
+  for (const RunId run : runs) {
+    SerializedRun out;
+    RunRow row;
+    {
+      const RunTable::Reader table = table_.read();
+      row = table.row(run);
+      const BatchInfo& batch = table.batch(row.batch);
+      out.batch = batch.name;
+      out.kind = batch.kind;
+      out.model = batch.model;
+      out.params = batch.params;
+      out.run.id = std::string(table.id(run));
+      for (const std::string& name : table.metric_names(row.batch)) {
+        const double value = table.metric(run, name);
+        if (value == value) out.run.score.metrics.emplace_back(name, value);
+      }
+      for (const std::string& name : table.facet_names(row.batch)) {
+        if (const auto text = table.facet(run, name); !text.empty()) out.run.facets.emplace_back(name, text);
+      }
+      out.run.error = table.error(row.error);
+    }
+    out.run.status = row.status;
+    out.run.score.verdict = row.verdict;
+    out.run.steps = row.steps;
+    const StoredPayloads stored = store_->payloads(run);
+    const std::string place = out.batch + ":" + out.run.id;
+    out.run.data = json_or_null(stored.data, place);
+    if (row.status == Status::complete || row.status == Status::fail) {
+      out.run.answer = json_or_null(stored.answer, place);
+      if (!stored.context.empty()) out.run.context = context_from(parse_json(stored.context, place));
+    }
+    for (const StoredAttempt& attempt : store_->attempts(run)) {
+      out.run.attempts.push_back({attempt.number, attempt.outcome, attempt.error, attempt.seconds});
+      if (attempt.number == row.attempts) out.run.usage = attempt.usage;
+    }
+    for (const StoredLog& line : store_->logs(run)) {
+      if (line.from_runner) out.run.logs.push_back(json_or_null(line.text, place));
+    }
+    visit(run, std::move(out));
+  }
+}
+
+std::unique_ptr<BatchView> Experiment::view(BatchId batch, std::optional<std::vector<RunId>> selection) {
+  const RunTable::Reader table = table_.read();
+  const BatchInfo info = table.batch(batch);
+  std::vector<RunId> runs;
+  if (selection) {
+    for (const RunId run : *selection) {
+      if (table.row(run).batch == batch) runs.push_back(run);
+    }
+  } else {
+    for (RunId run = info.first; run < info.first + info.count; ++run) {
+      if (!table.row(run).dropped) runs.push_back(run);
+    }
+  }
+  return std::make_unique<StoredBatchView>(*this, info, std::move(runs));
+}
+
+}  // namespace assay

@@ -1,0 +1,72 @@
+#pragma once
+// An experiment that is open: its file, the table of its runs in memory, and the engine that executes them. What the
+// shell, and a user's own program, works on.
+//
+// Thread rule: any thread, unless a function says otherwise.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine/engine.hpp"
+#include "core/model/serialized_run.hpp"
+
+namespace assay {
+
+struct ExperimentParts {
+  std::unique_ptr<Store> store;
+  const KindRegistry& kinds;
+  Clock& clock;
+  const Settings& settings;
+  std::size_t computing = 2;
+  std::function<void(const JobFacts&)> on_job_end;
+};
+
+class Experiment {
+ public:
+  /// Reads all run rows into the table. Throws Error kind "store".
+  explicit Experiment(ExperimentParts parts);
+  ~Experiment();
+
+  Store& store() { return *store_; }
+  RunTable& table() { return table_; }
+  const RunTable& table() const { return table_; }
+  Engine& engine() { return *engine_; }
+  const KindRegistry& kinds() const { return kinds_; }
+  Clock& clock() { return clock_; }
+
+  /// Makes a batch of loaded runs, durable when it returns. A name in use gets " (2)" and so on; an empty one is taken
+  /// from the kind and source. Ids that occur twice get ".2", ".. Throws Error.
+  BatchInfo add(LoadedBatch loaded);
+  /// A name that no batch has, made from `wanted`.
+  std::string free_name(const std::string& wanted) const;
+
+  void rename(BatchId batch, const std::string& name);
+  /// Hides runs (whole batches where all of a batch's runs are named). Throws when one is in flight. `undo` brings back.
+  void drop(const std::vector<RunId>& runs);
+  /// Takes back the last drop or rename; what it did, in words. Throws Error when there is nothing to take back.
+  std::string undo();
+  void tag(const std::vector<RunId>& runs, const std::string& name);
+
+  /// The saved form of a run, payloads and attempts included.
+  SerializedRun serialized(RunId run);
+  /// As `serialized` for many, in order, read in pages.
+  void each_serialized(const std::vector<RunId>& runs, const std::function<void(RunId, SerializedRun&&)>& visit);
+  /// The runs of a batch that are not dropped, for reports.
+  std::unique_ptr<BatchView> view(BatchId batch, std::optional<std::vector<RunId>> selection = {});
+
+ private:
+  void load_table();
+  void push_undo(Json entry);
+
+  std::unique_ptr<Store> store_;
+  const KindRegistry& kinds_;
+  Clock& clock_;
+  RunTable table_;
+  std::unique_ptr<Engine> engine_;
+  std::mutex change_mutex_;  // one change of the batch list at a time
+};
+
+}  // namespace assay

@@ -1,0 +1,44 @@
+#pragma once
+// A job: an execution of selected runs with at most N in flight. What others see of it is JobFacts, a copy.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine/clock.hpp"
+#include "core/model/kind.hpp"
+
+namespace assay {
+
+using JobId = std::uint32_t;
+
+enum class JobType { execute, rerun, evaluate };
+
+struct JobRequest {
+  JobType type = JobType::execute;
+  std::vector<RunId> runs;
+  std::size_t width = 1;
+  /// Parameters for `evaluate`.
+  ParameterTexts overrides;
+  /// Sends held calls again (in_doubt=hold).
+  bool release_held = false;
+};
+
+struct JobFacts {
+  JobId id = 0;
+  JobType type = JobType::execute;
+  enum class State { running, paused, cancelled, done } state = State::running;
+  std::string paused_because;  // "" unless paused by the program itself
+  std::size_t width = 1;
+  std::uint64_t selected = 0, skipped = 0;                // of what was asked for; skipped: COMPLETE, or in another job
+  std::uint64_t complete = 0, fail = 0, incomplete = 0;   // ended so far
+  std::uint64_t in_flight = 0, waiting = 0;               // executing; not begun
+  std::uint64_t correct = 0, scored = 0, cancelled = 0;
+  std::uint64_t calls = 0, replayed = 0, tokens_in = 0, tokens_out = 0;
+  Pico cost = 0;
+  double seconds = 0;
+  std::uint64_t ended() const { return complete + fail + incomplete; }
+};
+
+}  // namespace assay

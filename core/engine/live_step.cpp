@@ -1,0 +1,343 @@
+#include "core/engine/live_step.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "core/text/json.hpp"
+
+namespace assay {
+namespace {
+
+class Port final : public EffectPort {
+ public:
+  Port(std::shared_ptr<Mailbox> mailbox, std::uint32_t call, std::uint32_t epoch)
+      : mailbox_(std::move(mailbox)), call_(call), epoch_(epoch) {}
+  void post(std::unique_ptr<EffectMessage> message) override {
+    if (message) mailbox_->post({call_, epoch_, std::move(message)});
+  }
+
+ private:
+  std::shared_ptr<Mailbox> mailbox_;
+  std::uint32_t call_, epoch_;
+};
+
+/// Between the worker and the commit callback: says whether the bytes may still go out, and whether they did.
+struct Transmission {
+  std::atomic<bool> allowed{true}, sent{false};
+};
+
+}  // namespace
+
+struct LiveStep::Call {
+  std::unique_ptr<Effect> effect;
+  std::shared_ptr<EffectPort> port;
+  CallRecord record;
+  std::string reply;
+  std::optional<SteadyTime> timer;
+  std::shared_ptr<Transmission> transmission;
+  bool stored = false;      // its row exists
+  bool committing = false;  // its end is on the way to the disk
+  bool done = false, replayed = false, taken = false;
+  bool live() const { return !done && !committing; }
+};
+
+LiveStep::LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
+                   std::shared_ptr<Mailbox> mailbox, std::uint64_t seed, WallTime begun_at)
+    : parts_(parts),
+      ledger_(ledger),
+      control_(std::move(control)),
+      mailbox_(std::move(mailbox)),
+      seed_(seed),
+      random_(seed),
+      now_(begun_at) {}
+
+LiveStep::~LiveStep() { abandon_all(); }
+
+void LiveStep::start_step(std::uint32_t number, SteadyTime deadline, const char* deadline_of) {
+  calls_.clear();
+  number_ = number;
+  ++epoch_;
+  served_ = 0;
+  deadline_ = deadline;
+  deadline_of_ = deadline_of;
+  control_->set_deadline(deadline, deadline_of, number);
+  random_ = RandomStream(seed_ + 0x9E3779B97F4A7C15ULL * (number + 1ULL));
+  check_interrupted();
+}
+
+CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect) {
+  check_interrupted();
+  for (const auto& other : calls_) {
+    if (other->record.key == key) {
+      throw RunFailure("runner", "two calls at the place \"" + std::string(key) + "\" of one step: give each its own key");
+    }
+  }
+  const auto index = static_cast<std::uint32_t>(calls_.size());
+  calls_.push_back(std::make_unique<Call>());
+  Call& call = *calls_.back();
+  call.effect = std::move(effect);
+
+  const Hash128 hash = call.effect->request_hash();
+  const AttemptLedger::Lookup found = ledger_.find(number_, key, hash);
+  if (found.recorded != nullptr) {
+    call.record = *found.recorded;
+    call.reply = parts_.store.call_reply(call.record.id);
+    call.done = call.replayed = true;
+    parts_.counters.replayed.fetch_add(1, std::memory_order_relaxed);
+    return index;
+  }
+  if (control_->drain_requested()) stop_here();
+  if (found.in_doubt != nullptr && parts_.hold_in_doubt) {
+    throw RunHeld{"a call at \"" + std::string(key) + "\" was in flight when the program ended; `resume` sends it again"};
+  }
+  if (found.differs != nullptr) {
+    log(LogLevel::warn, "the request at \"" + std::string(key) + "\" differs from the recorded one: it goes out anew");
+  }
+  CallRecord& record = call.record;
+  record.id = parts_.store.reserve_call();
+  record.run = control_->run();
+  record.attempt = control_->attempt();
+  record.step = number_;
+  record.key = key;
+  record.number = found.next_number;
+  record.request_hash = hash;
+  record.model = call.effect->model();
+  record.lane = call.effect->lane();
+  record.last_try.number = 0;
+  if (found.in_doubt != nullptr) {
+    record.doubt = found.in_doubt->doubt;
+    log(LogLevel::warn, "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
+  }
+  call.port = std::make_shared<Port>(mailbox_, index, epoch_);
+  deliver(index, {EffectEvent::Kind::start, nullptr});
+  return index;
+}
+
+CallOutcome LiveStep::get(CallHandle handle) {
+  if (handle >= calls_.size()) throw RunFailure("runner", "get() of a call that was not begun in this step");
+  Call& call = *calls_[handle];
+  while (!call.done) {
+    check_interrupted();
+    wait_for_something(deadline_);
+  }
+  if (!call.taken) {
+    call.taken = true;
+    if (call.record.state == CallState::answered) ++served_;
+  }
+  observe(call.record.last_try.ended_at);
+  return CallOutcome{call.record, call.reply, call.replayed, call.effect.get()};
+}
+
+void LiveStep::sleep(std::chrono::milliseconds duration) {
+  if (control_->drain_requested()) stop_here();
+  observe(now_ + std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+  // Answers recorded after this place: the sleep is over, it was slept before they were asked for.
+  if (ledger_.replaying(number_, served_)) return;
+  const SteadyTime until = parts_.clock.steady() + duration;
+  while (parts_.clock.steady() < until) {
+    check_interrupted();
+    wait_for_something(std::min(until, deadline_));
+  }
+}
+
+void LiveStep::log(LogLevel level, std::string_view text) {
+  AppendLog line;
+  line.run = control_->run();
+  line.attempt = control_->attempt();
+  line.at = parts_.clock.wall();
+  line.level = level;
+  line.text = dump_json(Json(std::string(text)));
+  logs_.push_back(std::move(line));
+}
+
+std::vector<AppendLog> LiveStep::take_logs() { return std::exchange(logs_, {}); }
+
+void LiveStep::finish_step() {
+  for (std::uint32_t i = 0; i < calls_.size(); ++i) {
+    if (!calls_[i]->done) get(i);
+  }
+}
+
+void LiveStep::stop_here() {
+  abandon_all();
+  throw RunStopped{};
+}
+
+void LiveStep::check_interrupted() {
+  if (control_->stop_requested()) stop_here();
+  if (parts_.clock.steady() >= deadline_) {
+    abandon_all();
+    throw RunTimeout{deadline_of_};
+  }
+}
+
+void LiveStep::wait_for_something(SteadyTime until) {
+  for (const auto& call : calls_) {
+    if (call->live() && call->timer) until = std::min(until, *call->timer);
+  }
+  std::vector<Mailbox::Item> items = mailbox_->poll();
+  if (items.empty() && parts_.clock.steady() < until) {
+    parts_.blocking.blocking();
+    items = mailbox_->take(until);
+    parts_.blocking.unblocked();
+  }
+  for (Mailbox::Item& item : items) {
+    if (item.epoch != epoch_ || item.call >= calls_.size()) continue;
+    Call& call = *calls_[item.call];
+    if (!item.message) {
+      call.committing = false;
+      call.done = true;
+    } else if (call.live()) {
+      deliver(item.call, {EffectEvent::Kind::message, std::move(item.message)});
+    }
+  }
+  const SteadyTime now = parts_.clock.steady();
+  for (std::uint32_t i = 0; i < calls_.size(); ++i) {
+    Call& call = *calls_[i];
+    if (call.live() && call.timer && *call.timer <= now) {
+      call.timer.reset();
+      deliver(i, {EffectEvent::Kind::timer, nullptr});
+    }
+  }
+}
+
+void LiveStep::deliver(std::uint32_t index, EffectEvent event) {
+  Call& call = *calls_[index];
+  apply(index, call.effect->advance(std::move(event), call.port, parts_.clock.steady()));
+}
+
+void LiveStep::apply(std::uint32_t index, EffectAction action) {
+  if (auto* wait = std::get_if<EffectWait>(&action)) {
+    calls_[index]->timer = wait->deadline;
+  } else if (auto* sent = std::get_if<EffectRecordSent>(&action)) {
+    record_sent(index, std::move(*sent));
+  } else {
+    record_end(index, std::move(std::get<EffectDone>(action)));
+  }
+}
+
+void LiveStep::record_sent(std::uint32_t index, EffectRecordSent sent) {
+  if (control_->drain_requested()) stop_here();  // a retry that waited: it may wait for the next session
+  Call& call = *calls_[index];
+  CallRecord& record = call.record;
+  call.timer = sent.deadline;
+  TryRecord next;
+  next.number = record.last_try.number + 1;
+  next.sent_at = parts_.clock.wall();
+  std::vector<Change> changes;
+  if (!call.stored) {
+    record.last_try = next;
+    record.reserved = sent.reserved;
+    changes.emplace_back(SendCall{record, call.effect->request_text()});
+    call.stored = true;
+    parts_.counters.in_flight.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    RetryCall retry;
+    retry.call = record.id;
+    retry.previous = sent.previous.value_or(record.last_try);
+    retry.previous.number = record.last_try.number;
+    retry.previous.sent_at = record.last_try.sent_at;
+    retry.next = next;
+    retry.reserved = sent.reserved;
+    if (retry.previous.ambiguous) {
+      record.possible += record.reserved;
+      record.doubt = CallDoubt::ambiguous;
+    }
+    retry.possible = record.possible;
+    retry.doubt = record.doubt;
+    record.reserved = sent.reserved;
+    record.last_try = next;
+    log(LogLevel::info, "try " + std::to_string(next.number) + " of the call at \"" + record.key + "\" after " +
+                            retry.previous.kind + (retry.previous.sub.empty() ? "" : "/" + retry.previous.sub) + ": " +
+                            retry.previous.message);
+    changes.emplace_back(std::move(retry));
+  }
+  call.transmission = std::make_shared<Transmission>();
+  parts_.store.submit(std::move(changes), [transmission = call.transmission, transmit = std::move(sent.transmit),
+                                           id = record.id, number = next.number] {
+    if (!transmission->allowed.load()) return;
+    transmission->sent.store(true);
+    transmit(id, number);
+  });
+}
+
+void LiveStep::record_end(std::uint32_t index, EffectDone done) {
+  Call& call = *calls_[index];
+  CallRecord& record = call.record;
+  record.state = done.state;
+  const TryRecord sent = record.last_try;
+  record.last_try = done.last_try;
+  record.last_try.number = std::max<std::uint32_t>(sent.number, 1);
+  record.last_try.sent_at = sent.sent_at;
+  if (record.last_try.ended_at == 0) record.last_try.ended_at = parts_.clock.wall();
+  record.usage = done.usage;
+  record.cost = done.cost;
+  record.possible += done.possible;
+  record.priced = done.priced;
+  if (done.doubt != CallDoubt::none) record.doubt = done.doubt;
+  call.reply = std::move(done.reply);
+  call.timer.reset();
+  call.committing = true;
+
+  std::vector<Change> changes;
+  if (!call.stored) {  // refused before anything was sent: recorded all the same, with its reason
+    changes.emplace_back(SendCall{record, call.effect->request_text()});
+    call.stored = true;
+  } else {
+    parts_.counters.in_flight.fetch_sub(1, std::memory_order_relaxed);
+  }
+  (record.state == CallState::answered ? parts_.counters.answered : parts_.counters.failed)
+      .fetch_add(1, std::memory_order_relaxed);
+  parts_.counters.tokens_in.fetch_add(static_cast<std::uint64_t>(record.usage.in.value_or(0)), std::memory_order_relaxed);
+  parts_.counters.tokens_out.fetch_add(static_cast<std::uint64_t>(record.usage.out.value_or(0)), std::memory_order_relaxed);
+  EndCall end;
+  end.call = record.id;
+  end.state = record.state;
+  end.doubt = record.doubt;
+  end.last_try = record.last_try;
+  end.usage = record.usage;
+  end.cost = record.cost;
+  end.possible = record.possible;
+  end.priced = record.priced;
+  end.reply = call.reply;
+  changes.emplace_back(std::move(end));
+  ledger_.put(record);
+  parts_.store.submit(std::move(changes),
+                      [mailbox = mailbox_, index, epoch = epoch_] { mailbox->post({index, epoch, nullptr}); });
+}
+
+void LiveStep::abandon_all() {
+  for (const auto& pointer : calls_) {
+    Call& call = *pointer;
+    if (!call.live()) continue;
+    bool sent = false;
+    if (call.transmission) {
+      call.transmission->allowed.store(false);
+      sent = call.transmission->sent.load();
+    }
+    call.effect->abandon();
+    call.done = true;
+    if (!call.stored) continue;
+    parts_.counters.in_flight.fetch_sub(1, std::memory_order_relaxed);
+    CallRecord& record = call.record;
+    EndCall end;
+    end.call = record.id;
+    end.state = CallState::failed;
+    end.last_try = record.last_try;
+    end.last_try.ended_at = parts_.clock.wall();
+    end.last_try.kind = "cancelled";
+    end.last_try.message = "interrupted in flight";
+    end.last_try.ambiguous = sent;
+    end.doubt = sent ? CallDoubt::ambiguous : record.doubt;
+    end.possible = record.possible + (sent ? record.reserved : 0);
+    record.state = end.state;
+    record.doubt = end.doubt;
+    record.possible = end.possible;
+    record.last_try = end.last_try;
+    ledger_.put(record);
+    parts_.store.submit({std::move(end)}, {});
+  }
+}
+
+}  // namespace assay

@@ -1,0 +1,94 @@
+#pragma once
+// Step as the engine gives it to a runner: serves recorded effects from the ledger, drives the others, commits before
+// it lets a result go. One object per attempt; start_step begins the next step on it.
+// Used only on the worker thread of the run.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/engine/attempt_control.hpp"
+#include "core/ledger/attempt_ledger.hpp"
+#include "core/model/step.hpp"
+#include "core/store/store.hpp"
+
+namespace assay {
+
+/// Told when a worker is about to wait and when it goes on, so that the pool lets another worker compute meanwhile.
+class BlockingScope {
+ public:
+  virtual ~BlockingScope() = default;
+  virtual void blocking() = 0;
+  virtual void unblocked() = 0;
+};
+
+/// What the engine counts of calls in flight; shared by all attempts.
+struct CallCounters {
+  std::atomic<std::uint64_t> in_flight{0}, answered{0}, failed{0}, replayed{0}, tokens_in{0}, tokens_out{0};
+};
+
+/// A call here was in flight when the program died and in_doubt=hold: the run is left as it is.
+struct RunHeld {
+  std::string message;
+};
+
+class LiveStep final : public Step {
+ public:
+  struct Parts {
+    Store& store;
+    Clock& clock;
+    BlockingScope& blocking;
+    CallCounters& counters;
+    bool hold_in_doubt = false;
+  };
+  LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
+           std::shared_ptr<Mailbox> mailbox, std::uint64_t seed, WallTime begun_at);
+  ~LiveStep() override;
+
+  /// Begins step `number`; the effects of the one before must be finished.
+  void start_step(std::uint32_t number, SteadyTime deadline, const char* deadline_of);
+  /// Waits for the effects that were begun but never asked for: their results are paid for and must be recorded.
+  void finish_step();
+  /// Gives up everything in flight: limiter places, transfers. What was sent is recorded as failed and ambiguous.
+  void abandon_all();
+  /// Log lines since the last call; they go into the commit of the next checkpoint.
+  std::vector<AppendLog> take_logs();
+
+  CallHandle begin(std::string_view key, std::unique_ptr<Effect> effect) override;
+  CallOutcome get(CallHandle handle) override;
+  void log(LogLevel level, std::string_view text) override;
+  std::uint64_t random() override { return random_.next(); }
+  WallTime now() override { return now_; }
+  void sleep(std::chrono::milliseconds duration) override;
+  bool stop_requested() const override { return control_->stop_requested(); }
+  std::uint32_t number() const override { return number_; }
+  std::uint32_t attempt() const override { return control_->attempt(); }
+
+ private:
+  struct Call;
+  void check_interrupted();
+  [[noreturn]] void stop_here();
+  void wait_for_something(SteadyTime until);
+  void deliver(std::uint32_t index, EffectEvent event);
+  void apply(std::uint32_t index, EffectAction action);
+  void record_sent(std::uint32_t index, EffectRecordSent sent);
+  void record_end(std::uint32_t index, EffectDone done);
+  void observe(WallTime at) {
+    if (at > now_) now_ = at;
+  }
+
+  Parts parts_;
+  AttemptLedger& ledger_;
+  std::shared_ptr<AttemptControl> control_;
+  std::shared_ptr<Mailbox> mailbox_;
+  std::uint64_t seed_;
+  RandomStream random_;
+  WallTime now_;
+  std::uint32_t number_ = 0, epoch_ = 0, served_ = 0;
+  SteadyTime deadline_ = SteadyTime::max();
+  const char* deadline_of_ = "step";
+  std::vector<std::unique_ptr<Call>> calls_;
+  std::vector<AppendLog> logs_;
+};
+
+}  // namespace assay

@@ -1,0 +1,179 @@
+#include "core/engine/pool.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace assay {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::size_t kStackBytes = 2U << 20;
+#else
+constexpr std::size_t kStackBytes = 256U << 10;
+#endif
+constexpr auto kMonitorTick = std::chrono::milliseconds(20);
+constexpr auto kIdleLife = std::chrono::seconds(5);
+
+thread_local std::shared_ptr<WorkerSlot> this_worker;
+
+}  // namespace
+
+struct Pool::Shared : std::enable_shared_from_this<Shared> {
+  std::mutex mutex;
+  std::condition_variable work, ended;
+  TaskSource* source = nullptr;
+  std::size_t base = 2;       // workers that may compute at the same time
+  std::size_t boost = 0;      // more of them while nothing moves
+  std::size_t threads = 0, idle = 0, computing = 0, lost = 0;
+  std::uint64_t taken = 0;    // tasks taken so far
+  bool closing = false;
+
+  std::size_t allowed() const { return base + boost; }
+
+  /// Lets one more worker begin, if there is something to begin and room to compute. Under the lock.
+  void admit() {
+    if (closing || computing >= allowed() || !source->has_task()) return;
+    if (idle > 0) {
+      work.notify_one();
+    } else {
+      spawn();
+    }
+  }
+
+  void spawn() {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, kStackBytes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    auto* self = new std::shared_ptr<Shared>(shared_from_this());
+    pthread_t thread{};
+    ++threads;
+    if (pthread_create(&thread, &attributes, &Pool::worker_main, self) != 0) {
+      // No more threads to be had: what waits is taken by the workers there are.
+      delete self;
+      --threads;
+    }
+    pthread_attr_destroy(&attributes);
+  }
+};
+
+Pool::Pool(TaskSource& source, std::size_t computing) : shared_(std::make_shared<Shared>()) {
+  shared_->source = &source;
+  shared_->base = std::max<std::size_t>(computing, 1);
+  monitor_ = std::jthread([shared = shared_](std::stop_token stop) { monitor_main(shared, std::move(stop)); });
+}
+
+Pool::~Pool() { shutdown(); }
+
+void Pool::kick() {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->admit();
+}
+
+void Pool::blocking() {
+  if (!this_worker) return;
+  const std::lock_guard lock(shared_->mutex);
+  if (this_worker->lost || !this_worker->computing) return;
+  this_worker->computing = false;
+  --shared_->computing;
+  shared_->admit();
+}
+
+void Pool::unblocked() {
+  if (!this_worker) return;
+  const std::lock_guard lock(shared_->mutex);
+  if (this_worker->lost || this_worker->computing) return;
+  this_worker->computing = true;
+  ++shared_->computing;
+}
+
+std::shared_ptr<WorkerSlot> Pool::current() { return this_worker; }
+
+void Pool::lose(const std::shared_ptr<WorkerSlot>& slot) {
+  const std::lock_guard lock(shared_->mutex);
+  if (!slot || slot->lost) return;
+  slot->lost = true;
+  ++shared_->lost;
+  --shared_->threads;
+  if (slot->computing) --shared_->computing;
+  shared_->admit();
+  shared_->ended.notify_all();
+}
+
+std::size_t Pool::threads() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->threads;
+}
+
+std::size_t Pool::lost() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->lost;
+}
+
+void Pool::shutdown() {
+  {
+    std::unique_lock lock(shared_->mutex);
+    shared_->closing = true;
+    shared_->work.notify_all();
+    shared_->ended.wait(lock, [this] { return shared_->threads == 0; });
+  }
+  monitor_.request_stop();
+  if (monitor_.joinable()) monitor_.join();
+}
+
+void* Pool::worker_main(void* raw) {
+  const std::unique_ptr<std::shared_ptr<Shared>> holder(static_cast<std::shared_ptr<Shared>*>(raw));
+  const std::shared_ptr<Shared> shared = *holder;
+  const auto slot = std::make_shared<WorkerSlot>();
+  this_worker = slot;
+  std::unique_lock lock(shared->mutex);
+  while (!shared->closing) {
+    if (shared->computing < shared->allowed()) {
+      if (std::function<void()> task = shared->source->take_task()) {
+        ++shared->computing;
+        slot->computing = true;
+        ++shared->taken;
+        shared->admit();
+        lock.unlock();
+        task();
+        task = nullptr;
+        lock.lock();
+        if (slot->lost) {
+          --shared->lost;
+          return nullptr;
+        }
+        slot->computing = false;
+        --shared->computing;
+        continue;
+      }
+    }
+    ++shared->idle;
+    const auto woken = shared->work.wait_for(lock, kIdleLife);
+    --shared->idle;
+    if (woken == std::cv_status::timeout && !shared->source->has_task()) break;
+  }
+  --shared->threads;
+  shared->ended.notify_all();
+  return nullptr;
+}
+
+void Pool::monitor_main(const std::shared_ptr<Shared>& shared, std::stop_token stop) {
+  std::uint64_t seen = 0;
+  while (!stop.stop_requested()) {
+    std::this_thread::sleep_for(kMonitorTick);
+    const std::lock_guard lock(shared->mutex);
+    if (shared->closing) continue;
+    if (!shared->source->has_task()) {
+      shared->boost = 0;
+    } else if (shared->taken == seen) {
+      // Work waits and nobody took any for a whole tick: those who compute don't come back.
+      shared->boost = std::max<std::size_t>(2 * shared->boost, 2);
+      for (std::size_t i = 0; i < shared->boost; ++i) shared->admit();
+    }
+    seen = shared->taken;
+  }
+}
+
+}  // namespace assay

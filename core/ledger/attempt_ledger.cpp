@@ -1,0 +1,62 @@
+#include "core/ledger/attempt_ledger.hpp"
+
+#include <algorithm>
+
+namespace assay {
+
+void AttemptLedger::load(Store& store) { calls_ = store.calls(run_, attempt_); }
+
+AttemptLedger::Lookup AttemptLedger::find(std::uint32_t step, std::string_view key, const Hash128& hash) const {
+  Lookup found;
+  for (const CallRecord& call : calls_) {
+    if (call.step != step || call.key != key) continue;
+    found.next_number = std::max(found.next_number, call.number + 1);
+    if (call.state == CallState::answered) {
+      if (call.request_hash == hash) {
+        found.recorded = &call;  // the newest of equal requests: records are in order of number
+      } else {
+        found.differs = &call;
+      }
+    } else if (call.state == CallState::sent || call.doubt == CallDoubt::damaged) {
+      found.in_doubt = &call;
+    }
+  }
+  return found;
+}
+
+void AttemptLedger::put(const CallRecord& call) {
+  const auto same = std::find_if(calls_.begin(), calls_.end(), [&](const CallRecord& c) { return c.id == call.id; });
+  if (same == calls_.end()) {
+    calls_.push_back(call);
+  } else {
+    *same = call;
+  }
+}
+
+UsageSum AttemptLedger::usage() const {
+  UsageSum sum;
+  for (const CallRecord& call : calls_) {
+    ++sum.calls;
+    sum.in += call.usage.in.value_or(0);
+    sum.cached += call.usage.cached.value_or(0);
+    sum.out += call.usage.out.value_or(0);
+    sum.reasoning += call.usage.reasoning.value_or(0);
+    sum.cost += call.cost;
+    sum.possible += call.possible;
+  }
+  return sum;
+}
+
+std::uint32_t AttemptLedger::count(std::uint32_t step) const {
+  return static_cast<std::uint32_t>(std::count_if(calls_.begin(), calls_.end(), [&](const CallRecord& call) {
+    return call.step == step && call.state != CallState::sent;
+  }));
+}
+
+std::uint32_t AttemptLedger::recorded_answers(std::uint32_t step) const {
+  return static_cast<std::uint32_t>(std::count_if(calls_.begin(), calls_.end(), [&](const CallRecord& call) {
+    return call.step == step && call.state == CallState::answered;
+  }));
+}
+
+}  // namespace assay

@@ -1,0 +1,70 @@
+#pragma once
+// A batch: the runs that one load made, of one kind, with one set of parameters. Data only.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/model/ids.hpp"
+#include "core/model/run.hpp"
+#include "core/model/score.hpp"
+
+namespace assay {
+
+/// What a batch is, as stored. Runs of a batch have consecutive ids: first .. first + count - 1.
+struct BatchInfo {
+  BatchId id = 0;
+  std::string name;   // unique among the batches that are not dropped; any characters
+  std::string kind;   // "" when a save was loaded whose kind nobody knows: such runs can be read, not run
+  std::string model;  // as the person named it; "" when the kind needs none
+  Json params;        // all parameters of the load, resolved, defaults included; object
+  Json pinned;        // texts and settings fixed at load: prompts with their hash, resolved model entry (without key)
+  std::string source;  // the file(s) as typed
+  WallTime created_at = 0;
+  RunId first = 0;
+  std::uint32_t count = 0;
+  bool dropped = false;
+};
+
+/// Earlier attempts of a run that came with a save file.
+struct AttemptSummary {
+  std::uint32_t number = 1;
+  Status outcome = Status::incomplete;
+  RunError error;
+  double seconds = 0;
+};
+
+/// Sums over a run's calls.
+struct UsageSum {
+  std::uint32_t calls = 0;
+  std::int64_t in = 0, cached = 0, out = 0, reasoning = 0;
+  Pico cost = 0, possible = 0;
+  bool operator==(const UsageSum&) const = default;
+};
+
+/// A run that enters an experiment. A fresh one has only id and data; one from a save, or with a recorded reply, has
+/// what it had.
+struct NewRun {
+  std::string id;  // unique in its batch; any characters
+  Json data;
+  std::vector<std::pair<std::string, std::string>> facets;  // short texts to group and filter by: {"category","math"}
+  Json answer;
+  Status status = Status::ready;  // INCOMPLETE is taken as it is: it can be run
+  Score score;
+  std::vector<ContextMessage> context;
+  std::vector<Json> logs;
+  RunError error;
+  std::vector<AttemptSummary> attempts;
+  std::uint32_t steps = 0;
+  UsageSum usage;
+};
+
+/// A batch as a kind's loader hands it over.
+struct LoadedBatch {
+  BatchInfo info;  // id, first, count and created_at are set by the experiment
+  std::vector<NewRun> runs;
+  std::vector<std::string> warnings;
+};
+
+}  // namespace assay

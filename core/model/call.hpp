@@ -1,0 +1,56 @@
+#pragma once
+// One recorded model call, as the ledger keeps it and as `calls` shows it. Core knows its bytes, sizes and money, not
+// what they mean. Specs: models.md 5, reliability.md 1.3 and 2.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/model/ids.hpp"
+#include "core/text/hash.hpp"
+
+namespace assay {
+
+enum class CallState : std::uint8_t { sent, answered, failed };
+/// Why the outcome, or the bill, of a call is not known. crash: it was in flight when the program ended; ambiguous: a
+/// try failed in a way that may have been executed (reset, cut, time-out after sending); damaged: its record is.
+enum class CallDoubt : std::uint8_t { none, crash, ambiguous, damaged };
+
+std::string_view to_text(CallState state);
+std::string_view to_text(CallDoubt doubt);
+
+/// Tokens, null where the provider did not say. `cached` and `cache_write` are parts of `in`, `reasoning` of `out`.
+struct TokenUsage {
+  std::optional<std::int64_t> in, cached, cache_write, out, reasoning;
+};
+
+/// What one sending of a call came to. Stored for every try; `kind` is empty for the one that was answered.
+struct TryRecord {
+  std::uint32_t number = 1;  // from 1
+  WallTime sent_at = 0, ended_at = 0;
+  int http_status = 0;  // 0: no reply
+  std::string kind, sub, message;
+  std::int64_t wait_ms = 0;  // chosen before the next try
+  bool ambiguous = false;    // may have been executed and billed
+};
+
+struct CallRecord {
+  CallId id = 0;
+  RunId run = kNoRun;
+  std::uint32_t attempt = 0, step = 0;  // step: 0 setup, K step K, kEvaluateStep evaluate
+  std::string key;                      // its place in the step: "", "agent/2", "judge"
+  std::uint32_t number = 1;             // from 1; a request that differs at a recorded place gets the next
+  CallState state = CallState::sent;
+  CallDoubt doubt = CallDoubt::none;
+  Hash128 request_hash;
+  std::string model, lane;  // as shown; lane: whose limits it falls under (variable's name, base address, model)
+  TryRecord last_try;       // last_try.number = tries so far
+  TokenUsage usage;
+  Pico reserved = 0, cost = 0, possible = 0;
+  bool priced = false, imported = false;
+};
+
+inline constexpr std::uint32_t kEvaluateStep = 0x7FFFFFFF;
+
+}  // namespace assay

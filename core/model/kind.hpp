@@ -1,0 +1,101 @@
+#pragma once
+// A kind of experiment: how a FILE becomes a batch, how its runs execute, what a batch reports. One folder under
+// experiments/ and one row in the registry each; repl knows kinds only through this.
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/batch.hpp"
+#include "core/model/report.hpp"
+#include "core/model/runner.hpp"
+
+namespace assay {
+
+struct Parameter {
+  enum class Type { text, integer, number, boolean, choice };
+  std::string name;  // a trailing ".*" (map.*) takes any name with that prefix
+  Type type = Type::text;
+  std::string default_text;  // as shown and as parsed; "" means none
+  std::string help;
+  std::vector<std::string> choices;  // for Type::choice
+};
+
+/// Parameters of one load after the shell has split the grid: name -> text as typed (quotes removed).
+using ParameterTexts = std::map<std::string, std::string>;
+
+/// Where a loader reads from. `embedded` is set for a sample shipped inside the program.
+struct Source {
+  std::string name;  // as typed
+  std::filesystem::path path;
+  std::optional<std::string_view> embedded;
+};
+
+/// One run as a report or a re-evaluation sees it.
+struct RunView {
+  RunId id = kNoRun;
+  std::string run_id;
+  Status status = Status::ready;
+  Score score;
+  RunError error;
+  Json data, answer;
+  std::vector<ContextMessage> context;
+  UsageSum usage;
+  double seconds = 0;
+};
+
+/// The runs of a batch (or a selection of them), in order, read page by page.
+class BatchView {
+ public:
+  virtual ~BatchView() = default;
+  virtual const BatchInfo& info() const = 0;
+  virtual std::uint32_t size() const = 0;
+  /// Calls `visit` for each run in order. Reads payloads from the store only when `payloads`.
+  virtual void each(bool payloads, const std::function<void(const RunView&)>& visit) const = 0;
+};
+
+class Kind {
+ public:
+  virtual ~Kind() = default;
+  virtual std::string name() const = 0;
+  virtual std::string summary() const = 0;  // one line
+  virtual std::vector<Parameter> parameters() const = 0;
+  /// Names of samples that `load KIND sample` offers; the text of one.
+  virtual std::vector<std::string> samples() const { return {}; }
+  virtual std::string_view sample(const std::string&) const { return {}; }
+
+  /// Reads a file. Throws Error (file, line or row, what was found, what was expected); then nothing is loaded.
+  virtual LoadedBatch load(const Source& source, const ParameterTexts& params) const = 0;
+  /// Could run.data of an unknown save be of this kind? Used when a save names no kind.
+  virtual bool accepts(const Json& data) const = 0;
+  /// The runner of a stored batch. `overrides`: parameters given to `evaluate`. Throws Error when something it needs
+  /// (a model, a key) is missing: before any run starts.
+  virtual std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const = 0;
+  virtual Report report(const BatchView& batch) const = 0;
+  /// Export forms of its own, e.g. "tiger": name -> writer of the whole text.
+  virtual std::vector<std::string> export_formats() const { return {}; }
+};
+
+/// Kinds by name. Filled by app at start, constant afterwards: any thread.
+class KindRegistry {
+ public:
+  void add(std::unique_ptr<Kind> kind);
+  /// nullptr when there is none of that name.
+  const Kind* find(const std::string& name) const;
+  /// Throws Error "unknown kind" with the nearest name.
+  const Kind& require(const std::string& name) const;
+  std::vector<const Kind*> all() const;
+
+ private:
+  std::vector<std::unique_ptr<Kind>> kinds_;
+};
+
+/// Checks names and types, fills defaults: the resolved parameters as JSON values of their type. Throws Error naming
+/// the parameter, what was given, what is expected, and the nearest name of an unknown one.
+Json resolve_parameters(const std::vector<Parameter>& specs, const ParameterTexts& given, const std::string& kind);
+
+}  // namespace assay

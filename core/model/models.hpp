@@ -1,0 +1,31 @@
+#pragma once
+// What core and repl know of models: names and one-line facts. runners/llm implements it; app hands it over.
+
+#include <string>
+#include <vector>
+
+#include "core/text/json.hpp"
+
+namespace assay {
+
+struct ModelFacts {
+  std::string name;      // alias or PROVIDER/MODEL
+  std::string provider, address;
+  std::string key;       // "OPENAI_API_KEY set", "OPENAI_API_KEY missing", "no key needed"; never a part of a key
+  std::string limits;    // limits in force, for people
+  std::string state;     // ok, paused 3 s, held: ..
+  Json details;
+};
+
+class ModelCatalog {
+ public:
+  virtual ~ModelCatalog() = default;
+  /// Providers known, and lanes in use with their state. Any thread.
+  virtual std::vector<ModelFacts> list() const = 0;
+  /// Resolves a name as models.md 1 says; throws Error (unknown provider with the nearest name, missing key ..).
+  virtual ModelFacts resolve(const std::string& name) const = 0;
+  /// The model used when none is named, with where that came from: {"sim/default","built in"}.
+  virtual std::pair<std::string, std::string> default_model() const = 0;
+};
+
+}  // namespace assay

@@ -1,0 +1,50 @@
+#pragma once
+// What a kind has to say of a batch: a document, not a printout. repl draws it as text, exporters as Markdown, HTML or
+// JSON. `figures` is the machine form, named as the kind's spec names it.
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/text/json.hpp"
+
+namespace assay {
+
+struct ReportHeading {
+  int level = 1;  // 1 title, 2 section
+  std::string text;
+};
+struct ReportText {
+  std::string text;
+};
+/// A cell is drawn by its column's form. null cells are drawn as "-".
+struct ReportTable {
+  enum class Form { text, count, ratio, number, usd, seconds };  // ratio: 0.4925 is shown as 49.3 %; usd in dollars
+  struct Column {
+    std::string name;
+    Form form = Form::text;
+  };
+  std::string title;
+  std::vector<Column> columns;
+  std::vector<std::vector<Json>> rows;
+};
+
+struct Report {
+  std::vector<std::variant<ReportHeading, ReportText, ReportTable>> blocks;
+  Json figures = Json::object();
+
+  Report& heading(int level, std::string text) {
+    blocks.emplace_back(ReportHeading{level, std::move(text)});
+    return *this;
+  }
+  Report& text(std::string line) {
+    blocks.emplace_back(ReportText{std::move(line)});
+    return *this;
+  }
+  Report& table(ReportTable t) {
+    blocks.emplace_back(std::move(t));
+    return *this;
+  }
+};
+
+}  // namespace assay

@@ -1,0 +1,74 @@
+#pragma once
+// All that a runner may use of the outside world. That is what makes a run replayable, resumable in mid-step and
+// testable under a virtual clock: the step's code runs again from its top, recorded results are served, the first
+// unrecorded call goes out. Used only on the worker thread that executes the run.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "core/model/effect.hpp"
+#include "core/model/run.hpp"
+
+namespace assay {
+
+enum class LogLevel : std::uint8_t { debug, info, warn, error };
+std::string_view to_text(LogLevel level);
+
+/// Names an effect begun in this step.
+using CallHandle = std::uint32_t;
+
+/// How an effect came out. Failing is a value: what to do about it is the runner's decision.
+struct CallOutcome {
+  CallRecord record;        // state is answered or failed
+  std::string reply;        // the recorded bytes
+  bool replayed = false;    // served from the ledger, nothing was sent
+  Effect* effect = nullptr;  // as given to begin; lives until the step ends
+  bool ok() const { return record.state == CallState::answered; }
+};
+
+class Step {
+ public:
+  virtual ~Step() = default;
+
+  /// Starts an effect at `key` (its place: "", "agent/2"), unique within the step. Doesn't block.
+  virtual CallHandle begin(std::string_view key, std::unique_ptr<Effect> effect) = 0;
+  /// Waits until it is recorded. Throws RunStopped when the run is stopped, RunTimeout at the step's or run's limit.
+  virtual CallOutcome get(CallHandle handle) = 0;
+  CallOutcome call(std::string_view key, std::unique_ptr<Effect> effect) { return get(begin(key, std::move(effect))); }
+
+  virtual void log(LogLevel level, std::string_view text) = 0;
+  void log(std::string_view text) { log(LogLevel::info, text); }
+  /// 64 random bits of the run's own stream: seeded by run and attempt, the same again when the step is replayed.
+  virtual std::uint64_t random() = 0;
+  /// UTC microseconds; recorded, never decreasing within a run.
+  virtual WallTime now() = 0;
+  /// Returns early by RunStopped or RunTimeout only.
+  virtual void sleep(std::chrono::milliseconds duration) = 0;
+  virtual bool stop_requested() const = 0;
+
+  /// 1, 2, ..; 0 in setup, kEvaluateStep in evaluate.
+  virtual std::uint32_t number() const = 0;
+  virtual std::uint32_t attempt() const = 0;
+};
+
+/// Thrown through a runner's code by Step; runners let them pass.
+struct RunStopped {};
+struct RunTimeout {
+  std::string what;  // "step" or "run"
+};
+
+/// A runner's own way to FAIL with a kind of its choice (any other exception FAILs with kind "exception").
+class RunFailure : public std::runtime_error {
+ public:
+  RunFailure(std::string kind, const std::string& message) : std::runtime_error(message), kind_(std::move(kind)) {}
+  const std::string& kind() const { return kind_; }
+
+ private:
+  std::string kind_;
+};
+
+}  // namespace assay

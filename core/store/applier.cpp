@@ -1,0 +1,579 @@
+#include "core/store/applier.hpp"
+
+#include <bit>
+
+#include "core/store/kill_point.hpp"
+#include "core/store/schema.hpp"
+#include "core/text/error.hpp"
+
+namespace assay {
+namespace {
+
+constexpr std::int64_t kMaxAttempt = 0xFFFF;
+
+std::size_t size_of(const RunError& error) { return error.kind.size() + error.message.size() + error.place.size(); }
+
+struct Packer {
+  PreparedChange& out;
+  void operator()(AddBatch& change) const {
+    out.first = pack_payload(dump_json(change.info.params));
+    out.second = pack_payload(dump_json(change.info.pinned));
+  }
+  void operator()(BeginAttempt&) const {}
+  void operator()(SendCall& change) const {
+    out.first = pack_payload(std::move(change.request));
+    out.bytes += change.call.key.size() + change.call.model.size() + change.call.lane.size();
+  }
+  void operator()(RetryCall& change) const { out.bytes += change.previous.message.size(); }
+  void operator()(EndCall& change) const {
+    out.first = pack_payload(std::move(change.reply));
+    out.bytes += change.last_try.message.size();
+  }
+  void operator()(EndStep& change) const { out.first = pack_payload(std::move(change.checkpoint)); }
+  void operator()(EndAttempt& change) const {
+    out.first = pack_payload(std::move(change.answer));
+    out.second = pack_payload(std::move(change.context));
+    out.bytes += size_of(change.error);
+  }
+  void operator()(AppendLog& change) const { out.first = pack_payload(std::move(change.text)); }
+  void operator()(SetEvaluation& change) const {
+    out.first = pack_payload(std::move(change.answer));
+    out.bytes += size_of(change.error);
+  }
+  void operator()(RenameBatch&) const {}
+  void operator()(SetDropped& change) const { out.bytes += change.runs.size() * 4; }
+  void operator()(SetTags&) const {}
+  void operator()(PutPause&) const {}
+  void operator()(ClearPause&) const {}
+  void operator()(PutNote& change) const { out.first = pack_payload(std::move(change.text)); }
+};
+
+void set_usage(CallRow& row, const TokenUsage& usage) {
+  row.in = usage.in;
+  row.cached = usage.cached;
+  row.cache_write = usage.cache_write;
+  row.out = usage.out;
+  row.reasoning = usage.reasoning;
+}
+
+}  // namespace
+
+PreparedChange prepare_change(Change change, std::int64_t seq) {
+  PreparedChange out{std::move(change), {}, {}, seq, 256};
+  std::visit(Packer{out}, out.change);
+  out.bytes += out.first.bytes.size() + out.second.bytes.size();
+  return out;
+}
+
+std::string context_text(const std::vector<ContextMessage>& context) {
+  if (context.empty()) return {};
+  Json list = Json::array();
+  for (const ContextMessage& message : context) {
+    Json entry = Json::object();
+    entry["role"] = message.role;
+    entry["content"] = message.content;
+    list.push_back(std::move(entry));
+  }
+  return dump_json(list);
+}
+
+Applier::Applier(Connection& connection) : connection_(connection) {
+  for (const std::string& table : summed_tables()) {
+    const std::vector<std::string> columns = columns_of(connection, table);
+    Sql& sql = sql_[table];
+    sql.insert = "INSERT OR REPLACE INTO " + table + " VALUES (";
+    for (std::size_t i = 0; i < columns.size(); ++i) sql.insert += (i ? ", ?" : "?") + std::to_string(i + 1);
+    sql.insert += ")";
+    // The columns of the call's place are left out: SQLite would rewrite their index for every update.
+    const std::size_t keys = table == "call" ? 6 : 1;
+    sql.update = "UPDATE " + table + " SET ";
+    for (std::size_t i = keys; i < columns.size(); ++i) {
+      sql.update += (i > keys ? ", " : "") + columns[i] + " = ?" + std::to_string(i + 1);
+    }
+    sql.update += " WHERE " + (columns.empty() ? "id" : columns[0]) + " = ?1";
+  }
+}
+
+const Applier::Sql& Applier::sql_for(std::string_view table) { return sql_.find(table)->second; }
+
+template <typename Record>
+void Applier::put(const Record& record) {
+  auto statement = connection_.use(sql_for(Record::kTable).insert.c_str());
+  RowWriter(Record::kTable, statement.get()).bind(record);
+  statement.step();
+}
+
+template <typename Record>
+void Applier::update(const Record& record) {
+  auto statement = connection_.use(sql_for(Record::kTable).update.c_str());
+  RowWriter(Record::kTable, statement.get()).bind(record);
+  statement.step();
+}
+
+template <typename Record>
+bool Applier::load(Connection::Use& statement, RowReader& reader, Record& record, std::int64_t key,
+                   std::int64_t run_row) {
+  statement.bind(1, key);
+  if (!statement.step()) return false;
+  if (reader.read(statement.get(), record)) return true;
+  put_damaged(Record::kTable, std::to_string(key), {}, "checksum", run_row ? std::optional(run_row) : std::nullopt, 0);
+  return false;
+}
+
+void Applier::apply(const PreparedChange& prepared, std::int64_t ver) {
+  ver_ = ver;
+  std::visit([&](const auto& change) { apply_change(change, prepared); }, prepared.change);
+}
+
+Cell Applier::store(const Payload& payload) {
+  if (payload.kind != Cell::Kind::blob) return payload.cell();
+  BlobRecord record{payload.hash, static_cast<std::int64_t>(payload.codec), static_cast<std::int64_t>(payload.size),
+                    payload.bytes};
+  {
+    auto statement = connection_.use("INSERT INTO blob VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING");
+    RowWriter(BlobRecord::kTable, statement.get()).bind(record);
+    statement.step();
+    if (sqlite3_changes64(connection_.get()) == 1) return payload.cell();
+  }
+  BlobRecord other;
+  bool whole = false, equal = false;
+  {
+    auto statement = connection_.use("SELECT * FROM blob WHERE hash = ?1");
+    statement.bind_blob(1, payload.hash);
+    whole = statement.step() && RowReader(BlobRecord::kTable).read(statement.get(), other);
+    if (whole) {
+      equal = other.size == record.size && other.codec == record.codec && other.bytes == record.bytes;
+      if (!equal) {
+        const auto theirs = unpack_payload(static_cast<Codec>(other.codec), static_cast<std::size_t>(other.size),
+                                           other.bytes, other.hash);
+        const auto ours = unpack_payload(payload.codec, payload.size, payload.bytes, payload.hash);
+        whole = theirs.has_value();
+        equal = theirs && ours && *theirs == *ours;
+      }
+    }
+  }
+  if (equal) return payload.cell();
+  if (!whole) {  // the stored one is damaged, and these are its bytes
+    put(record);
+    return payload.cell();
+  }
+  // Two texts with one hash: this one is kept in the row. Its text must outlive the statement that binds it.
+  thread_local std::string text;
+  text = unpack_payload(payload.codec, payload.size, payload.bytes, payload.hash).value_or(std::string());
+  return {Cell::Kind::text, text};
+}
+
+std::pair<std::int64_t, std::int64_t> Applier::digest(std::int64_t run_row, std::int64_t attempt, std::int64_t step) {
+  auto statement = connection_.use(
+      step < 0 ? "SELECT sum FROM call WHERE run = ?1 AND attempt = ?2"
+               : "SELECT sum FROM call WHERE run = ?1 AND attempt = ?2 AND step = ?3");
+  statement.bind(1, run_row).bind(2, attempt);
+  if (step >= 0) statement.bind(3, step);
+  std::int64_t count = 0, all = 0;
+  while (statement.step()) {
+    ++count;
+    all ^= statement.number(0);
+  }
+  return {count, all};
+}
+
+void Applier::add_run(const AddBatch& batch, std::size_t index) {
+  const NewRun& run = (*batch.runs)[index];
+  const std::int64_t row = row_of(batch.info.first) + static_cast<std::int64_t>(index);
+  const Payload data = run.data.is_null() ? Payload{} : pack_payload(dump_json(run.data));
+  const Payload answer = run.answer.is_null() ? Payload{} : pack_payload(dump_json(run.answer));
+  const Payload context = pack_payload(context_text(run.context));
+  const std::string metrics = encode_metrics(run.score), facets = encode_pairs(run.facets);
+
+  RunRecord record;
+  record.id = row;
+  record.batch = static_cast<std::int64_t>(batch.info.id) + 1;
+  record.item = run.id;
+  record.status = static_cast<std::int64_t>(run.status);
+  record.verdict = static_cast<std::int64_t>(run.score.verdict);
+  record.steps = run.steps;
+  record.usage = UsageColumns(run.usage);
+  record.error = ErrorColumns(run.error);
+  record.metrics = metrics;
+  record.facets = facets;
+  record.answer = store(answer);
+  record.context = store(context);
+  record.data = store(data);
+  record.ver = ver_;
+  for (const AttemptSummary& summary : run.attempts) {
+    if (summary.number > kMaxAttempt) continue;
+    AttemptRecord attempt;
+    attempt.id = attempt_row(row, summary.number);
+    attempt.run = row;
+    attempt.n = summary.number;
+    attempt.imported = 1;
+    attempt.outcome = static_cast<std::int64_t>(summary.outcome);
+    if (summary.outcome != Status::incomplete) attempt.ended_at = 0;
+    attempt.seconds = summary.seconds;
+    attempt.error = ErrorColumns(summary.error);
+    attempt.ver = ver_;
+    put(attempt);
+    record.attempt = std::max(record.attempt, attempt.n);
+    if (record.attempt == attempt.n) record.seconds = summary.seconds;
+  }
+  put(record);
+  for (std::size_t i = 0; i < run.logs.size(); ++i) {
+    const Payload text = pack_payload(dump_json(run.logs[i]));
+    LogRecord log;
+    log.run = row;
+    log.seq = static_cast<std::int64_t>(i);
+    log.attempt = record.attempt;
+    log.at = batch.info.created_at;
+    log.level = static_cast<std::int64_t>(LogLevel::info);
+    log.from_runner = 1;
+    log.text = store(text);
+    put(log);
+  }
+}
+
+void Applier::apply_change(const AddBatch& change, const PreparedChange& prepared) {
+  const std::int64_t id = static_cast<std::int64_t>(change.info.id) + 1;
+  {
+    auto statement = connection_.use("SELECT 1 FROM batch WHERE id = ?1");
+    if (statement.bind(1, id).step()) return;
+  }
+  const std::size_t count = change.runs ? change.runs->size() : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    add_run(change, i);
+    if (i == count / 2) kill_point("store.transaction.middle");
+  }
+  BatchRecord record;
+  record.id = id;
+  record.name = change.info.name;
+  record.kind = change.info.kind;
+  record.model = change.info.model;
+  record.params = store(prepared.first);
+  record.pinned = store(prepared.second);
+  record.source = change.info.source;
+  record.created_at = change.info.created_at;
+  record.first = row_of(change.info.first);
+  record.n_runs = static_cast<std::int64_t>(count);
+  record.dropped = change.info.dropped ? 1 : 0;
+  record.ver = ver_;
+  put(record);
+}
+
+void Applier::apply_change(const BeginAttempt& change, const PreparedChange&) {
+  if (change.number > kMaxAttempt) throw SqliteFailure(SQLITE_CONSTRAINT, 0, "a run has at most 65,535 attempts");
+  AttemptRecord record;
+  record.run = row_of(change.run);
+  record.n = change.number;
+  record.id = attempt_row(record.run, record.n);
+  record.begun_at = change.at;
+  record.ver = ver_;
+  auto statement = connection_.use(
+      "INSERT INTO attempt VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,"
+      "?24,?25,?26,?27,?28) ON CONFLICT DO NOTHING");
+  RowWriter(AttemptRecord::kTable, statement.get()).bind(record);
+  statement.step();
+  if (sqlite3_changes64(connection_.get()) == 1) open_attempts_[record.id] = {change.at, -1};
+}
+
+void Applier::apply_change(const SendCall& change, const PreparedChange& prepared) {
+  const CallRecord& call = change.call;
+  const std::string hash = to_bytes(call.request_hash);
+  CallRow row;
+  row.id = static_cast<std::int64_t>(call.id);
+  row.run = row_of(call.run);
+  row.attempt = call.attempt;
+  row.step = call.step;
+  row.key = call.key;
+  row.number = call.number;
+  row.state = static_cast<std::int64_t>(call.state);
+  row.doubt = static_cast<std::int64_t>(call.doubt);
+  row.imported = call.imported ? 1 : 0;
+  row.model = call.model;
+  row.lane = call.lane;
+  row.hash = hash;
+  row.request = store(prepared.first);
+  row.tries = call.last_try.number;
+  row.last_try = TryColumns(call.last_try);
+  set_usage(row, call.usage);
+  row.reserved = call.reserved;
+  row.cost = call.cost;
+  row.possible = call.possible;
+  row.priced = call.priced ? 1 : 0;
+  row.ver = ver_;
+  auto statement = connection_.use(
+      "INSERT INTO call VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,"
+      "?25,?26,?27,?28,?29,?30,?31,?32,?33,?34) ON CONFLICT (id) DO NOTHING");
+  RowWriter(CallRow::kTable, statement.get()).bind(row);
+  statement.step();
+  if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
+}
+
+void Applier::apply_change(const RetryCall& change, const PreparedChange&) {
+  CallRow row;
+  {
+    auto statement = connection_.use("SELECT * FROM call WHERE id = ?1");
+    if (!load(statement, call_reader_, row, static_cast<std::int64_t>(change.call), 0)) return;
+    TryRow previous;
+    previous.call = row.id;
+    previous.n = change.previous.number;
+    previous.columns = TryColumns(change.previous);
+    previous.ver = ver_;
+    put(previous);
+    if (row.state == static_cast<std::int64_t>(CallState::answered)) return;
+    row.state = static_cast<std::int64_t>(CallState::sent);
+    row.doubt = static_cast<std::int64_t>(change.doubt);
+    row.tries = change.next.number;
+    row.last_try = TryColumns(change.next);
+    row.reserved = change.reserved;
+    row.possible = change.possible;
+    row.ver = ver_;
+    update(row);
+  }
+  if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
+}
+
+void Applier::apply_change(const EndCall& change, const PreparedChange& prepared) {
+  CallRow row;
+  {
+    auto statement = connection_.use("SELECT * FROM call WHERE id = ?1");
+    if (!load(statement, call_reader_, row, static_cast<std::int64_t>(change.call), 0)) return;
+    if (row.state == static_cast<std::int64_t>(CallState::answered)) return;
+    row.state = static_cast<std::int64_t>(change.state);
+    row.doubt = static_cast<std::int64_t>(change.doubt);
+    row.reply = store(prepared.first);
+    row.tries = change.last_try.number;
+    row.last_try = TryColumns(change.last_try);
+    set_usage(row, change.usage);
+    row.reserved = 0;
+    row.cost = change.cost;
+    row.possible = change.possible;
+    row.priced = change.priced ? 1 : 0;
+    row.ver = ver_;
+    update(row);
+  }
+  if (written_.size() < 100'000) written_.push_back({WrittenRow::Table::call, row.id, ver_});
+  if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
+}
+
+void Applier::update_call(const CallRow& row) { update(row); }
+void Applier::update_attempt(const AttemptRecord& row) { update(row); }
+
+bool Applier::digest_is_open(std::int64_t run_row, std::int64_t attempt, std::int64_t step) {
+  const auto found = open_attempts_.find(attempt_row(run_row, attempt));
+  return found != open_attempts_.end() && step > found->second.last_step;
+}
+
+void Applier::refresh_digests(std::int64_t run_row, std::int64_t attempt, std::int64_t step, std::int64_t ver) {
+  {
+    auto statement = connection_.use("SELECT * FROM step WHERE run = ?1 AND attempt = ?2 AND n = ?3");
+    statement.bind(1, run_row).bind(2, attempt).bind(3, step);
+    StepRecord record;
+    if (statement.step() && RowReader(StepRecord::kTable).read(statement.get(), record)) {
+      std::tie(record.n_calls, record.calls_xor) = digest(run_row, attempt, step);
+      record.ver = ver;
+      put(record);
+    }
+  }
+  auto statement = connection_.use("SELECT * FROM attempt WHERE id = ?1");
+  AttemptRecord record;
+  if (!load(statement, attempt_reader_, record, attempt_row(run_row, attempt), run_row) || !record.ended_at) return;
+  std::tie(record.n_calls, record.calls_xor) = digest(run_row, attempt, -1);
+  record.ver = ver;
+  update(record);
+}
+
+void Applier::apply_change(const EndStep& change, const PreparedChange& prepared) {
+  StepRecord record;
+  record.run = row_of(change.run);
+  record.attempt = change.attempt;
+  record.n = change.number;
+  record.checkpoint = store(prepared.first);
+  std::tie(record.n_calls, record.calls_xor) = digest(record.run, record.attempt, record.n);
+  record.ver = ver_;
+  put(record);
+  if (auto found = open_attempts_.find(attempt_row(record.run, record.attempt)); found != open_attempts_.end()) {
+    found->second.last_step = std::max(found->second.last_step, record.n);
+  }
+}
+
+void Applier::apply_change(const EndAttempt& change, const PreparedChange& prepared) {
+  const bool final = change.status == Status::complete || change.status == Status::fail;
+  const std::int64_t run_row = row_of(change.run), id = attempt_row(run_row, change.number);
+  AttemptRecord attempt;
+  bool known = false;
+  if (const auto found = open_attempts_.find(id); found != open_attempts_.end()) {
+    attempt.id = id;
+    attempt.run = run_row;
+    attempt.n = change.number;
+    attempt.begun_at = found->second.begun_at;
+    open_attempts_.erase(found);
+    known = true;
+  }
+  auto reading = connection_.use("SELECT * FROM attempt WHERE id = ?1");
+  if (!known && !load(reading, attempt_reader_, attempt, id, run_row)) {
+    attempt = {};
+    attempt.id = id;
+    attempt.run = run_row;
+    attempt.n = change.number;
+    attempt.begun_at = change.at;
+  }
+  if (attempt.ended_at) return;  // applied before
+  const std::string metrics = encode_metrics(change.score);
+  const UsageColumns usage(change.usage);
+  const bool imported = attempt.imported != 0;
+  attempt.outcome = static_cast<std::int64_t>(change.status);
+  attempt.imported = 0;
+  attempt.steps = change.steps;
+  attempt.seconds = change.seconds;
+  attempt.usage = usage;
+  attempt.error = ErrorColumns(change.error);
+  std::tie(attempt.n_calls, attempt.calls_xor) = digest(run_row, change.number, -1);
+  {
+    auto statement = connection_.use("SELECT count(*) FROM step WHERE run = ?1 AND attempt = ?2");
+    statement.bind(1, run_row).bind(2, static_cast<std::int64_t>(change.number)).step();
+    attempt.n_steps = statement.number(0);
+  }
+  attempt.ver = ver_;
+  if (!final) {
+    if (imported) attempt.imported = 1;
+    put(attempt);
+    return;
+  }
+  attempt.ended_at = change.at;
+  attempt.verdict = static_cast<std::int64_t>(change.score.verdict);
+  attempt.metrics = metrics;
+  attempt.answer = store(prepared.first);
+  attempt.context = store(prepared.second);
+  put(attempt);
+  if (written_.size() < 100'000) written_.push_back({WrittenRow::Table::attempt, id, ver_});
+
+  auto statement = connection_.use("SELECT * FROM run WHERE id = ?1");
+  RunRecord run;
+  if (!load(statement, run_reader_, run, run_row, run_row)) return;
+  run.usage = UsageColumns(run.usage.sum() + change.usage);
+  if (run.attempt <= attempt.n) {
+    run.attempt = attempt.n;
+    run.status = attempt.outcome;
+    run.verdict = attempt.verdict;
+    run.steps = attempt.steps;
+    run.seconds = attempt.seconds;
+    run.ended_at = change.at;
+    run.error = attempt.error;
+    run.metrics = metrics;
+    run.answer = attempt.answer;
+    run.context = attempt.context;
+  }
+  run.ver = ver_;
+  update(run);
+}
+
+void Applier::apply_change(const AppendLog& change, const PreparedChange& prepared) {
+  LogRecord record;
+  record.run = row_of(change.run);
+  record.seq = prepared.seq;
+  record.attempt = change.attempt;
+  record.at = change.at;
+  record.level = static_cast<std::int64_t>(change.level);
+  record.from_runner = change.from_runner ? 1 : 0;
+  record.text = store(prepared.first);
+  put(record);
+}
+
+void Applier::apply_change(const SetEvaluation& change, const PreparedChange& prepared) {
+  auto statement = connection_.use("SELECT * FROM run WHERE id = ?1");
+  RunRecord run;
+  if (!load(statement, run_reader_, run, row_of(change.run), row_of(change.run))) return;
+  const std::string metrics = encode_metrics(change.score);
+  run.status = static_cast<std::int64_t>(change.status);
+  run.verdict = static_cast<std::int64_t>(change.score.verdict);
+  run.error = ErrorColumns(change.error);
+  run.metrics = metrics;
+  run.answer = store(prepared.first);
+  run.ver = ver_;
+  update(run);
+}
+
+void Applier::apply_change(const RenameBatch& change, const PreparedChange&) {
+  auto statement = connection_.use("SELECT * FROM batch WHERE id = ?1");
+  RowReader reader(BatchRecord::kTable);
+  BatchRecord record;
+  if (!load(statement, reader, record, static_cast<std::int64_t>(change.batch) + 1, 0)) return;
+  record.name = change.name;
+  record.ver = ver_;
+  update(record);
+}
+
+void Applier::apply_change(const SetDropped& change, const PreparedChange&) {
+  for (const BatchId batch : change.batches) {
+    auto statement = connection_.use("SELECT * FROM batch WHERE id = ?1");
+    RowReader reader(BatchRecord::kTable);
+    BatchRecord record;
+    if (!load(statement, reader, record, static_cast<std::int64_t>(batch) + 1, 0)) continue;
+    record.dropped = change.dropped ? 1 : 0;
+    record.ver = ver_;
+    update(record);
+  }
+  for (const RunId run : change.runs) {
+    auto statement = connection_.use("SELECT * FROM run WHERE id = ?1");
+    RunRecord record;
+    if (!load(statement, run_reader_, record, row_of(run), row_of(run))) continue;
+    record.dropped = change.dropped ? 1 : 0;
+    record.ver = ver_;
+    update(record);
+  }
+}
+
+void Applier::apply_change(const SetTags& change, const PreparedChange&) {
+  auto statement = connection_.use("SELECT * FROM run WHERE id = ?1");
+  RunRecord record;
+  if (!load(statement, run_reader_, record, row_of(change.run), row_of(change.run))) return;
+  const std::string tags = encode_list(change.tags);
+  record.tags = tags;
+  record.ver = ver_;
+  update(record);
+}
+
+void Applier::apply_change(const PutPause& change, const PreparedChange&) {
+  PauseRecord record;
+  record.lane = change.lane;
+  record.reason = change.reason;
+  record.source = change.source;
+  record.set_at = change.set_at;
+  record.until_at = change.until;
+  record.duration_ms = change.duration_ms;
+  record.boot_id = change.boot_id;
+  record.until_boot_us = change.until_boot_us;
+  record.ver = ver_;
+  put(record);
+}
+
+void Applier::apply_change(const ClearPause& change, const PreparedChange&) {
+  auto statement = connection_.use("DELETE FROM pause WHERE lane = ?1");
+  statement.bind(1, change.lane).step();
+}
+
+void Applier::apply_change(const PutNote& change, const PreparedChange& prepared) {
+  NoteRecord record;
+  record.name = change.name;
+  record.text = store(prepared.first);
+  record.ver = ver_;
+  put(record);
+}
+
+void Applier::put_session(const SessionRecord& session) { put(session); }
+
+void Applier::put_damaged(std::string_view table, std::string_view row, std::string_view bytes,
+                          std::string_view reason, std::optional<std::int64_t> run_row, std::int64_t now) {
+  {
+    auto statement = connection_.use("SELECT 1 FROM damaged WHERE tbl = ?1 AND row = ?2");
+    if (statement.bind(1, table).bind(2, row).step()) return;
+  }
+  std::int64_t id = 0;
+  {
+    auto statement = connection_.use("SELECT coalesce(max(id), 0) + 1 FROM damaged");
+    statement.step();
+    id = statement.number(0);
+  }
+  put(DamagedRecord{id, table, row, now, bytes, reason, run_row});
+}
+
+}  // namespace assay

@@ -1,0 +1,109 @@
+#pragma once
+// Turns changes into rows, inside a transaction that somebody else begins and commits. Keeps no state that
+// matters: whatever it needs is read back from the file, so a rolled-back transaction can simply be applied again.
+// Every change is idempotent by its key: a commit that failed and yet survived may be repeated. Internal to core/store.
+//
+// Thread rule: the thread that owns the connection.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/store/change.hpp"
+#include "core/store/payload.hpp"
+#include "core/store/records.hpp"
+#include "core/store/sqlite.hpp"
+
+namespace assay {
+
+/// A change as it waits in the queue: its texts are taken out and packed.
+struct PreparedChange {
+  Change change;
+  Payload first, second;  // request | reply | checkpoint | answer | text, and context
+  std::int64_t seq = 0;   // of a log entry
+  std::size_t bytes = 0;  // about, for the bound of the queue
+};
+PreparedChange prepare_change(Change change, std::int64_t seq);
+/// The JSON text under which a run's chat context is stored: [{"role","content"}..]; "" when it is empty.
+std::string context_text(const std::vector<ContextMessage>& context);
+
+/// A row written lately, for reading it back after a failure of the disk.
+struct WrittenRow {
+  enum class Table : std::uint8_t { call, attempt, run } table = Table::call;
+  std::int64_t id = 0, ver = 0;
+};
+
+class Applier {
+ public:
+  explicit Applier(Connection& connection);
+
+  /// `ver` is written into the rows. Throws SqliteFailure; then the transaction must be rolled back.
+  void apply(const PreparedChange& change, std::int64_t ver);
+  /// Rows written since the last take.
+  std::vector<WrittenRow> take_written() { return std::exchange(written_, {}); }
+
+  // For opening and checking.
+  void put_session(const SessionRecord& session);
+  void put_damaged(std::string_view table, std::string_view row, std::string_view bytes, std::string_view reason,
+                   std::optional<std::int64_t> run_row, std::int64_t now);
+  /// Writes a call's row again (no other row).
+  void update_call(const CallRow& row);
+  void update_attempt(const AttemptRecord& row);
+  /// Recomputes the digests of a step and of an attempt from the rows of their calls.
+  void refresh_digests(std::int64_t run_row, std::int64_t attempt, std::int64_t step, std::int64_t ver);
+
+ private:
+  void apply_change(const AddBatch& change, const PreparedChange& prepared);
+  void apply_change(const BeginAttempt& change, const PreparedChange& prepared);
+  void apply_change(const SendCall& change, const PreparedChange& prepared);
+  void apply_change(const RetryCall& change, const PreparedChange& prepared);
+  void apply_change(const EndCall& change, const PreparedChange& prepared);
+  void apply_change(const EndStep& change, const PreparedChange& prepared);
+  void apply_change(const EndAttempt& change, const PreparedChange& prepared);
+  void apply_change(const AppendLog& change, const PreparedChange& prepared);
+  void apply_change(const SetEvaluation& change, const PreparedChange& prepared);
+  void apply_change(const RenameBatch& change, const PreparedChange& prepared);
+  void apply_change(const SetDropped& change, const PreparedChange& prepared);
+  void apply_change(const SetTags& change, const PreparedChange& prepared);
+  void apply_change(const PutPause& change, const PreparedChange& prepared);
+  void apply_change(const ClearPause& change, const PreparedChange& prepared);
+  void apply_change(const PutNote& change, const PreparedChange& prepared);
+
+  void add_run(const AddBatch& batch, std::size_t index);
+  /// Stores the bytes of a payload once; returns what the column holds.
+  Cell store(const Payload& payload);
+  /// Number of calls of a step or (step < 0) an attempt, and the XOR of their sums.
+  std::pair<std::int64_t, std::int64_t> digest(std::int64_t run_row, std::int64_t attempt, std::int64_t step);
+  /// The row, when it is there and whole; a damaged one is set aside.
+  template <typename Record>
+  bool load(Connection::Use& statement, RowReader& reader, Record& record, std::int64_t key, std::int64_t run_row);
+  template <typename Record>
+  void put(const Record& record);
+  template <typename Record>
+  void update(const Record& record);
+  /// False when a finished attempt's or step's digest must follow the change of this call.
+  bool digest_is_open(std::int64_t run_row, std::int64_t attempt, std::int64_t step);
+
+  struct OpenAttempt {
+    std::int64_t begun_at = 0, last_step = -1;
+  };
+  Connection& connection_;
+  // Attempts that began in this session and have neither ended nor been interrupted, with what their row holds: saves
+  // reading it back. Only ever a hint that says less than the truth: a missing entry leads to the row itself.
+  std::unordered_map<std::int64_t, OpenAttempt> open_attempts_;
+  std::int64_t ver_ = 0;
+  std::vector<WrittenRow> written_;
+  RowReader run_reader_{"run"}, attempt_reader_{"attempt"}, call_reader_{"call"};
+  struct Sql {
+    std::string insert, update;
+  };
+  const Sql& sql_for(std::string_view table);
+  std::map<std::string, Sql, std::less<>> sql_;
+};
+
+}  // namespace assay

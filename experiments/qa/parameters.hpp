@@ -1,0 +1,17 @@
+#pragma once
+// The parameters of `qa`, as the shell lists and checks them. Specs: qa.md 1.1.
+
+#include <vector>
+
+#include "core/model/kind.hpp"
+
+namespace assay {
+
+std::vector<Parameter> qa_parameters();
+/// Those that `evaluate` may change: how replies are read and compared.
+std::vector<Parameter> qa_scoring_parameters();
+/// What a saved run needs to go on elsewhere: the parameters that differ from the defaults, without those that only
+/// say how the file was read.
+Json qa_run_parameters(const Json& resolved);
+
+}  // namespace assay

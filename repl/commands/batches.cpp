@@ -1,0 +1,365 @@
+// load, ls, batches, rename, drop, undo, tag
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+
+#include "core/text/duration.hpp"
+#include "core/text/error.hpp"
+#include "repl/run_list.hpp"
+#include "repl/save_file.hpp"
+#include "repl/shell.hpp"
+#include "repl/views.hpp"
+
+namespace assay {
+namespace {
+
+struct LoadWords {
+  std::vector<std::string> files;
+  std::vector<std::pair<std::string, std::vector<std::string>>> parameters;  // name -> values: more than one is a grid
+  ParameterTexts shared;  // as, limit, shuffle, epochs
+};
+
+/// key=value, where a quote anywhere in the value makes it one value whatever commas it holds.
+LoadWords parse_load(const Arguments& arguments, std::size_t first) {
+  LoadWords load;
+  for (std::size_t i = first; i < arguments.size(); ++i) {
+    const ShellWord& word = arguments.words[i];
+    const auto equals = word.text.find('=');
+    const bool key_like = equals != std::string::npos && equals > 0 &&
+                          word.text.find_first_of("/\\ ") > equals && word.text[0] != '.';
+    if (!key_like) {
+      load.files.push_back(word.text);
+      continue;
+    }
+    const std::string key = word.text.substr(0, equals), value = word.text.substr(equals + 1);
+    if (key == "as" || key == "limit" || key == "shuffle" || key == "epochs") {
+      load.shared[key] = value;
+      continue;
+    }
+    std::vector<std::string> values;
+    if (word.quoted || value.starts_with("[") || value.starts_with("{")) {
+      values.push_back(value);
+    } else {
+      std::size_t from = 0;
+      while (true) {
+        const auto comma = value.find(',', from);
+        values.push_back(value.substr(from, comma == std::string::npos ? comma : comma - from));
+        if (comma == std::string::npos) break;
+        from = comma + 1;
+      }
+    }
+    if (std::any_of(load.parameters.begin(), load.parameters.end(), [&](const auto& p) { return p.first == key; })) {
+      throw Error("usage", "the parameter " + key + " is given twice");
+    }
+    load.parameters.emplace_back(key, std::move(values));
+  }
+  return load;
+}
+
+/// Fisher-Yates with SplitMix64: the same order for the same seed on every machine.
+void shuffle_runs(std::vector<NewRun>& runs, std::uint64_t seed) {
+  RandomStream random(seed);
+  for (std::size_t i = runs.size(); i > 1; --i) {
+    const std::uint64_t bound = i;
+    const std::uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
+    std::uint64_t draw = random.next();
+    while (draw >= limit) draw = random.next();
+    std::swap(runs[i - 1], runs[draw % bound]);
+  }
+}
+
+void apply_shared(LoadedBatch& batch, const ParameterTexts& shared) {
+  const auto given = [&](const char* name) -> const std::string* {
+    const auto found = shared.find(name);
+    return found == shared.end() ? nullptr : &found->second;
+  };
+  if (const std::string* seed = given("shuffle")) shuffle_runs(batch.runs, parse_count(*seed, "shuffle", 0));
+  if (const std::string* limit = given("limit")) {
+    const std::uint64_t n = parse_count(*limit, "limit", 1);
+    if (n < batch.runs.size()) batch.runs.resize(n);
+  }
+  if (const std::string* epochs = given("epochs")) {
+    const std::uint64_t k = parse_count(*epochs, "epochs", 1);
+    if (k > 1) {
+      std::vector<NewRun> repeated;
+      repeated.reserve(batch.runs.size() * k);
+      for (const NewRun& run : batch.runs) {
+        for (std::uint64_t e = 1; e <= k; ++e) {
+          repeated.push_back(run);
+          repeated.back().id += "@" + std::to_string(e);
+        }
+      }
+      batch.runs = std::move(repeated);
+    }
+    batch.info.params["epochs"] = k;
+  }
+}
+
+void report_batch(const BatchInfo& info, const std::vector<std::string>& warnings, Reply& reply) {
+  reply.line(StyledText().add(info.name, Role::name).add(": " + format_count(info.count) + " runs, kind " +
+                                                         (info.kind.empty() ? "unknown" : info.kind) +
+                                                         (info.model.empty() ? "" : ", model " + info.model)));
+  for (const std::string& warning : warnings) reply.line(StyledText().add("  warning: ", Role::warn).add(warning));
+  reply.result["batches"].push_back(Json::object(
+      {{"batch", info.name}, {"kind", info.kind}, {"runs", info.count}, {"model", info.model}, {"warnings", warnings}}));
+}
+
+Source find_source(const Kind& kind, const std::string& name, std::vector<std::string>& keep) {
+  const std::vector<std::string> samples = kind.samples();
+  Source source{name, name, {}};
+  if (!std::filesystem::exists(name) && std::find(samples.begin(), samples.end(), name) != samples.end()) {
+    keep.emplace_back(kind.sample(name));
+    source.embedded = kind.sample(name);
+  }
+  return source;
+}
+
+void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply& reply) {
+  const LoadWords load = parse_load(arguments, 1);
+  if (load.files.empty()) {
+    std::string hint = "usage: load KIND FILE.. [key=value ..]";
+    for (const std::string& sample : kind.samples()) hint += "; try `load " + kind.name() + " " + sample + "`";
+    throw Error("usage", "load " + kind.name() + ": which file?", {}, hint);
+  }
+  std::vector<ParameterTexts> grid(1);
+  for (const auto& [name, values] : load.parameters) {
+    std::vector<ParameterTexts> next;
+    for (const ParameterTexts& base : grid) {
+      for (const std::string& value : values) {
+        next.push_back(base);
+        next.back()[name] = value;
+      }
+    }
+    grid = std::move(next);
+    if (grid.size() > 1000) throw Error("usage", "the grid has more than 1,000 combinations");
+  }
+  // Nothing is stored before everything is read: one bad file of three loads nothing.
+  std::vector<LoadedBatch> batches;
+  std::vector<std::string> keep;
+  for (const ParameterTexts& parameters : grid) {
+    std::string suffix;
+    for (const auto& [name, values] : load.parameters) {
+      if (values.size() > 1) suffix += " " + name + "=" + parameters.at(name);
+    }
+    std::vector<LoadedBatch> parts;
+    for (const std::string& file : load.files) {
+      parts.push_back(kind.load(find_source(kind, file, keep), parameters));
+      parts.back().info.kind = kind.name();
+      if (parts.back().info.source.empty()) parts.back().info.source = file;
+    }
+    const auto as = load.shared.find("as");
+    if (as != load.shared.end()) {  // one name joins several files into one batch
+      for (std::size_t i = 1; i < parts.size(); ++i) {
+        auto& first = parts.front();
+        first.runs.insert(first.runs.end(), std::make_move_iterator(parts[i].runs.begin()),
+                          std::make_move_iterator(parts[i].runs.end()));
+        first.warnings.insert(first.warnings.end(), parts[i].warnings.begin(), parts[i].warnings.end());
+        first.info.source += " " + parts[i].info.source;
+      }
+      parts.resize(1);
+      parts.front().info.name = as->second;
+    }
+    for (LoadedBatch& part : parts) {
+      if (part.info.name.empty()) {
+        part.info.name = std::filesystem::path(load.files.at(std::min<std::size_t>(&part - parts.data(), load.files.size() - 1)))
+                             .filename()
+                             .string();
+        for (const char* ending : {".gz", ".zst", ".jsonl", ".json", ".csv", ".tsv"}) {
+          if (part.info.name.ends_with(ending)) part.info.name.resize(part.info.name.size() - std::string_view(ending).size());
+        }
+        if (part.info.name == "sample" || part.info.name.empty()) part.info.name = kind.name();
+      }
+      part.info.name += suffix;
+      apply_shared(part, load.shared);
+      if (part.runs.empty()) throw Error("file", "there is no item in it", part.info.source);
+      batches.push_back(std::move(part));
+    }
+  }
+  reply.result["batches"] = Json::array();
+  for (LoadedBatch& batch : batches) {
+    const std::vector<std::string> warnings = batch.warnings;
+    report_batch(shell.experiment().add(std::move(batch)), warnings, reply);
+  }
+}
+
+void load(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const std::string& first = arguments.at(0);
+  if (const Kind* kind = shell.kinds().find(first); kind != nullptr && !arguments.words.front().quoted) {
+    load_kind(shell, *kind, arguments, reply);
+    return;
+  }
+  if (arguments.size() > 1 && !std::filesystem::exists(first)) shell.kinds().require(first);
+  if (!std::filesystem::exists(first) && first != "-" && first.find_first_of("./") == std::string::npos) {
+    shell.kinds().require(first);
+  }
+  const LoadWords words = parse_load(arguments, 0);
+  if (!words.parameters.empty()) {
+    throw Error("usage", "load FILE takes a save as it is; " + words.parameters.front().first + "= needs a kind: load KIND FILE ..");
+  }
+  reply.result["batches"] = Json::array();
+  for (const std::string& file : words.files) {
+    std::vector<LoadedBatch> batches = read_save(file, shell.kinds());
+    for (LoadedBatch& batch : batches) {
+      if (const auto as = words.shared.find("as"); as != words.shared.end()) batch.info.name = as->second;
+      const std::vector<std::string> warnings = batch.warnings;
+      report_batch(shell.experiment().add(std::move(batch)), warnings, reply);
+    }
+  }
+}
+
+void ls(Shell& shell, const Arguments& arguments, Reply& reply) {
+  std::string query = arguments.rest(0);
+  bool narrow = false;
+  if (arguments.size() > 0 && arguments.at(0) == "." && !arguments.words.front().quoted) {
+    narrow = true;
+    query = arguments.rest(1);
+  }
+  const Selection selection = shell.select(query.empty() ? "*" : query, !narrow, false);
+  std::vector<RunId> runs = selection.runs;
+  if (narrow && query.empty() && shell.listing()) runs = *shell.listing();
+  if (arguments.has("--sort")) sort_runs(shell.table(), runs, arguments.flags.at("--sort"));
+  shell.set_listing(runs);
+  std::size_t limit = parse_count(shell.settings().get("ls.limit"), "ls.limit", 1);
+  if (arguments.has("--limit")) limit = parse_count(arguments.flags.at("--limit"), "--limit", 0);
+  RunListOptions options;
+  options.limit = limit;
+  if (arguments.has("--columns")) options.columns = split_columns(arguments.flags.at("--columns"));
+  draw_runs(shell.experiment(), runs, options, reply);
+  if (runs.empty()) {
+    reply.line(shell.table().read().size() == 0 ? "there are no runs yet: `load KIND FILE` makes some" : "no run matches");
+  } else {
+    std::string more = "ls";
+    if (!query.empty()) more += (narrow ? " . " : " ") + query;
+    if (const StyledText line = more_line(std::min(limit, runs.size()), runs.size(), more); !line.empty()) reply.line(line);
+  }
+}
+
+void batches(Shell& shell, const Arguments&, Reply& reply) {
+  struct Group {
+    BatchInfo info;
+    Tally tally;
+  };
+  std::vector<Group> groups;
+  {
+    const RunTable::Reader table = shell.table().read();
+    for (const BatchInfo& info : table.batches()) {
+      if (info.dropped) continue;
+      Group group{info, {}};
+      for (RunId run = info.first; run < info.first + info.count; ++run) {
+        if (!table.row(run).dropped) group.tally.add(table.row(run));
+      }
+      groups.push_back(std::move(group));
+    }
+  }
+  Table table({{"batch", false, true}, {"kind", false, false}, {"model", false, true}, {"runs", true, false},
+               {"READY", true, false}, {"INCOMPLETE", true, false}, {"COMPLETE", true, false}, {"FAIL", true, false},
+               {"score", true, false}, {"cost", true, false}});
+  reply.result = Json::array();
+  for (const Group& group : groups) {
+    const Tally& tally = group.tally;
+    const auto count = [](std::uint64_t n, Role role = Role::plain) { return count_cell(static_cast<std::int64_t>(n), role); };
+    table.row({cell(group.info.name, Role::name), cell(group.info.kind), cell(group.info.model), count(tally.n),
+               count(tally.ready), count(tally.incomplete), count(tally.complete),
+               count(tally.fail, tally.fail > 0 ? Role::bad : Role::plain), cell(ratio_text(tally.score())),
+               cell(format_usd(tally.cost))});
+    Json json = tally_json(tally);
+    Json row = Json::object({{"batch", group.info.name}, {"kind", group.info.kind}, {"model", group.info.model},
+                             {"runs", tally.n}, {"ready", tally.ready}, {"incomplete", tally.incomplete}});
+    row.update(json);
+    row["cost_usd"] = static_cast<double>(tally.cost) * 1e-12;
+    reply.result.push_back(std::move(row));
+  }
+  if (groups.empty()) {
+    reply.line("there are no batches yet: `load KIND FILE` makes one; `kinds` lists the kinds");
+  } else {
+    reply.table(table);
+  }
+}
+
+void rename(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const auto batch = shell.table().read().find_batch(arguments.at(0));
+  if (!batch) throw Error("usage", "there is no batch " + arguments.at(0), {}, "`batches` lists them");
+  shell.experiment().rename(*batch, arguments.at(1));
+  reply.line(arguments.at(0) + " is now " + arguments.at(1));
+}
+
+void drop(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const Selection selection = shell.select(arguments.rest(0));
+  const std::string words = shell.selected_words(selection);
+  if (!arguments.has("--yes")) {
+    if (!shell.options().interactive) throw Error("usage", "drop in a script needs --yes (it would drop " + words + ")");
+    if (!shell.confirm("drop " + words + "?")) {
+      reply.line("nothing was dropped");
+      return;
+    }
+  }
+  shell.experiment().drop(selection.runs);
+  if (shell.listing()) {
+    std::vector<RunId> left;
+    const RunTable::Reader table = shell.table().read();
+    for (const RunId run : *shell.listing()) {
+      if (!table.row(run).dropped) left.push_back(run);
+    }
+    shell.set_listing(std::move(left));
+  }
+  reply.line(words + " dropped; `undo` brings them back");
+  reply.result["dropped"] = selection.runs.size();
+}
+
+std::vector<Candidate> kinds_and_files(Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+  std::vector<Candidate> found;
+  if (before.size() == 1) {
+    for (const Kind* kind : shell.kinds().all()) {
+      if (kind->name().starts_with(word)) found.push_back({kind->name(), kind->summary()});
+    }
+  } else if (const Kind* kind = shell.kinds().find(before.at(1))) {
+    for (const std::string& sample : kind->samples()) {
+      if (before.size() == 2 && sample.starts_with(word)) found.push_back({sample, "comes with " + kind->name()});
+    }
+    for (const Parameter& parameter : kind->parameters()) {
+      if (before.size() > 2 && parameter.name.starts_with(word) && !parameter.name.ends_with(".*")) {
+        found.push_back({parameter.name + "=", parameter.help, ""});
+      }
+    }
+  }
+  for (Candidate& file : complete_file(word)) found.push_back(std::move(file));
+  return found;
+}
+
+}  // namespace
+
+void add_batch_commands(CommandTable& table) {
+  const std::string group = "batches and runs";
+  table.add({"load", {}, group, "load KIND FILE.. [key=value ..] | load FILE",
+             "make a batch of runs from a file with that kind; or bring in a save file as it was",
+             {"load qa questions.jsonl model=openai/gpt-4o-mini", "load arithmetic sample", "load saves/night.json"}, {}, 1,
+             SIZE_MAX, true, true, load, kinds_and_files});
+  table.add({"ls", {"list"}, group, "ls [.] [QUERY]", "list runs; with `.` narrow the last listing",
+             {"ls status:FAIL", "ls . r:^add --sort time"},
+             {{"--sort", "FIELD", "name, status, score, time, cost, attempts, steps, tokens; -FIELD for descending"},
+              {"--limit", "N", "rows to print (0: none)"},
+              {"--columns", "a,b", "of: run status score answer attempts steps time cost batch id, data.PATH, metric.NAME"}},
+             0, SIZE_MAX, false, true, ls, complete_query});
+  table.add({"batches", {}, group, "batches", "each batch: kind, model, runs by status, score, cost", {}, {}, 0, 0, false, true,
+             batches, {}});
+  table.add({"rename", {}, group, "rename BATCH NAME", "give a batch another name", {"rename qa \"first try\""}, {}, 2, 2, true,
+             true, rename, complete_query});
+  table.add({"drop", {}, group, "drop QUERY", "take runs out of the experiment; asks first", {"drop batch:qa"},
+             {{"--yes", "", "don't ask"}}, 1, SIZE_MAX, true, true, drop, complete_query});
+  table.add({"undo", {}, group, "undo", "take back the last drop or rename", {}, {}, 0, 0, true, true,
+             [](Shell& shell, const Arguments&, Reply& reply) { reply.line(shell.experiment().undo()); }, {}});
+  table.add({"tag", {}, group, "tag QUERY NAME", "label runs; `tag:NAME` finds them", {"tag score:INCORRECT hard"}, {}, 2,
+             SIZE_MAX, true, true,
+             [](Shell& shell, const Arguments& arguments, Reply& reply) {
+               Arguments query = arguments;
+               const std::string name = query.words.back().text;
+               query.words.pop_back();
+               const Selection selection = shell.select(query.rest(0));
+               shell.experiment().tag(selection.runs, name);
+               reply.line(shell.selected_words(selection) + " tagged " + name);
+             },
+             complete_query});
+}
+
+}  // namespace assay

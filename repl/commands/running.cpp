@@ -1,0 +1,198 @@
+// run_n, run, rerun, rerun_fails, jobs, wait, pause, resume, width, cancel, stop
+
+#include <charconv>
+
+#include "core/text/duration.hpp"
+#include "core/text/error.hpp"
+#include "repl/shell.hpp"
+#include "repl/views.hpp"
+
+namespace assay {
+namespace {
+
+bool is_number(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+JobId parse_job(const std::string& text) {
+  const std::string digits = text.starts_with("#") ? text.substr(1) : text;
+  return static_cast<JobId>(parse_count(digits, "a job (#J)", 1));
+}
+
+void run_n(Shell& shell, const Arguments& arguments, Reply& reply) {
+  JobRequest request;
+  request.width = parse_count(arguments.at(0), "N, the runs in flight,", 1);
+  const std::string query = arguments.rest(1);
+  Selection selection;
+  if (query.empty()) {
+    selection = shell.select("status:READY | status:INCOMPLETE", true, false);
+    if (selection.runs.empty()) {
+      const std::size_t all = shell.table().read().size();
+      throw Error("empty", all == 0 ? "there are no runs yet" : "no run is READY or INCOMPLETE", {},
+                  all == 0 ? "`load KIND FILE` makes some; try `load arithmetic sample`"
+                           : "`rerun_fails` runs the failed ones again, `rerun N QUERY` any");
+    }
+  } else {
+    selection = shell.select(query);
+  }
+  request.runs = selection.runs;
+  shell.run_job(request, selection, reply);
+}
+
+void run_one(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const Selection selection = shell.select(arguments.rest(0));
+  JobRequest request;
+  request.runs = selection.runs;
+  shell.run_job(request, selection, reply);
+}
+
+/// `rerun 8 QUERY` has a width, `rerun 3` is the third run listed.
+void rerun(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const bool width = arguments.size() >= 2 && is_number(arguments.at(0));
+  JobRequest request;
+  request.type = JobType::rerun;
+  if (width) request.width = parse_count(arguments.at(0), "N, the runs in flight,", 1);
+  const Selection selection = shell.select(arguments.rest(width ? 1 : 0));
+  request.runs = selection.runs;
+  shell.run_job(request, selection, reply);
+}
+
+void rerun_fails(Shell& shell, const Arguments& arguments, Reply& reply) {
+  JobRequest request;
+  request.type = JobType::rerun;
+  if (arguments.size() > 0) request.width = parse_count(arguments.at(0), "N, the runs in flight,", 1);
+  const Selection selection = shell.select("status:FAIL", false, false);
+  if (selection.runs.empty()) {
+    std::string why = "no run has failed";
+    if (selection.outside > 0) why = "no listed run has failed; " + std::to_string(selection.outside) + " outside the listing did";
+    throw Error("empty", why, {}, selection.outside > 0 ? "`ls status:FAIL`, then rerun_fails" : "");
+  }
+  request.runs = selection.runs;
+  shell.run_job(request, selection, reply);
+}
+
+void jobs(Shell& shell, const Arguments&, Reply& reply) {
+  Table table({{"job", true, false}, {"does", false, false}, {"state", false, true}, {"N", true, false},
+               {"done", true, false}, {"of", true, false}, {"FAIL", true, false}, {"in flight", true, false},
+               {"score", true, false}, {"cost", true, false}, {"time", true, false}});
+  reply.result = Json::array();
+  for (const JobFacts& facts : shell.engine().jobs()) {
+    const auto count = [](std::uint64_t n) { return count_cell(static_cast<std::int64_t>(n)); };
+    table.row({cell("#" + std::to_string(facts.id), Role::name), cell(job_type_text(facts.type)),
+               cell(job_state_text(facts)), count(facts.width), count(facts.ended()),
+               count(facts.selected - facts.cancelled), count_cell(static_cast<std::int64_t>(facts.fail), facts.fail > 0 ? Role::bad : Role::plain),
+               count(facts.in_flight),
+               cell(facts.scored == 0 ? "-" : ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored))),
+               cell(format_usd(facts.cost)), cell(seconds_text(facts.seconds))});
+    reply.result.push_back(job_json(facts));
+  }
+  if (table.size() == 0) {
+    reply.line("no jobs yet: `run_n N` begins one");
+  } else {
+    reply.table(table);
+  }
+}
+
+void wait(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const JobId job = arguments.size() == 0 ? 0 : parse_job(arguments.at(0));
+  if (job != 0) shell.engine().facts(job);
+  shell.wait_for_job(job);
+  if (job != 0) reply.result = job_json(shell.engine().facts(job));
+}
+
+/// The job named, or every one that is open.
+void each_job(Shell& shell, const Arguments& arguments, Reply& reply, const std::function<void(JobId)>& act,
+              const std::string& done) {
+  reply.result = Json::array();
+  std::vector<JobId> chosen;
+  if (arguments.size() > 0) {
+    chosen.push_back(parse_job(arguments.at(0)));
+    shell.engine().facts(chosen.front());
+  } else {
+    for (const JobFacts& facts : shell.engine().jobs()) {
+      if (facts.state != JobFacts::State::done && facts.ended() + facts.cancelled < facts.selected) chosen.push_back(facts.id);
+    }
+    if (chosen.empty()) throw Error("empty", "no job is in progress");
+  }
+  for (const JobId job : chosen) {
+    act(job);
+    reply.line("#" + std::to_string(job) + " " + done);
+    reply.result.push_back(job_json(shell.engine().facts(job)));
+  }
+}
+
+void pause(Shell& shell, const Arguments& arguments, Reply& reply) {
+  each_job(shell, arguments, reply, [&](JobId job) { shell.engine().pause(job); },
+           "paused: no new runs begin, those in flight go on; `resume` goes on");
+}
+
+void resume(Shell& shell, const Arguments& arguments, Reply& reply) {
+  if (arguments.size() > 0 && !arguments.at(0).starts_with("#") && !is_number(arguments.at(0))) {
+    // Runs that in_doubt=hold keeps back: sent again because a person says so.
+    const Selection selection = shell.select(arguments.rest(0));
+    JobRequest request;
+    request.runs = selection.runs;
+    request.release_held = true;
+    shell.run_job(request, selection, reply);
+    return;
+  }
+  each_job(shell, arguments, reply, [&](JobId job) { shell.engine().resume(job); }, "goes on");
+}
+
+void width(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const JobId job = parse_job(arguments.at(0));
+  const std::uint64_t n = parse_count(arguments.at(1), "N, the runs in flight,", 1);
+  shell.engine().set_width(job, n);
+  reply.line("#" + std::to_string(job) + " runs at most " + format_count(static_cast<std::int64_t>(n)) + " at a time");
+  reply.result = job_json(shell.engine().facts(job));
+}
+
+void cancel(Shell& shell, const Arguments& arguments, Reply& reply) {
+  each_job(shell, arguments, reply, [&](JobId job) { shell.engine().cancel(job); },
+           "cancelled: what had not begun is dropped from it, runs in flight go on to their end");
+}
+
+void stop(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const Selection selection = shell.select(arguments.rest(0));
+  const std::size_t n = shell.engine().stop(selection.runs);
+  reply.line(n == 0 ? "none of these runs is in flight or waits in a job"
+                    : format_count(static_cast<std::int64_t>(n)) + (n == 1 ? " run" : " runs") +
+                          " stopped: INCOMPLETE, `run_n` goes on with them");
+  reply.result["stopped"] = n;
+}
+
+std::vector<Candidate> open_jobs(Shell& shell, const std::vector<std::string>&, std::string_view word) {
+  std::vector<Candidate> jobs;
+  for (const JobFacts& facts : shell.engine().jobs()) {
+    const std::string name = "#" + std::to_string(facts.id);
+    if (name.starts_with(word) && facts.state != JobFacts::State::done) jobs.push_back({name, job_state_text(facts)});
+  }
+  return jobs;
+}
+
+}  // namespace
+
+void add_running_commands(CommandTable& table) {
+  const std::string group = "running";
+  table.add({"run_n", {}, group, "run_n N [QUERY]", "execute with at most N runs in flight: every READY and INCOMPLETE run, or those selected",
+             {"run_n 100", "run_n 8 status:FAIL"}, {}, 1, SIZE_MAX, true, true, run_n, complete_query});
+  table.add({"run", {"run_one"}, group, "run QUERY", "run_n 1 on the selection", {"run add:3"}, {}, 1, SIZE_MAX, true, true,
+             run_one, complete_query});
+  table.add({"rerun", {}, group, "rerun [N] QUERY", "a new attempt of every selected run, COMPLETE ones too; earlier ones stay readable",
+             {"rerun 8 score:INCORRECT"}, {}, 1, SIZE_MAX, true, true, rerun, complete_query});
+  table.add({"rerun_fails", {}, group, "rerun_fails [N]", "a new attempt of every failed run", {"rerun_fails 8"}, {}, 0, 1,
+             true, true, rerun_fails, {}});
+  table.add({"jobs", {}, group, "jobs", "jobs in progress and those that ended", {}, {}, 0, 0, false, true, jobs, {}});
+  table.add({"wait", {}, group, "wait [#J]", "wait for a job, or for all", {"wait #1"}, {}, 0, 1, false, true, wait, open_jobs});
+  table.add({"pause", {}, group, "pause [#J]", "begin no new runs until `resume`", {"pause #1"}, {}, 0, 1, true, true, pause, open_jobs});
+  table.add({"resume", {}, group, "resume [#J | QUERY]", "go on with a paused job; with a query: send held calls again (in_doubt=hold)",
+             {"resume #1"}, {}, 0, SIZE_MAX, true, true, resume, open_jobs});
+  table.add({"width", {}, group, "width #J N", "change how many runs of a job are in flight, while it runs", {"width #1 200"},
+             {}, 2, 2, true, true, width, open_jobs});
+  table.add({"cancel", {"cancel_run_n"}, group, "cancel [#J]", "drop what has not begun; runs in flight go on to their end",
+             {"cancel #1"}, {}, 0, 1, true, true, cancel, open_jobs});
+  table.add({"stop", {}, group, "stop QUERY", "interrupt runs in flight: INCOMPLETE, partial work kept, resumed later",
+             {"stop add:17", "stop all"}, {}, 1, SIZE_MAX, true, true, stop, complete_query});
+}
+
+}  // namespace assay

@@ -1,0 +1,221 @@
+// help, exit, clear, set, kinds, models, history, source, !
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "core/text/error.hpp"
+#include "core/text/input.hpp"
+#include "repl/shell.hpp"
+#include "repl/views.hpp"
+
+namespace assay {
+namespace {
+
+void help(Shell& shell, const Arguments& arguments, Reply& reply) {
+  reply.paged = true;
+  if (arguments.size() > 0) {
+    const Command& command = shell.commands().require(arguments.at(0));
+    reply.line(StyledText().add(command.usage, Role::title));
+    reply.line("  " + command.summary);
+    std::string aliases;
+    for (const std::string& alias : command.aliases) aliases += (aliases.empty() ? "" : ", ") + alias;
+    if (!aliases.empty()) reply.line("  also: " + aliases);
+    if (!command.flags.empty()) {
+      Table table({{"", false, false}, {"", false, true}}, 2);
+      for (const Flag& flag : command.flags) {
+        table.row({cell(flag.name + (flag.value.empty() ? "" : " " + flag.value), Role::name), cell(flag.help)});
+      }
+      reply.table(table);
+    }
+    for (const std::string& example : command.examples) {
+      reply.line(StyledText().add("  e.g. ", Role::dim).add(example));
+    }
+    reply.result["command"] = command.name;
+    reply.result["usage"] = command.usage;
+    reply.result["summary"] = command.summary;
+    return;
+  }
+  Json list = Json::array();
+  std::string group;
+  Table table({{"", false, false}, {"", false, true}}, 2);
+  const auto flush = [&] {
+    if (table.size() > 0) {
+      reply.line(StyledText().add(group, Role::title));
+      reply.table(table);
+    }
+    table = Table({{"", false, false}, {"", false, true}}, 2);
+  };
+  for (const Command& command : shell.commands().all()) {
+    if (!command.shown) continue;
+    if (command.group != group) {
+      flush();
+      group = command.group;
+    }
+    table.row({cell(command.usage, Role::name), cell(command.summary)});
+    list.push_back(Json::object({{"command", command.name}, {"usage", command.usage}, {"summary", command.summary}}));
+  }
+  flush();
+  reply.line("A QUERY is text of the name, r:REGEX, status:FAIL, 3, [2-5], data.k=3, steps>2 .. joined by blanks, |, !, ().");
+  reply.line("`help COMMAND` tells more.");
+  reply.result = std::move(list);
+}
+
+void set(Shell& shell, const Arguments& arguments, Reply& reply) {
+  Settings& settings = shell.settings();
+  if (arguments.size() == 1 && arguments.at(0) == "-e") {
+    shell.stop_at_first_error(true);
+    return;
+  }
+  if (arguments.size() == 2) {
+    settings.set(arguments.at(0), arguments.at(1), "set");
+    reply.line(arguments.at(0) + " = " + settings.get(arguments.at(0)));
+    reply.result[arguments.at(0)] = settings.get(arguments.at(0));
+    return;
+  }
+  if (arguments.size() == 1) settings.get(arguments.at(0));  // refuses an unknown name
+  Table table({{"setting", false, false}, {"value", false, true}, {"from", false, false}, {"meaning", false, true}});
+  for (const SettingSpec& spec : settings.all()) {
+    if (arguments.size() == 1 && spec.name != arguments.at(0)) continue;
+    const std::string value = settings.get(spec.name);
+    table.row({cell(spec.name, Role::name), cell(value), cell(settings.origin(spec.name), Role::dim), cell(spec.help)});
+    reply.result[spec.name] = Json::object({{"value", value}, {"from", settings.origin(spec.name)}});
+  }
+  reply.table(table);
+}
+
+void kinds(Shell& shell, const Arguments& arguments, Reply& reply) {
+  reply.result = Json::array();
+  for (const Kind* kind : shell.kinds().all()) {
+    if (arguments.size() > 0 && kind->name() != arguments.at(0)) continue;
+    reply.line(StyledText().add(kind->name(), Role::title).add("  " + kind->summary()));
+    Json parameters = Json::array();
+    Table table({{"parameter", false, false}, {"type", false, false}, {"default", false, true}, {"meaning", false, true}}, 2);
+    for (const Parameter& parameter : kind->parameters()) {
+      std::string type;
+      switch (parameter.type) {
+        case Parameter::Type::text: type = "text"; break;
+        case Parameter::Type::integer: type = "whole number"; break;
+        case Parameter::Type::number: type = "number"; break;
+        case Parameter::Type::boolean: type = "yes|no"; break;
+        case Parameter::Type::choice:
+          for (const std::string& choice : parameter.choices) type += (type.empty() ? "" : "|") + choice;
+          break;
+      }
+      table.row({cell(parameter.name, Role::name), cell(type), cell(parameter.default_text), cell(parameter.help)});
+      parameters.push_back(Json::object(
+          {{"name", parameter.name}, {"type", type}, {"default", parameter.default_text}, {"help", parameter.help}}));
+    }
+    if (arguments.size() > 0) {
+      reply.table(table);
+      std::string samples;
+      for (const std::string& sample : kind->samples()) samples += (samples.empty() ? "" : ", ") + sample;
+      if (!samples.empty()) reply.line("  samples that come with it: " + samples);
+      reply.line("  for every kind: as=NAME limit=N shuffle=SEED epochs=K; key=a,b,c makes one batch per value");
+    }
+    reply.result.push_back(
+        Json::object({{"kind", kind->name()}, {"summary", kind->summary()}, {"parameters", std::move(parameters)}}));
+  }
+  if (arguments.size() > 0 && reply.lines.empty()) shell.kinds().require(arguments.at(0));
+  if (arguments.size() == 0) reply.line(StyledText().add("`kinds KIND` shows its parameters", Role::dim));
+  reply.paged = true;
+}
+
+void models(Shell& shell, const Arguments& arguments, Reply& reply) {
+  if (arguments.size() > 0) {
+    const ModelFacts facts = shell.models().resolve(arguments.at(arguments.size() - 1));
+    reply.result = facts.details;
+    reply.line(StyledText().add(facts.name, Role::title));
+    Table table({{"", false, false}, {"", false, true}}, 2);
+    table.row({cell("provider"), cell(facts.provider)});
+    table.row({cell("address"), cell(facts.address)});
+    table.row({cell("key"), cell(facts.key)});
+    table.row({cell("limits"), cell(facts.limits)});
+    table.row({cell("state"), cell(facts.state)});
+    reply.table(table);
+    return;
+  }
+  const auto [name, origin] = shell.models().default_model();
+  reply.line(StyledText().add("default: ").add(name, Role::name).add(" (" + origin + ")", Role::dim));
+  Table table({{"model", false, false}, {"address", false, true}, {"key", false, false}, {"limits", false, true}, {"state", false, true}});
+  Json list = Json::array();
+  for (const ModelFacts& facts : shell.models().list()) {
+    table.row({cell(facts.name, Role::name), cell(facts.address), cell(facts.key), cell(facts.limits), cell(facts.state)});
+    list.push_back(Json::object({{"name", facts.name}, {"provider", facts.provider}, {"address", facts.address},
+                                 {"key", facts.key}, {"limits", facts.limits}, {"state", facts.state}}));
+  }
+  reply.table(table);
+  reply.result = Json::object({{"default", name}, {"from", origin}, {"models", std::move(list)}});
+}
+
+void history(Shell& shell, const Arguments&, Reply& reply) {
+  reply.result = shell.history();
+  std::size_t k = 0;
+  for (const std::string& line : shell.history()) reply.line(std::to_string(++k) + "  " + line);
+  reply.paged = true;
+}
+
+void shell_line(Shell&, const Arguments& arguments, Reply& reply) {
+  const std::string command = arguments.line.substr(1);
+  std::fflush(nullptr);
+  const int status = std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe): the one shell, typed by a person
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  reply.result["status"] = code;
+  if (code != 0) throw Error("shell", "the command ended with status " + std::to_string(code));
+}
+
+std::vector<Candidate> command_names(Shell& shell, std::string_view word) {
+  std::vector<Candidate> names;
+  for (const Command& command : shell.commands().all()) {
+    if (command.shown && command.name.starts_with(word)) names.push_back({command.name, command.summary});
+  }
+  return names;
+}
+
+}  // namespace
+
+void add_session_commands(CommandTable& table) {
+  const std::string group = "session";
+  table.add({"help", {"h", "?"}, group, "help [COMMAND]", "the commands, or one with its arguments and examples",
+             {"help run_n"}, {}, 0, 1, false, true, help,
+             [](Shell& shell, const std::vector<std::string>&, std::string_view word) { return command_names(shell, word); }});
+  table.add({"exit", {"quit", "q"}, group, "exit", "leave; with runs in flight it asks (drain, stop, cancel)", {}, {}, 0, 0,
+             false, true, [](Shell& shell, const Arguments&, Reply&) { shell.leave(); }, {}});
+  table.add({"clear", {"c"}, group, "clear", "clear the screen", {}, {}, 0, 0, false, true,
+             [](Shell& shell, const Arguments&, Reply&) {
+               if (shell.options().interactive) Screen(shell.options().out, terminal_facts(shell.options().out)).clear();
+             },
+             {}});
+  table.add({"set", {}, group, "set [NAME [VALUE]]", "settings, with where each value comes from; `set -e` stops a script at its first error",
+             {"set timeout.step 10m", "set in_doubt hold"}, {}, 0, 2, false, true, set,
+             [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+               std::vector<Candidate> names;
+               if (before.size() > 1) return names;
+               for (const SettingSpec& spec : shell.settings().all()) {
+                 if (spec.name.starts_with(word)) names.push_back({spec.name, spec.help});
+               }
+               return names;
+             }});
+  table.add({"kinds", {}, group, "kinds [KIND]", "the kinds of experiment, or the parameters of one", {"kinds qa"}, {}, 0, 1,
+             false, true, kinds,
+             [](Shell& shell, const std::vector<std::string>&, std::string_view word) {
+               std::vector<Candidate> names;
+               for (const Kind* kind : shell.kinds().all()) {
+                 if (kind->name().starts_with(word)) names.push_back({kind->name(), kind->summary()});
+               }
+               return names;
+             }});
+  table.add({"models", {}, group, "models [MODEL]", "models that can be named, with keys (set or missing), limits and state",
+             {"models openai/gpt-4o"}, {}, 0, 2, false, true, models, {}});
+  table.add({"history", {}, group, "history", "what was typed before", {}, {}, 0, 0, false, true, history, {}});
+  table.add({"source", {}, group, "source FILE", "run the commands of a file", {"source night.assay"}, {}, 1, 1, false, true,
+             [](Shell& shell, const Arguments& arguments, Reply&) {
+               shell.run_script(read_file(arguments.at(0), 16U << 20), arguments.at(0));
+             },
+             {}});
+  table.add({"!", {}, group, "! COMMAND", "a command of the system's shell", {"! ls saves"}, {}, 0, SIZE_MAX, false, true,
+             shell_line, {}});
+}
+
+}  // namespace assay

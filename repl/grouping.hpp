@@ -1,0 +1,20 @@
+#pragma once
+// Runs by a field, counted: batch, kind, model, status, score, error, a facet (category), a path into data or answer.
+
+#include <string>
+#include <vector>
+
+#include "core/engine/experiment.hpp"
+#include "repl/views.hpp"
+
+namespace assay {
+
+struct TallyGroup {
+  std::string name;
+  Tally tally;
+};
+
+/// Groups in order of first appearance; one group "all" when `field` is empty. Throws Error for a field that no run has.
+std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field);
+
+}  // namespace assay

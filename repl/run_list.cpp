@@ -1,0 +1,179 @@
+#include "repl/run_list.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/text/edit_distance.hpp"
+#include "core/text/error.hpp"
+#include "repl/views.hpp"
+
+namespace assay {
+namespace {
+
+const std::vector<std::string>& known_columns() {
+  static const std::vector<std::string> names = {"run", "batch", "id", "status", "score", "answer", "attempts", "steps",
+                                                 "time", "cost", "calls", "tokens", "model", "kind", "error"};
+  return names;
+}
+
+bool is_payload_column(const std::string& name) {
+  return name == "answer" || name.starts_with("answer.") || name.starts_with("data.") || name == "data";
+}
+
+std::string one_line(const Json& value) {
+  if (value.is_null()) return "-";
+  return value.is_string() ? value.get<std::string>() : dump_json(value);
+}
+
+const Json* find_path(const Json& value, const std::string& path) {
+  const Json* here = &value;
+  std::size_t from = 0;
+  while (from <= path.size()) {
+    const auto dot = std::min(path.find('.', from), path.size());
+    if (!here->is_object()) return nullptr;
+    const auto found = here->find(path.substr(from, dot - from));
+    if (found == here->end()) return nullptr;
+    here = &*found;
+    from = dot + 1;
+  }
+  return here;
+}
+
+/// What is shown of an answer: the value alone where the kind keeps it beside how it was found.
+std::string answer_text(const Json& answer) {
+  if (answer.is_object() && answer.contains("value")) return one_line(answer.at("value"));
+  return one_line(answer);
+}
+
+}  // namespace
+
+std::vector<std::string> split_columns(const std::string& text) {
+  std::vector<std::string> columns;
+  std::size_t from = 0;
+  while (from <= text.size()) {
+    const auto comma = std::min(text.find(',', from), text.size());
+    const std::string name = text.substr(from, comma - from);
+    const auto& known = known_columns();
+    if (std::find(known.begin(), known.end(), name) == known.end() && !is_payload_column(name) && !name.starts_with("metric.")) {
+      const auto near = nearest(name, known);
+      throw Error("usage", "--columns: there is no column \"" + name + "\"" + (near ? "; did you mean " + *near + "?" : ""), {},
+                  "columns: run batch id status score answer attempts steps time cost calls tokens model kind error data.PATH answer.PATH metric.NAME");
+    }
+    columns.push_back(name);
+    from = comma + 1;
+  }
+  return columns;
+}
+
+void sort_runs(const RunTable& table, std::vector<RunId>& runs, const std::string& field) {
+  const bool descending = field.starts_with("-");
+  const std::string name = descending ? field.substr(1) : field;
+  const RunTable::Reader reader = table.read();
+  const auto by = [&](const auto& key) {
+    std::stable_sort(runs.begin(), runs.end(),
+                     [&](RunId a, RunId b) { return descending ? key(b) < key(a) : key(a) < key(b); });
+  };
+  if (name == "name" || name == "run") return by([&](RunId run) { return reader.name(run); });
+  if (name == "status") return by([&](RunId run) { return static_cast<int>(reader.row(run).status); });
+  if (name == "score") return by([&](RunId run) { return static_cast<int>(reader.row(run).verdict); });
+  if (name == "time") return by([&](RunId run) { return reader.row(run).seconds; });
+  if (name == "cost") return by([&](RunId run) { return reader.row(run).cost; });
+  if (name == "attempts") return by([&](RunId run) { return reader.row(run).attempts; });
+  if (name == "steps") return by([&](RunId run) { return reader.row(run).steps; });
+  if (name == "calls") return by([&](RunId run) { return reader.row(run).calls; });
+  if (name == "tokens") return by([&](RunId run) { return reader.row(run).tokens_in + reader.row(run).tokens_out; });
+  if (name.starts_with("metric.")) return by([&](RunId run) {
+      const double value = reader.metric(run, name.substr(7));
+      return value == value ? value : -1e300;  // NaN has no order: runs without the metric come first
+    });
+  throw Error("usage", "--sort: there is no field \"" + name + "\"", {}, "fields: name status score time cost attempts steps calls tokens metric.NAME");
+}
+
+void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const RunListOptions& options, Reply& reply) {
+  std::vector<std::string> columns = options.columns;
+  if (columns.empty()) columns = {"run", "status", "score", "answer", "attempts", "time", "cost"};
+  const std::size_t shown = std::min(options.limit, runs.size());
+  const std::vector<RunId> page(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(shown));
+
+  std::unordered_map<RunId, StoredPayloads> payloads;
+  for (const RunId run : page) payloads.emplace(run, experiment.store().payloads(run));
+
+  std::vector<Column> heads = {{"", true, false}};
+  for (const std::string& name : columns) {
+    const bool number = name == "attempts" || name == "steps" || name == "time" || name == "cost" || name == "calls" ||
+                        name == "tokens" || name.starts_with("metric.");
+    heads.push_back({name, number, !number && name != "status" && name != "score"});
+  }
+  Table drawn(std::move(heads));
+  Json list = Json::array();
+  const RunTable::Reader table = experiment.table().read();
+  for (std::size_t i = 0; i < page.size(); ++i) {
+    const RunId run = page[i];
+    const RunRow& row = table.row(run);
+    const BatchInfo& batch = table.batch(row.batch);
+    const StoredPayloads& stored = payloads[run];
+    const bool ended = row.status == Status::complete || row.status == Status::fail;
+    const Json answer = !ended || stored.answer.empty() ? Json() : parse_json(stored.answer, "answer");
+    std::vector<StyledText> cells = {cell(std::to_string(i + 1), Role::dim)};
+    for (const std::string& name : columns) {
+      if (name == "run") cells.push_back(cell(table.name(run), Role::name));
+      else if (name == "batch") cells.push_back(cell(batch.name));
+      else if (name == "id") cells.push_back(cell(table.id(run)));
+      else if (name == "status") cells.push_back(status_cell(row.status, row.in_flight));
+      else if (name == "score") cells.push_back(verdict_cell(row.verdict));
+      else if (name == "answer") cells.push_back(cell(answer_text(answer)));
+      else if (name == "attempts") cells.push_back(count_cell(row.attempts));
+      else if (name == "steps") cells.push_back(count_cell(row.steps));
+      else if (name == "time") cells.push_back(cell(row.ended_at == 0 ? "-" : seconds_text(static_cast<double>(row.seconds))));
+      else if (name == "cost") cells.push_back(cell(format_usd(row.cost)));
+      else if (name == "calls") cells.push_back(count_cell(row.calls));
+      else if (name == "tokens") cells.push_back(count_cell(static_cast<std::int64_t>(row.tokens_in) + row.tokens_out));
+      else if (name == "model") cells.push_back(cell(batch.model));
+      else if (name == "kind") cells.push_back(cell(batch.kind));
+      else if (name == "error") cells.push_back(cell(table.error(row.error).kind));
+      else if (name.starts_with("metric.")) cells.push_back(cell(number_text(table.metric(run, name.substr(7)))));
+      else {
+        const bool data = name.starts_with("data");
+        const Json value = data ? (stored.data.empty() ? Json() : parse_json(stored.data, "data")) : answer;
+        const auto dot = name.find('.');
+        const Json* found = dot == std::string::npos ? &value : find_path(value, name.substr(dot + 1));
+        cells.push_back(cell(found == nullptr ? "-" : one_line(*found)));
+      }
+    }
+    drawn.row(std::move(cells));
+    list.push_back(Json::object({{"index", i + 1},
+                                 {"run", table.name(run)},
+                                 {"batch", batch.name},
+                                 {"id", table.id(run)},
+                                 {"name", table.name(run)},
+                                 {"status", to_text(row.status)},
+                                 {"score", row.verdict == Verdict::none ? Json() : Json(to_text(row.verdict))},
+                                 {"answer", answer},
+                                 {"attempts", row.attempts},
+                                 {"steps", row.steps},
+                                 {"seconds", row.seconds},
+                                 {"cost_usd", static_cast<double>(row.cost) * 1e-12}}));
+  }
+  if (!page.empty()) reply.table(drawn);
+  reply.result = Json::object({{"matched", runs.size()}, {"runs", std::move(list)}});
+}
+
+std::vector<Candidate> complete_file(std::string_view word) {
+  std::vector<Candidate> found;
+  const auto slash = word.find_last_of('/');
+  const std::string folder(slash == std::string_view::npos ? std::string_view() : word.substr(0, slash + 1));
+  const std::string_view start = slash == std::string_view::npos ? word : word.substr(slash + 1);
+  std::error_code problem;
+  for (std::filesystem::directory_iterator at(folder.empty() ? "." : folder, problem), end; !problem && at != end; at.increment(problem)) {
+    const std::string name = at->path().filename().string();
+    if (!name.starts_with(start) || (start.empty() && name.starts_with("."))) continue;
+    const bool directory = at->is_directory(problem);
+    found.push_back({quote_shell_word(folder + name) + (directory ? "/" : ""), "", directory ? "" : " "});
+    if (found.size() >= 500) break;
+  }
+  std::sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) { return a.text < b.text; });
+  return found;
+}
+
+}  // namespace assay

@@ -1,0 +1,26 @@
+#pragma once
+// Lists of runs: columns, sorting, drawing. UI thread.
+
+#include <string>
+#include <vector>
+
+#include "core/engine/experiment.hpp"
+#include "repl/command.hpp"
+
+namespace assay {
+
+struct RunListOptions {
+  std::size_t limit = 50;
+  std::vector<std::string> columns;  // empty: the usual ones
+};
+
+std::vector<std::string> split_columns(const std::string& text);
+/// By a field, "-field" for descending; equal ones keep their order. Throws Error for an unknown field.
+void sort_runs(const RunTable& table, std::vector<RunId>& runs, const std::string& field);
+/// The table, and the JSON of shell.md 8 (`matched`, `runs`).
+void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const RunListOptions& options, Reply& reply);
+
+/// Candidates for a file name.
+std::vector<Candidate> complete_file(std::string_view word);
+
+}  // namespace assay

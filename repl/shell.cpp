@@ -1,0 +1,484 @@
+#include "repl/shell.hpp"
+
+#include <csignal>
+#include <algorithm>
+#include <chrono>
+
+#include "core/text/duration.hpp"
+#include "core/text/error.hpp"
+#include "repl/pager.hpp"
+#include "repl/payload_reader.hpp"
+#include "repl/views.hpp"
+
+namespace assay {
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(200);
+
+double seconds_now(const SteadyTime now) { return std::chrono::duration<double>(now.time_since_epoch()).count(); }
+
+}  // namespace
+
+std::vector<SettingSpec> shell_settings() {
+  const auto duration = [](const std::string& text) { parse_duration(text); };
+  const auto count = [](const std::string& text) { parse_count(text, "it", 1); };
+  return {
+      {"model", "", "the model used when a load names none; empty: as `models` says", [](const std::string&) {}},
+      {"ls.limit", "50", "rows that `ls` prints", count},
+      {"term_grace", "5s", "how long SIGTERM waits for calls in flight to be recorded", duration},
+      {"hangup_grace", "10m", "how long a lost terminal waits for runs in flight", duration},
+      {"on_hangup", "drain", "when the terminal is lost: drain (runs in flight end, nothing new begins) or go_on",
+       [](const std::string& text) {
+         if (text != "drain" && text != "go_on") throw Error("usage", "on_hangup is drain or go_on, not \"" + text + "\"");
+       }},
+  };
+}
+
+Shell::Shell(ShellParts parts, ShellOptions options)
+    : parts_(parts),
+      options_(std::move(options)),
+      out_(options_.out, terminal_facts(options_.out)),
+      error_(options_.error, terminal_facts(options_.error)) {
+  add_session_commands(commands_);
+  add_batch_commands(commands_);
+  add_running_commands(commands_);
+  add_looking_commands(commands_);
+  add_scoring_commands(commands_);
+  add_file_commands(commands_);
+  editor().set_is_complete([](std::string_view text) { return !has_open_quote(text); });
+  editor().set_completer([this](std::string_view line, std::size_t cursor) { return complete(line, cursor); });
+  ticker_ = std::jthread([this](const std::stop_token& stop) { tick(stop); });
+}
+
+Shell::~Shell() {
+  ticker_.request_stop();
+  if (ticker_.joinable()) ticker_.join();
+}
+
+bool Shell::run_script(std::string_view text, const std::string& name) {
+  if (++depth_ > 20) {
+    --depth_;
+    throw Error("usage", "scripts call each other more than 20 deep", name);
+  }
+  for (const std::string& line : split_commands(text)) {
+    if (leaving()) break;
+    if (!run_command(line) && stop_at_error_) leaving_ = true;
+  }
+  --depth_;
+  return !leaving();
+}
+
+void Shell::run_interactive() {
+  const StyledText prompt(safe("assay> "), Role::prompt), more(safe("  ...> "), Role::dim);
+  while (!leaving()) {
+    ReadResult read = editor().read(prompt, more);
+    if (read.kind == ReadResult::Kind::interrupted) {
+      interrupts_ = 0;
+      continue;
+    }
+    if (read.kind == ReadResult::Kind::gone) {
+      end_by_signal(SIGHUP);
+      break;
+    }
+    if (read.kind == ReadResult::Kind::end) {
+      if (options_.interactive) {
+        ask_before_leaving();
+      } else {
+        leaving_ = true;
+      }
+      continue;
+    }
+    interrupts_ = 0;
+    for (const std::string& line : split_commands(read.text)) {
+      if (leaving()) break;
+      if (!run_command(line) && stop_at_error_) leaving_ = true;
+    }
+  }
+}
+
+bool Shell::run_command(const std::string& line) {
+  const std::string word = line.substr(0, line.find_first_of(" \t\n"));
+  try {
+    if (line.size() > (1U << 20)) throw Error("usage", "a command line has at most 1 MiB");
+    const bool shell_line = line.starts_with("!");
+    const Command& command = commands_.require(shell_line ? "!" : word);
+    Arguments arguments;
+    if (shell_line) {
+      arguments.line = line;
+    } else {
+      arguments = parse_arguments(command, line);
+    }
+    Reply reply;
+    reply.width = options_.json ? 0 : out_.table_width();
+    if (arguments.has("--help")) {
+      commands_.require("help").run(*this, parse_arguments(commands_.require("help"), "help " + command.name), reply);
+    } else {
+      if (command.changes && store().read_only()) {
+        throw Error("read_only", command.name + " changes the experiment, and it is open for reading only", {},
+                    "start without --read-only");
+      }
+      command.run(*this, arguments, reply);
+    }
+    show(command, reply, line);
+    if (arguments.has("--json") && !options_.json) {
+      out_.json_line(dump_json(reply.result));
+    }
+    return true;
+  } catch (const Error& error) {
+    show_error(word, error.kind(), error.what(), error.hint());
+  } catch (const std::bad_alloc&) {
+    show_error(word, "memory", "not enough memory for this command", "");
+  } catch (const std::exception& error) {
+    show_error(word, "internal", std::string("a fault of assay's own: ") + error.what(), "please report it; nothing is lost");
+  }
+  failed_ = true;
+  return false;
+}
+
+void Shell::show(const Command& command, const Reply& reply, const std::string& line) {
+  if (options_.json) {
+    Json object = Json::object();
+    object["command"] = line.substr(0, line.find_first_of(" \t\n"));
+    object["ok"] = true;
+    object["result"] = reply.result;
+    out_.json_line(dump_json(object));
+    return;
+  }
+  // `--json` after a command: the value alone is printed, by run_command.
+  if (line.find("--json") != std::string::npos && parse_arguments(command, line).has("--json")) return;
+  if (reply.paged && options_.interactive) {
+    show_paged(out_, reply.lines);
+  } else {
+    for (const StyledText& one : reply.lines) out_.line(one);
+  }
+}
+
+void Shell::show_error(const std::string& word, const std::string& kind, const std::string& message,
+                       const std::string& hint) {
+  if (options_.json) {
+    Json object = Json::object();
+    object["command"] = word;
+    object["ok"] = false;
+    object["error"] = Json::object({{"kind", kind}, {"message", message}});
+    if (!hint.empty()) object["error"]["hint"] = hint;
+    out_.json_line(dump_json(object));
+    return;
+  }
+  Screen& screen = options_.interactive ? out_ : error_;
+  std::string_view rest = message;
+  bool first = true;
+  while (true) {
+    const auto end = rest.find('\n');
+    StyledText text;
+    if (first) text.add("error: ", Role::bad);
+    screen.line(text.add(rest.substr(0, end)));
+    first = false;
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  if (!hint.empty()) screen.line(StyledText().add("       ").add(hint, Role::dim));
+}
+
+Selection Shell::select(const std::string& query, bool all_runs, bool must_match) {
+  StorePayloads payloads(parts_.experiment);
+  Scope scope;
+  if (listing_) scope.listing = &*listing_;
+  scope.from_all = all_runs;
+  Selection selection = assay::select(parse_query(query), table(), scope, &payloads);
+  if (must_match && selection.runs.empty()) {
+    if (table().read().size() == 0) {
+      throw Error("empty", "there are no runs yet", {}, "`load KIND FILE` makes some; try `load arithmetic sample`");
+    }
+    std::string why = listing_ && !all_runs ? "nothing listed matches" : "no run matches";
+    if (selection.outside > 0) {
+      why += "; " + format_count(static_cast<std::int64_t>(selection.outside)) +
+             (selection.outside == 1 ? " run" : " runs") + " outside the listing " +
+             (selection.outside == 1 ? "does" : "do");
+      throw Error("empty", why, {}, "`ls QUERY` starts from all runs; `all` reaches beyond the listing");
+    }
+    throw Error("empty", why);
+  }
+  return selection;
+}
+
+std::string Shell::selected_words(const Selection& selection) const {
+  const auto n = static_cast<std::int64_t>(selection.runs.size());
+  std::string words = format_count(n) + (n == 1 ? " run" : " runs");
+  if (selection.scoped) words += " (of " + format_count(static_cast<std::int64_t>(selection.scope_size)) + " listed)";
+  return words;
+}
+
+RunId Shell::select_one(const std::string& query) {
+  const Selection selection = select(query);
+  if (selection.runs.size() != 1) {
+    throw Error("usage", "one run is needed; " + query + " selects " +
+                             format_count(static_cast<std::int64_t>(selection.runs.size())));
+  }
+  return selection.runs.front();
+}
+
+void Shell::wait_for_job(JobId job) {
+  interrupts_ = 0;
+  int seen = 0;
+  const auto react = [&] {
+    if (ending_ != 0) return true;
+    const int now = interrupts_.load();
+    if (now <= seen) return false;
+    seen = now;
+    if (seen == 1) {
+      notice("no new runs begin; those in flight are waited for. Ctrl-C again stops them");
+      if (job == 0) {
+        engine().cancel_all();
+      } else {
+        engine().cancel(job);
+      }
+    } else if (seen == 2) {
+      notice("stopping the runs in flight: they stay INCOMPLETE and go on later. Ctrl-C again leaves");
+      engine().stop_all();
+    } else {
+      interrupted_exit_ = true;
+      leaving_ = true;
+      return true;
+    }
+    return false;
+  };
+  if (options_.interactive) {
+    const auto over = [&] {
+      react();
+      return leaving() || engine().wait(job, engine_now());
+    };
+    while (true) {
+      const WaitResult result = editor().wait(over);
+      if (result == WaitResult::interrupted) {
+        ++interrupts_;
+        react();
+        if (leaving()) return;
+        continue;
+      }
+      if (result == WaitResult::gone) end_by_signal(SIGHUP);
+      break;
+    }
+  } else {
+    engine().wait(job, SteadyTime::max(), react);
+    if (seen > 0) interrupted_exit_ = true;
+  }
+}
+
+SteadyTime Shell::engine_now() { return parts_.experiment.clock().steady(); }
+
+void Shell::run_job(const JobRequest& request, const Selection& selection, Reply& reply) {
+  const JobId id = engine().start(request);
+  JobFacts facts = engine().facts(id);
+  std::string words = selected_words(selection);
+  if (facts.skipped > 0) {
+    words += "; " + format_count(static_cast<std::int64_t>(facts.skipped)) + " skipped (" +
+             (request.type == JobType::evaluate ? "not COMPLETE" : "COMPLETE, or in another job") + ")";
+  }
+  if (foreground()) {
+    wait_for_job(id);
+    facts = engine().facts(id);
+    last_run_failed_ = facts.fail > 0;
+    if (request.type != JobType::evaluate || facts.fail > 0) reply.line(words);
+    reply.line(job_line(facts));
+  } else {
+    reply.line(words + ", job #" + std::to_string(id) + ", at most " +
+               format_count(static_cast<std::int64_t>(facts.width)) + " in flight");
+  }
+  reply.result = job_json(facts);
+}
+
+bool Shell::confirm(const std::string& question) {
+  if (!options_.interactive) return false;
+  const ReadResult read = editor().read(StyledText(safe(question + " [y/N] ")), {});
+  return read.kind == ReadResult::Kind::line && (read.text == "y" || read.text == "yes" || read.text == "Y");
+}
+
+void Shell::ask_before_leaving() {
+  if (!options_.interactive || !engine().busy()) {
+    leaving_ = true;
+    return;
+  }
+  const Engine::Totals totals = engine().totals();
+  const ReadResult read = editor().read(
+      StyledText(safe(format_count(static_cast<std::int64_t>(totals.in_flight_runs)) +
+                      " runs are in flight. [d]rain (wait for them), [s]top (they go on next time), [c]ancel leaving? ")),
+      {});
+  if (read.kind == ReadResult::Kind::end || read.text == "s" || read.text == "stop") {
+    leaving_ = true;
+  } else if (read.kind == ReadResult::Kind::gone) {
+    end_by_signal(SIGHUP);
+  } else if (read.text == "d" || read.text == "drain") {
+    engine().cancel_all();
+    wait_for_job(0);
+    leaving_ = true;
+  }
+}
+
+void Shell::wind_down() {
+  const auto grace = [&](const char* name) {
+    return engine_now() + std::chrono::duration_cast<SteadyTime::duration>(parse_duration(settings().get(name)));
+  };
+  const int signal = ending_.load();
+  if (signal == SIGTERM) {
+    engine().drain_all();
+    engine().wait(0, grace("term_grace"), [this] { return ending_ != SIGTERM; });
+  } else if (signal == SIGHUP) {
+    if (settings().get("on_hangup") == "go_on") {
+      engine().wait(0, SteadyTime::max(), [this] { return ending_ != SIGHUP; });
+    } else {
+      engine().cancel_all();
+      engine().wait(0, grace("hangup_grace"), [this] { return ending_ != SIGHUP; });
+    }
+  }
+  engine().stop_all();
+  engine().wait(0);
+  store().flush();
+}
+
+int Shell::exit_status() const {
+  if (ending_ == SIGTERM) return 143;
+  if (ending_ == SIGHUP) return 129;
+  if (ending_ == SIGQUIT) return 131;
+  if (interrupted_exit_) return 130;
+  if (failed_ && !options_.interactive) return 1;
+  if (last_run_failed_ && !options_.interactive) return 3;
+  return 0;
+}
+
+std::vector<std::string> Shell::history() const { return parts_.editor.history(); }
+
+void Shell::interrupt() {
+  ++interrupts_;
+  editor().interrupt();
+}
+
+void Shell::end_by_signal(int signal) {
+  // A second SIGTERM means at once: SIGQUIT's way out.
+  const int before = ending_.exchange(signal);
+  if (before != 0) ending_ = before == signal ? SIGQUIT : signal;
+  editor().interrupt();
+  editor().wake();
+}
+
+void Shell::job_ended(const JobFacts& facts) {
+  {
+    const std::lock_guard lock(rates_mutex_);
+    rates_.erase(facts.id);
+  }
+  if (facts.selected > 0 && options_.interactive) editor().print_above(job_line(facts));
+  editor().wake();
+}
+
+void Shell::notice(const std::string& text) {
+  if (options_.interactive) {
+    editor().print_above(StyledText().add(text, Role::warn));
+  } else {
+    error_.line(StyledText().add(text, Role::warn));
+  }
+}
+
+StyledText Shell::job_line(const JobFacts& facts) const {
+  const auto count = [](std::uint64_t n) { return format_count(static_cast<std::int64_t>(n)); };
+  StyledText text;
+  text.add("#" + std::to_string(facts.id) + " ", Role::dim);
+  text.add(facts.state == JobFacts::State::cancelled ? "cancelled" : "done");
+  text.add(" in " + format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                        std::chrono::duration<double>(facts.seconds))));
+  text.add(": ").add(count(facts.complete) + " COMPLETE", facts.complete > 0 ? Role::good : Role::plain);
+  text.add(", ").add(count(facts.fail) + " FAIL", facts.fail > 0 ? Role::bad : Role::plain);
+  if (facts.incomplete > 0) text.add(", ").add(count(facts.incomplete) + " INCOMPLETE", Role::warn);
+  if (facts.cancelled > 0) text.add(", " + count(facts.cancelled) + " not begun");
+  if (facts.scored > 0) {
+    text.add("; score ").add(ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored)), Role::number);
+    text.add(" (" + count(facts.correct) + " of " + count(facts.scored) + " scored)");
+  }
+  if (facts.cost > 0) text.add("; " + format_usd(facts.cost));
+  if (facts.fail > 0) text.add("; `errors` groups them");
+  return text;
+}
+
+ProgressFacts Shell::progress_of(const JobFacts& facts, double now) {
+  ProgressFacts progress;
+  progress.job = facts.id;
+  if (facts.state == JobFacts::State::paused) {
+    progress.state = facts.paused_because.empty() ? "paused" : facts.paused_because;
+  }
+  if (facts.state == JobFacts::State::cancelled) progress.state = "ending";
+  progress.done = static_cast<std::int64_t>(facts.ended());
+  progress.total = static_cast<std::int64_t>(facts.selected - facts.cancelled);
+  progress.ok = static_cast<std::int64_t>(facts.complete);
+  progress.fail = static_cast<std::int64_t>(facts.fail);
+  progress.in_flight = static_cast<std::int64_t>(facts.in_flight);
+  progress.correct = static_cast<std::int64_t>(facts.correct);
+  progress.scored = static_cast<std::int64_t>(facts.scored);
+  progress.cost_pico_usd = facts.cost;
+  const std::lock_guard lock(rates_mutex_);
+  const auto found = rates_.try_emplace(facts.id, Rates{SmoothedRate(now), SmoothedRate(now), SmoothedRate(now)}).first;
+  Rates& rates = found->second;
+  const std::uint64_t tokens = facts.tokens_in + facts.tokens_out;
+  rates.runs.add(now, static_cast<double>(facts.ended() - rates.seen_runs));
+  rates.calls.add(now, static_cast<double>(facts.calls - rates.seen_calls));
+  rates.tokens.add(now, static_cast<double>(tokens - rates.seen_tokens));
+  rates.seen_runs = facts.ended();
+  rates.seen_calls = facts.calls;
+  rates.seen_tokens = tokens;
+  progress.calls_per_s = rates.calls.per_second(now);
+  progress.tokens_per_s = rates.tokens.per_second(now);
+  progress.eta_s = eta_seconds(progress.total - progress.done, rates.runs.per_second(now));
+  return progress;
+}
+
+void Shell::tick(const std::stop_token& stop) {
+  bool shown = false;
+  while (!stop.stop_requested()) {
+    std::this_thread::sleep_for(kTick);
+    std::vector<StyledText> lines;
+    const auto columns = static_cast<std::size_t>(out_.size().columns);
+    for (const JobFacts& facts : engine().jobs()) {
+      if (facts.state == JobFacts::State::done || facts.ended() + facts.cancelled >= facts.selected) continue;
+      const ProgressFacts progress = progress_of(facts, seconds_now(engine_now()));
+      lines.push_back(options_.interactive ? progress_status_line(progress, columns) : progress_plain_line(progress));
+    }
+    const StoreHealth health = store().health();
+    if (!health.message.empty()) lines.push_back(StyledText().add(health.message, Role::bad));
+    if (lines.empty() && !shown) continue;
+    shown = !lines.empty();
+    editor().set_status(std::move(lines));
+  }
+}
+
+Completions Shell::complete(std::string_view line, std::size_t cursor) {
+  // Only the command that the cursor is in.
+  const std::string_view before = line.substr(0, cursor);
+  const auto start = before.find_last_of(";\n");
+  const std::string_view part = start == std::string_view::npos ? before : before.substr(start + 1);
+  const std::size_t offset = cursor - part.size();
+  const auto space = part.find_last_of(" \t");
+  const std::string_view word = space == std::string_view::npos ? part : part.substr(space + 1);
+  Completions result;
+  result.begin = offset + part.size() - word.size();
+  std::vector<std::string> words;
+  try {
+    for (const ShellWord& one : split_shell_words(part.substr(0, part.size() - word.size()))) words.push_back(one.text);
+    if (words.empty()) {
+      for (const Command& command : commands_.all()) {
+        if (command.shown && command.name.starts_with(word)) result.candidates.push_back({command.name, command.summary});
+      }
+      return result;
+    }
+    const Command* command = commands_.find(words.front());
+    if (command == nullptr) return result;
+    if (word.starts_with("--")) {
+      for (const Flag& flag : command->flags) {
+        if (flag.name.starts_with(word)) result.candidates.push_back({flag.name, flag.help});
+      }
+    } else if (command->complete) {
+      result.candidates = command->complete(*this, words, word);
+    }
+  } catch (const Error&) {
+    return result;  // an unfinished quote: nothing to offer
+  }
+  return result;
+}
+
+}  // namespace assay

@@ -1,0 +1,140 @@
+#pragma once
+// The shell: reads lines, splits them into commands, runs one after the other, shows what they say. Scripts, -c and
+// the terminal go through the same door.
+//
+// Thread rule: everything on the UI thread, but interrupt(), end_by_signal(), job_ended() and notice(): any thread.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/engine/experiment.hpp"
+#include "core/model/models.hpp"
+#include "core/query/select.hpp"
+#include "repl/command.hpp"
+#include "repl/progress.hpp"
+
+namespace assay {
+
+struct ShellOptions {
+  bool json = false;
+  bool interactive = false;  // a person at a terminal; else a script
+  int out = 1, error = 2;
+  std::string history_path;  // "" keeps none
+  std::string version = "0.1.0";
+};
+
+struct ShellParts {
+  Experiment& experiment;
+  const KindRegistry& kinds;
+  const ModelCatalog& models;
+  Settings& settings;
+  LineEditor& editor;
+};
+
+/// Settings of the shell itself.
+std::vector<SettingSpec> shell_settings();
+
+class Shell {
+ public:
+  Shell(ShellParts parts, ShellOptions options);
+  ~Shell();
+
+  CommandTable& commands() { return commands_; }
+  /// Runs the commands of a text; false when `exit` or a signal ended the shell.
+  bool run_script(std::string_view text, const std::string& name);
+  /// Reads and runs until the end of input.
+  void run_interactive();
+  /// Winds down what still runs, as the way of leaving asks for. Called once, before the experiment is closed.
+  void wind_down();
+  /// shell.md 1: 0, 1, 3, 130, 143 ..
+  int exit_status() const;
+
+  // --- for commands ---------------------------------------------------------------------------------------------
+  Experiment& experiment() { return parts_.experiment; }
+  Engine& engine() { return parts_.experiment.engine(); }
+  Store& store() { return parts_.experiment.store(); }
+  RunTable& table() { return parts_.experiment.table(); }
+  const KindRegistry& kinds() const { return parts_.kinds; }
+  const ModelCatalog& models() const { return parts_.models; }
+  Settings& settings() { return parts_.settings; }
+  LineEditor& editor() { return parts_.editor; }
+  const ShellOptions& options() const { return options_; }
+
+  /// Selects by a query under the scope rules of shell.md 3 (`all_runs`: the listing does not matter). Throws Error
+  /// with a caret line under a bad place; says why nothing was selected when `must_match`.
+  Selection select(const std::string& query, bool all_runs = false, bool must_match = true);
+  /// "569 runs (of 1,000 listed)".
+  std::string selected_words(const Selection& selection) const;
+  /// Exactly one run.
+  RunId select_one(const std::string& query);
+  const std::optional<std::vector<RunId>>& listing() const { return listing_; }
+  void set_listing(std::vector<RunId> runs) { listing_ = std::move(runs); }
+
+  /// Waits for a job as a foreground command does; 0: for all. Ctrl-C drains, stops, leaves.
+  void wait_for_job(JobId job);
+  /// Begins a job; waits for it in a script. Fills the reply.
+  void run_job(const JobRequest& request, const Selection& selection, Reply& reply);
+  /// A question that needs an answer: true when a person says y. In a script: false.
+  bool confirm(const std::string& question);
+  void leave() { leaving_ = true; }
+  bool leaving() const { return leaving_ || ending_ != 0; }
+  void stop_at_first_error(bool on) { stop_at_error_ = on; }
+  /// Runs one command line; false when it failed.
+  bool run_command(const std::string& line);
+  std::vector<std::string> history() const;
+  bool foreground() const { return !options_.interactive; }
+
+  // --- any thread -------------------------------------------------------------------------------------------------
+  void interrupt();
+  /// SIGTERM, SIGHUP, SIGQUIT: ends the shell as reliability.md 8 says.
+  void end_by_signal(int signal);
+  void job_ended(const JobFacts& facts);
+  void notice(const std::string& text);
+
+ private:
+  void show(const Command& command, const Reply& reply, const std::string& line);
+  void show_error(const std::string& line, const std::string& kind, const std::string& message,
+                  const std::string& hint);
+  Completions complete(std::string_view line, std::size_t cursor);
+  void tick(const std::stop_token& stop);
+  StyledText job_line(const JobFacts& facts) const;
+  ProgressFacts progress_of(const JobFacts& facts, double now_s);
+  void ask_before_leaving();
+  SteadyTime engine_now();
+
+  ShellParts parts_;
+  ShellOptions options_;
+  CommandTable commands_;
+  Screen out_, error_;
+  std::optional<std::vector<RunId>> listing_;
+  bool leaving_ = false, stop_at_error_ = false, failed_ = false, last_run_failed_ = false, interrupted_exit_ = false;
+  int depth_ = 0;  // of scripts within scripts
+  std::atomic<int> interrupts_{0};
+  std::atomic<int> ending_{0};
+  std::mutex rates_mutex_;
+  struct Rates {
+    SmoothedRate runs, calls, tokens;
+    std::uint64_t seen_runs = 0, seen_calls = 0, seen_tokens = 0;
+  };
+  std::map<JobId, Rates> rates_;
+  std::jthread ticker_;
+};
+
+/// Candidates for a word of a query: fields, their values, batch names.
+std::vector<Candidate> complete_query(Shell& shell, const std::vector<std::string>& before, std::string_view word);
+
+/// Registers every command of the shell.
+void add_session_commands(CommandTable& table);
+void add_batch_commands(CommandTable& table);
+void add_running_commands(CommandTable& table);
+void add_looking_commands(CommandTable& table);
+void add_scoring_commands(CommandTable& table);
+void add_file_commands(CommandTable& table);
+
+}  // namespace assay

@@ -1,0 +1,97 @@
+#include "repl/table.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/text/duration.hpp"
+
+namespace assay {
+
+namespace {
+
+constexpr std::size_t kGap = 2;
+
+StyledText on_one_line(const StyledText& text) {
+  StyledText out;
+  for (const StyledText::Span& span : text.spans()) out.add(span.text.view(), span.role);
+  return out;
+}
+
+}  // namespace
+
+Table::Table(std::vector<Column> columns, std::size_t indent) : columns_(std::move(columns)), indent_(indent) {}
+
+void Table::row(std::vector<StyledText> cells) {
+  cells.resize(columns_.size());
+  for (StyledText& text : cells) text = on_one_line(text);
+  rows_.push_back(std::move(cells));
+}
+
+std::vector<std::size_t> Table::column_widths(std::size_t width) const {
+  std::vector<std::size_t> widths;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    std::size_t widest = safe(columns_[i].heading).width();
+    for (const auto& cells : rows_) widest = std::max(widest, cells[i].width());
+    widths.push_back(widest);
+  }
+  if (width == 0 || columns_.empty()) return widths;
+  std::size_t total = indent_ + kGap * (columns_.size() - 1);
+  for (const std::size_t column : widths) total += column;
+  // The widest shrinking column gives first, so that short ones stay whole.
+  while (total > width) {
+    std::size_t victim = columns_.size();
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (!columns_[i].may_shrink || widths[i] <= columns_[i].min_width) continue;
+      if (victim == columns_.size() || widths[i] > widths[victim]) victim = i;
+    }
+    if (victim == columns_.size()) break;
+    --widths[victim];
+    --total;
+  }
+  return widths;
+}
+
+std::vector<StyledText> Table::lines(std::size_t width) const {
+  const std::vector<std::size_t> widths = column_widths(width);
+  const auto compose = [&](const std::vector<StyledText>& cells) {
+    StyledText line;
+    std::size_t owed = indent_;  // spaces that are written only when something follows
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const StyledText shown = cells[i].truncated(widths[i]);
+      const std::size_t padding = widths[i] - std::min(widths[i], shown.width());
+      if (columns_[i].right) owed += padding;
+      if (!shown.empty()) {
+        line.add(std::string(owed, ' ')).add(shown);
+        owed = 0;
+      }
+      owed += kGap + (columns_[i].right ? (shown.empty() ? widths[i] - padding : 0) : padding);
+    }
+    return width == 0 ? line : line.truncated(width);
+  };
+  std::vector<StyledText> out;
+  std::vector<StyledText> headings;
+  bool any_heading = false;
+  for (const Column& column : columns_) {
+    headings.push_back(cell(column.heading, Role::title));
+    any_heading = any_heading || !column.heading.empty();
+  }
+  if (any_heading) out.push_back(compose(headings));
+  for (const auto& cells : rows_) out.push_back(compose(cells));
+  return out;
+}
+
+void Table::draw(Screen& screen) const {
+  for (const StyledText& line : lines(screen.table_width())) screen.line(line);
+}
+
+StyledText more_line(std::size_t shown, std::size_t total, std::string_view command) {
+  if (shown >= total) return {};
+  const std::string more = "+" + format_count(static_cast<std::int64_t>(total - shown)) + " more: ";
+  return StyledText().add(more + std::string(command) + " --limit " + std::to_string(total), Role::dim);
+}
+
+StyledText count_cell(std::int64_t count, Role role) { return StyledText().add(format_count(count), role); }
+
+StyledText cell(std::string_view text, Role role) { return StyledText().add(text, role); }
+
+}  // namespace assay

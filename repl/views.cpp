@@ -1,0 +1,290 @@
+#include "repl/views.hpp"
+
+#include <time.h>
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include "core/statistics/interval.hpp"
+#include "core/text/duration.hpp"
+
+namespace assay {
+namespace {
+
+std::string formatted(const char* format, double value) {
+  std::array<char, 64> text{};
+  const int length = std::snprintf(text.data(), text.size(), format, value);
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+std::string local_time(WallTime at, const char* format) {
+  const auto seconds = static_cast<time_t>(at / 1'000'000);
+  tm parts{};
+  localtime_r(&seconds, &parts);
+  std::array<char, 64> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), format, &parts)};
+}
+
+Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+std::string cell_text(const Json& value, ReportTable::Form form) {
+  if (value.is_null()) return "-";
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_number()) return dump_json(value);
+  const double number = value.get<double>();
+  switch (form) {
+    case ReportTable::Form::ratio: return ratio_text(number);
+    case ReportTable::Form::usd: return format_usd(static_cast<Pico>(std::llround(number * 1e12)));
+    case ReportTable::Form::seconds: return seconds_text(number);
+    case ReportTable::Form::count: return format_count(std::llround(number));
+    case ReportTable::Form::number:
+    case ReportTable::Form::text: break;
+  }
+  return number_text(number);
+}
+
+std::string html_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+std::string markdown_cell(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string ratio_text(double ratio) { return std::isfinite(ratio) ? formatted("%.1f %%", 100 * ratio) : "-"; }
+std::string time_text(WallTime at) { return at == 0 ? std::string() : local_time(at, "%Y-%m-%d %H:%M:%S"); }
+std::string clock_text(WallTime at) {
+  return local_time(at, "%H:%M:%S") + formatted(".%03.0f", std::floor(static_cast<double>(at % 1'000'000) / 1000));
+}
+std::string seconds_text(double seconds) {
+  return format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
+}
+std::string number_text(double value) { return std::isfinite(value) ? formatted("%.6g", value) : "-"; }
+
+StyledText status_cell(Status status, bool in_flight) {
+  constexpr std::array<Role, 4> roles = {Role::dim, Role::warn, Role::good, Role::bad};
+  StyledText text;
+  text.add(to_text(status), roles.at(static_cast<std::size_t>(status)));
+  if (in_flight) text.add("*", Role::warn);
+  return text;
+}
+
+StyledText verdict_cell(Verdict verdict) {
+  constexpr std::array<Role, 3> roles = {Role::dim, Role::good, Role::bad};
+  return StyledText().add(verdict == Verdict::none ? "-" : to_text(verdict), roles.at(static_cast<std::size_t>(verdict)));
+}
+
+void Tally::add(const RunRow& row) {
+  ++n;
+  cost += row.cost;
+  switch (row.status) {
+    case Status::ready: ++ready; break;
+    case Status::incomplete: ++incomplete; break;
+    case Status::complete: ++complete; break;
+    case Status::fail: ++fail; break;
+  }
+  if (row.verdict == Verdict::correct) ++correct;
+  if (row.verdict == Verdict::incorrect) ++incorrect;
+  if (row.status == Status::complete && row.verdict == Verdict::none) ++unscored;
+}
+
+double Tally::score() const {
+  return scored() == 0 ? std::numeric_limits<double>::quiet_NaN()
+                       : static_cast<double>(correct) / static_cast<double>(scored());
+}
+std::pair<double, double> Tally::interval() const {
+  if (scored() == 0) return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
+  const Interval interval = wilson_interval(correct, scored());
+  return {interval.low, interval.high};
+}
+double Tally::worst() const {
+  return n == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(correct) / static_cast<double>(n);
+}
+double Tally::best() const {
+  return n == 0 ? std::numeric_limits<double>::quiet_NaN()
+                : static_cast<double>(n - incorrect) / static_cast<double>(n);
+}
+
+StyledText tally_words(const Tally& tally) {
+  StyledText text;
+  if (tally.scored() == 0) {
+    return text.add("no score yet (" + format_count(static_cast<std::int64_t>(tally.n)) + " runs, none scored)");
+  }
+  const auto [low, high] = tally.interval();
+  text.add(ratio_text(tally.score()), Role::number);
+  text.add(" of " + format_count(static_cast<std::int64_t>(tally.scored())) + " scored (95 %: " +
+           formatted("%.1f", 100 * low) + "-" + formatted("%.1f", 100 * high));
+  const std::uint64_t open = tally.n - tally.scored();
+  if (open > 0) {
+    text.add("; " + formatted("%.1f", 100 * tally.worst()) + "-" + formatted("%.1f", 100 * tally.best()) + " over all " +
+             format_count(static_cast<std::int64_t>(tally.n)) + ": " + format_count(static_cast<std::int64_t>(tally.fail)) +
+             " FAIL, " + format_count(static_cast<std::int64_t>(tally.unscored)) + " unscored, " +
+             format_count(static_cast<std::int64_t>(tally.ready + tally.incomplete)) + " not run");
+  }
+  return text.add(")");
+}
+
+Json tally_json(const Tally& tally) {
+  const auto [low, high] = tally.interval();
+  Json json = Json::object();
+  json["n"] = tally.n;
+  json["complete"] = tally.complete;
+  json["fail"] = tally.fail;
+  json["scored"] = tally.scored();
+  json["unscored"] = tally.unscored;
+  json["not_run"] = tally.ready + tally.incomplete;
+  json["correct"] = tally.correct;
+  json["score"] = number_or_null(tally.score());
+  json["low"] = number_or_null(low);
+  json["high"] = number_or_null(high);
+  json["worst"] = number_or_null(tally.worst());
+  json["best"] = number_or_null(tally.best());
+  return json;
+}
+
+std::string job_state_text(const JobFacts& facts) {
+  switch (facts.state) {
+    case JobFacts::State::running: return "running";
+    case JobFacts::State::paused: return facts.paused_because.empty() ? "paused" : "paused: " + facts.paused_because;
+    case JobFacts::State::cancelled: return "cancelled";
+    case JobFacts::State::done: break;
+  }
+  return "done";
+}
+
+std::string job_type_text(JobType type) {
+  return type == JobType::execute ? "run" : type == JobType::rerun ? "rerun" : "evaluate";
+}
+
+Json job_json(const JobFacts& facts) {
+  Json json = Json::object();
+  json["job"] = facts.id;
+  json["type"] = job_type_text(facts.type);
+  json["state"] = job_state_text(facts);
+  json["width"] = facts.width;
+  json["selected"] = facts.selected;
+  json["skipped"] = facts.skipped;
+  json["complete"] = facts.complete;
+  json["fail"] = facts.fail;
+  json["incomplete"] = facts.incomplete;
+  json["in_flight"] = facts.in_flight;
+  json["waiting"] = facts.waiting;
+  json["correct"] = facts.correct;
+  json["scored"] = facts.scored;
+  json["calls"] = facts.calls;
+  json["cost_usd"] = static_cast<double>(facts.cost) * 1e-12;
+  json["seconds"] = facts.seconds;
+  return json;
+}
+
+void draw_report(const Report& report, Reply& reply) {
+  for (const auto& block : report.blocks) {
+    if (const auto* heading = std::get_if<ReportHeading>(&block)) {
+      if (heading->level > 1) reply.line("");
+      reply.line(StyledText().add(heading->text, Role::title));
+    } else if (const auto* text = std::get_if<ReportText>(&block)) {
+      reply.block(text->text);
+    } else {
+      const auto& drawn = std::get<ReportTable>(block);
+      reply.line("");
+      if (!drawn.title.empty()) reply.line(StyledText().add(drawn.title, Role::title));
+      std::vector<Column> columns;
+      for (const auto& column : drawn.columns) {
+        columns.push_back({column.name, column.form != ReportTable::Form::text, column.form == ReportTable::Form::text});
+      }
+      Table table(std::move(columns));
+      for (const auto& row : drawn.rows) {
+        std::vector<StyledText> cells;
+        for (std::size_t i = 0; i < row.size(); ++i) cells.push_back(cell(cell_text(row[i], drawn.columns.at(i).form)));
+        table.row(std::move(cells));
+      }
+      reply.table(table);
+    }
+  }
+}
+
+std::string report_markdown(const Report& report) {
+  std::string out;
+  for (const auto& block : report.blocks) {
+    if (const auto* heading = std::get_if<ReportHeading>(&block)) {
+      out += std::string(static_cast<std::size_t>(heading->level), '#') + " " + heading->text + "\n\n";
+    } else if (const auto* text = std::get_if<ReportText>(&block)) {
+      out += text->text + "\n\n";
+    } else {
+      const auto& table = std::get<ReportTable>(block);
+      if (!table.title.empty()) out += "**" + table.title + "**\n\n";
+      out += "|";
+      for (const auto& column : table.columns) out += " " + markdown_cell(column.name) + " |";
+      out += "\n|";
+      for (const auto& column : table.columns) out += column.form == ReportTable::Form::text ? " --- |" : " ---: |";
+      out += "\n";
+      for (const auto& row : table.rows) {
+        out += "|";
+        for (std::size_t i = 0; i < row.size(); ++i) {
+          out += " " + markdown_cell(cell_text(row[i], table.columns.at(i).form)) + " |";
+        }
+        out += "\n";
+      }
+      out += "\n";
+    }
+  }
+  return out;
+}
+
+std::string report_html(const Report& report, const std::string& title) {
+  std::string out =
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>" +
+      html_escaped(title) +
+      "</title>\n<style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+      "table{border-collapse:collapse}td,th{padding:.2em .8em;border-bottom:1px solid #ccc;text-align:left}"
+      ".n{text-align:right;font-variant-numeric:tabular-nums}</style>\n</head>\n<body>\n";
+  for (const auto& block : report.blocks) {
+    if (const auto* heading = std::get_if<ReportHeading>(&block)) {
+      const std::string tag = "h" + std::to_string(heading->level);
+      out += "<" + tag + ">" + html_escaped(heading->text) + "</" + tag + ">\n";
+    } else if (const auto* text = std::get_if<ReportText>(&block)) {
+      out += "<p>" + html_escaped(text->text) + "</p>\n";
+    } else {
+      const auto& table = std::get<ReportTable>(block);
+      out += "<table>\n";
+      if (!table.title.empty()) out += "<caption>" + html_escaped(table.title) + "</caption>\n";
+      out += "<tr>";
+      for (const auto& column : table.columns) out += "<th scope=\"col\">" + html_escaped(column.name) + "</th>";
+      out += "</tr>\n";
+      for (const auto& row : table.rows) {
+        out += "<tr>";
+        for (std::size_t i = 0; i < row.size(); ++i) {
+          const ReportTable::Form form = table.columns.at(i).form;
+          out += std::string("<td") + (form == ReportTable::Form::text ? ">" : " class=\"n\">") +
+                 html_escaped(cell_text(row[i], form)) + "</td>";
+        }
+        out += "</tr>\n";
+      }
+      out += "</table>\n";
+    }
+  }
+  return out + "</body>\n</html>\n";
+}
+
+}  // namespace assay

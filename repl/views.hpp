@@ -1,0 +1,56 @@
+#pragma once
+// How values are shown, and their JSON shapes (shell.md 8): one place, so that every command says it the same way.
+// Pure functions; any thread.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/engine/job.hpp"
+#include "core/model/report.hpp"
+#include "core/model/run_table.hpp"
+#include "core/model/score.hpp"
+#include "repl/command.hpp"
+
+namespace assay {
+
+/// 0.4925 -> "49.3 %".
+std::string ratio_text(double ratio);
+/// Local date and time, "2026-11-21 14:02:11"; "" for 0.
+std::string time_text(WallTime at);
+/// "14:02:11.123" in local time.
+std::string clock_text(WallTime at);
+std::string seconds_text(double seconds);
+/// Up to 6 significant digits, no trailing zeros.
+std::string number_text(double value);
+
+StyledText status_cell(Status status, bool in_flight);
+StyledText verdict_cell(Verdict verdict);
+
+/// Counts of a set of runs, and the score drawn from them: what is scored, what is not, and what that could hide.
+struct Tally {
+  std::uint64_t n = 0, ready = 0, incomplete = 0, complete = 0, fail = 0;
+  std::uint64_t correct = 0, incorrect = 0, unscored = 0;  // unscored: COMPLETE without a verdict
+  Pico cost = 0;
+  void add(const RunRow& row);
+  std::uint64_t scored() const { return correct + incorrect; }
+  double score() const;                       // NaN when nothing is scored
+  std::pair<double, double> interval() const;  // Wilson, 95 %
+  double worst() const;                        // all that is not scored counted wrong
+  double best() const;                         // .. counted right
+};
+/// "81.2 % (n=997; 95 %: 78.6-83.5; 80.9-81.4 with 3 not scored)".
+StyledText tally_words(const Tally& tally);
+Json tally_json(const Tally& tally);  // n, complete, fail, scored, unscored, correct, score, low, high, worst, best
+
+Json job_json(const JobFacts& facts);
+std::string job_state_text(const JobFacts& facts);
+std::string job_type_text(JobType type);
+
+/// A report as lines.
+void draw_report(const Report& report, Reply& reply);
+std::string report_markdown(const Report& report);
+std::string report_html(const Report& report, const std::string& title);
+
+}  // namespace assay

@@ -1,0 +1,60 @@
+#include "runners/chat_runner.hpp"
+
+namespace assay {
+namespace {
+
+Role role_of(const std::string& name) {
+  for (const Role role : {Role::system, Role::developer, Role::user, Role::assistant}) {
+    if (name == to_text(role)) return role;
+  }
+  throw RunFailure("bad_request", "a message of the context has the role '" + name + "'");
+}
+
+[[noreturn]] void fail(const CallError& error) { throw RunFailure(error.name(), error.message); }
+
+}  // namespace
+
+std::vector<Message> chat_messages(const std::vector<ContextMessage>& context) {
+  std::vector<Message> messages;
+  for (const auto& [role, content] : context) {
+    if (!content.is_string()) throw RunFailure("bad_request", "a message of the context is no text");
+    messages.emplace_back(role_of(role), content.get<std::string>());
+  }
+  return messages;
+}
+
+ChatReply ask(ChatClient& client, Step& step, std::string_view key, const ModelHandle& model,
+              const ChatRequest& request) {
+  if (!model) throw RunFailure("no_model", "this runner was made to evaluate: it has no model");
+  auto reply = client.call(step, key, model, request);
+  if (!reply) fail(reply.error());
+  return std::move(*reply);
+}
+
+std::vector<ChatReply> ask_all(ChatClient& client, Step& step, const ModelHandle& model,
+                               const std::vector<std::pair<std::string, ChatRequest>>& requests) {
+  if (!model) throw RunFailure("no_model", "this runner was made to evaluate: it has no model");
+  std::vector<CallHandle> handles;
+  for (const auto& [key, request] : requests) handles.push_back(client.begin(step, key, model, request));
+  std::vector<tl::expected<ChatReply, CallError>> outcomes;
+  for (const CallHandle handle : handles) outcomes.push_back(client.get(step, handle));
+  std::vector<ChatReply> replies;
+  for (auto& outcome : outcomes) {
+    if (!outcome) fail(outcome.error());
+    replies.push_back(std::move(*outcome));
+  }
+  return replies;
+}
+
+Next ChatRunner::step(Run& run, Step& step) {
+  ChatRequest request;
+  request.messages = chat_messages(run.context);
+  request.params = params_;
+  request.hint = hint(run);
+  const ChatReply reply = ask(client_, step, "", model_, request);
+  for (const auto& flag : reply.flags.names()) step.log("reply " + flag);
+  run.say("assistant", reply.text);
+  return Next::done;
+}
+
+}  // namespace assay
