@@ -92,7 +92,7 @@ class LineEditor {
 
 struct LineEditorOptions {
   int in = 0, out = 1, error = 2;  ///< not owned
-  EnvironmentLookup environment = process_environment;
+  TerminalEnvironment environment = terminal_environment;
 };
 
 /// The readline editor when `in` and `out` are terminals and TERM isn't dumb; at most one of them exists at a time (the

@@ -43,6 +43,13 @@ class RowWriter {
   std::vector<BlockRow> rows_;
 };
 
+// A printable ASCII character that nothing can combine with: by far the most, and worth a short way.
+bool is_lone_ascii(std::string_view text, std::size_t at) {
+  const auto byte = static_cast<unsigned char>(text[at]);
+  const bool next_is_ascii = at + 1 >= text.size() || static_cast<unsigned char>(text[at + 1]) < 0x80;
+  return byte >= 0x20 && byte < 0x7F && next_is_ascii;
+}
+
 Block layout_typed(const LineView& view, std::size_t columns) {
   Block block;
   RowWriter writer(columns, view.colours);
@@ -60,6 +67,13 @@ Block layout_typed(const LineView& view, std::size_t columns) {
       }
       writer.new_row();
       writer.prefix(view.continuation);
+      ++at;
+      continue;
+    }
+    if (is_lone_ascii(view.text, at)) {
+      writer.make_room(1);
+      if (at == view.cursor) mark_cursor();
+      writer.put(view.text.substr(at, 1), 1);
       ++at;
       continue;
     }

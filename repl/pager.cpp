@@ -106,7 +106,7 @@ void wait_for_pager(pid_t child) {
 
 }  // namespace
 
-std::vector<std::string> pager_command(const EnvironmentLookup& environment, const TerminalFacts& facts) {
+std::vector<std::string> pager_command(const TerminalEnvironment& environment, const TerminalFacts& facts) {
   if (!facts.is_terminal || !facts.moves_cursor) return {};
   std::vector<std::string> argv;
   const std::string wanted = environment("PAGER");
@@ -140,7 +140,7 @@ bool is_longer_than(const std::vector<StyledText>& lines, TerminalSize size) {
   return false;
 }
 
-void show_paged(Screen& screen, const std::vector<StyledText>& lines, int in, const EnvironmentLookup& environment) {
+void show_paged(Screen& screen, const std::vector<StyledText>& lines, int in, const TerminalEnvironment& environment) {
   const auto write_all = [&] {
     for (const StyledText& line : lines) screen.line(line);
   };

@@ -12,7 +12,7 @@ namespace assay {
 
 /// The argv of the pager: $PAGER split at spaces (quotes respected), else less. `-R` is added for less alone, and only
 /// when `colours`. Empty: no pager (PAGER=cat or "", a dumb terminal).
-std::vector<std::string> pager_command(const EnvironmentLookup& environment, const TerminalFacts& facts);
+std::vector<std::string> pager_command(const TerminalEnvironment& environment, const TerminalFacts& facts);
 
 /// Whether these lines, wrapped at its width, need more rows than the screen has (one is kept for the prompt).
 bool is_longer_than(const std::vector<StyledText>& lines, TerminalSize size);
@@ -21,6 +21,6 @@ bool is_longer_than(const std::vector<StyledText>& lines, TerminalSize size);
 /// LESSSECURE=1 in the terminal's foreground group, so that its Ctrl-C is its own; it has ended when this returns.
 /// A pager that can't be started: the lines are written.
 void show_paged(Screen& screen, const std::vector<StyledText>& lines, int in = 0,
-                const EnvironmentLookup& environment = process_environment);
+                const TerminalEnvironment& environment = terminal_environment);
 
 }  // namespace assay

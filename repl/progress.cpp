@@ -40,25 +40,25 @@ struct Piece {
 // The pieces in the order they are shown.
 std::vector<Piece> pieces_of(const ProgressFacts& facts, bool live) {
   std::vector<Piece> pieces;
-  const auto put = [&](int rank, std::string_view text, Role role = Role::plain) {
+  const auto put = [&](int rank, std::string_view text, TextRole role = TextRole::plain) {
     pieces.push_back({rank, StyledText().add(text, role)});
   };
-  put(0, "#" + std::to_string(facts.job), Role::name);
-  if (!facts.state.empty()) put(1, facts.state, Role::warn);
+  put(0, "#" + std::to_string(facts.job), TextRole::name);
+  if (!facts.state.empty()) put(1, facts.state, TextRole::warn);
   if (live && facts.total > 0) {
-    put(9, bar(static_cast<double>(facts.done) / static_cast<double>(facts.total), kBarColumns), Role::good);
+    put(9, bar(static_cast<double>(facts.done) / static_cast<double>(facts.total), kBarColumns), TextRole::good);
   }
   put(0, format_count(facts.done) + "/" + format_count(facts.total) + (live ? "" : " done"));
-  put(5, format_count(facts.ok) + " ok", Role::good);
+  put(5, format_count(facts.ok) + " ok", TextRole::good);
   if (facts.fail > 0) {
-    put(1, format_count(facts.fail) + " fail", Role::bad);
+    put(1, format_count(facts.fail) + " fail", TextRole::bad);
   } else if (!live) {
     put(1, "0 fail");
   }
   if (facts.in_flight > 0) put(7, format_count(facts.in_flight) + " in flight");
   if (facts.scored > 0) {
     const double score = static_cast<double>(facts.correct) / static_cast<double>(facts.scored);
-    put(2, "score " + fixed(score, 3) + " (n " + format_count(facts.scored) + ")", Role::number);
+    put(2, "score " + fixed(score, 3) + " (n " + format_count(facts.scored) + ")", TextRole::number);
   }
   if (facts.calls_per_s) put(6, short_rate(*facts.calls_per_s) + " calls/s");
   if (facts.tokens_per_s) put(8, short_rate(*facts.tokens_per_s) + " tok/s");

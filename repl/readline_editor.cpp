@@ -315,19 +315,21 @@ void ReadlineEditor::draw_if_due(bool input_waits) {
   if (lines_due || status_due || line_due) draw();
 }
 
+// The times are taken after drawing, so that a slow terminal or a very long line leaves time for what is typed.
 void ReadlineEditor::draw() {
   if (!in_foreground()) return;
   const auto now = Clock::now();
-  if (now - status_drawn_ >= kStatusEvery && messages_.take_status(status_)) status_drawn_ = now;
+  const bool new_status = now - status_drawn_ >= kStatusEvery && messages_.take_status(status_);
   area_.set_size(terminal_size(out_));
   changed_ = false;
   const std::string lines = now - lines_drawn_ >= kLinesEvery ? take_lines_above() : std::string();
   if (lines.empty()) {
     area_.show(current_block());
   } else {
-    lines_drawn_ = now;
     area_.print_above(lines, current_block());
+    lines_drawn_ = Clock::now();
   }
+  if (new_status) status_drawn_ = Clock::now();
 }
 
 Block ReadlineEditor::current_block() const {
@@ -337,7 +339,7 @@ Block ReadlineEditor::current_block() const {
   view.colours = facts_.colours;
   if (phase_ == Phase::reading) {
     const bool message = rl_display_prompt != nullptr && std::strcmp(rl_display_prompt, kOwnPrompt) != 0;
-    view.prompt = message ? StyledText(safe(rl_display_prompt), Role::dim) : prompt_;
+    view.prompt = message ? StyledText(safe(rl_display_prompt), TextRole::dim) : prompt_;
     view.continuation = continuation_;
     view.text = typed_text();
     view.cursor = static_cast<std::size_t>(rl_point);
@@ -466,16 +468,16 @@ void ReadlineEditor::list_candidates(const Completions& completions) {
   for (std::size_t i = 0; i < count; ++i) {
     const Candidate& candidate = completions.candidates[i];
     const Printable name = safe(candidate.text);
-    row.add(name, Role::name);
+    row.add(name, TextRole::name);
     const bool last_of_row = (i + 1) % per_row == 0 || i + 1 == count;
     if (!last_of_row || notes) row.add(std::string(widest + 2 - name.width(), ' '));
-    if (notes) row.add(candidate.note, Role::dim);
+    if (notes) row.add(candidate.note, TextRole::dim);
     if (!last_of_row) continue;
     messages_.print(row.truncated(columns));
     row = {};
   }
   if (count < completions.candidates.size()) {
-    messages_.print(StyledText().add("+" + std::to_string(completions.candidates.size() - count) + " more", Role::dim));
+    messages_.print(StyledText().add("+" + std::to_string(completions.candidates.size() - count) + " more", TextRole::dim));
   }
 }
 

@@ -5,7 +5,10 @@
 #include <unordered_set>
 
 #include "core/text/edit_distance.hpp"
+#include "core/query/completion.hpp"
+#include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "repl/shell.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
@@ -115,9 +118,9 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
     const StoredPayloads& stored = payloads[run];
     const bool ended = row.status == Status::complete || row.status == Status::fail;
     const Json answer = !ended || stored.answer.empty() ? Json() : parse_json(stored.answer, "answer");
-    std::vector<StyledText> cells = {cell(std::to_string(i + 1), Role::dim)};
+    std::vector<StyledText> cells = {cell(std::to_string(i + 1), TextRole::dim)};
     for (const std::string& name : columns) {
-      if (name == "run") cells.push_back(cell(table.name(run), Role::name));
+      if (name == "run") cells.push_back(cell(table.name(run), TextRole::name));
       else if (name == "batch") cells.push_back(cell(batch.name));
       else if (name == "id") cells.push_back(cell(table.id(run)));
       else if (name == "status") cells.push_back(status_cell(row.status, row.in_flight));
@@ -157,6 +160,14 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
   }
   if (!page.empty()) reply.table(drawn);
   reply.result = Json::object({{"matched", runs.size()}, {"runs", std::move(list)}});
+}
+
+std::vector<Candidate> complete_query(Shell& shell, const std::vector<std::string>&, std::string_view word) {
+  std::vector<Candidate> found;
+  for (const std::string& text : complete_query(word, shell.table())) {
+    found.push_back({quote_query_word(text), "", text.ends_with(":") ? "" : " "});
+  }
+  return found;
 }
 
 std::vector<Candidate> complete_file(std::string_view word) {

@@ -23,7 +23,6 @@ std::vector<SettingSpec> shell_settings() {
   const auto duration = [](const std::string& text) { parse_duration(text); };
   const auto count = [](const std::string& text) { parse_count(text, "it", 1); };
   return {
-      {"model", "", "the model used when a load names none; empty: as `models` says", [](const std::string&) {}},
       {"ls.limit", "50", "rows that `ls` prints", count},
       {"term_grace", "5s", "how long SIGTERM waits for calls in flight to be recorded", duration},
       {"hangup_grace", "10m", "how long a lost terminal waits for runs in flight", duration},
@@ -69,7 +68,7 @@ bool Shell::run_script(std::string_view text, const std::string& name) {
 }
 
 void Shell::run_interactive() {
-  const StyledText prompt(safe("assay> "), Role::prompt), more(safe("  ...> "), Role::dim);
+  const StyledText prompt(safe("assay> "), TextRole::prompt), more(safe("  ...> "), TextRole::dim);
   while (!leaving()) {
     ReadResult read = editor().read(prompt, more);
     if (read.kind == ReadResult::Kind::interrupted) {
@@ -170,13 +169,20 @@ void Shell::show_error(const std::string& word, const std::string& kind, const s
   while (true) {
     const auto end = rest.find('\n');
     StyledText text;
-    if (first) text.add("error: ", Role::bad);
+    if (first) text.add("error: ", TextRole::bad);
     screen.line(text.add(rest.substr(0, end)));
     first = false;
     if (end == std::string_view::npos) break;
     rest.remove_prefix(end + 1);
   }
-  if (!hint.empty()) screen.line(StyledText().add("       ").add(hint, Role::dim));
+  if (hint.empty()) return;
+  rest = hint;  // a query's hint is two lines: its text, and a caret under the place
+  while (true) {
+    const auto end = rest.find('\n');
+    screen.line(StyledText().add("       ").add(rest.substr(0, end), TextRole::dim));
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
 }
 
 Selection Shell::select(const std::string& query, bool all_runs, bool must_match) {
@@ -184,28 +190,15 @@ Selection Shell::select(const std::string& query, bool all_runs, bool must_match
   Scope scope;
   if (listing_) scope.listing = &*listing_;
   scope.from_all = all_runs;
-  Selection selection = assay::select(parse_query(query), table(), scope, &payloads);
+  const Selection selection = assay::select(parse_query(query), table(), scope, &payloads);
   if (must_match && selection.runs.empty()) {
     if (table().read().size() == 0) {
       throw Error("empty", "there are no runs yet", {}, "`load KIND FILE` makes some; try `load arithmetic sample`");
     }
-    std::string why = listing_ && !all_runs ? "nothing listed matches" : "no run matches";
-    if (selection.outside > 0) {
-      why += "; " + format_count(static_cast<std::int64_t>(selection.outside)) +
-             (selection.outside == 1 ? " run" : " runs") + " outside the listing " +
-             (selection.outside == 1 ? "does" : "do");
-      throw Error("empty", why, {}, "`ls QUERY` starts from all runs; `all` reaches beyond the listing");
-    }
-    throw Error("empty", why);
+    throw Error("empty", describe(selection), {},
+                selection.outside.value_or(0) > 0 ? "`ls QUERY` starts from all runs; `all` reaches beyond the listing" : "");
   }
   return selection;
-}
-
-std::string Shell::selected_words(const Selection& selection) const {
-  const auto n = static_cast<std::int64_t>(selection.runs.size());
-  std::string words = format_count(n) + (n == 1 ? " run" : " runs");
-  if (selection.scoped) words += " (of " + format_count(static_cast<std::int64_t>(selection.scope_size)) + " listed)";
-  return words;
 }
 
 RunId Shell::select_one(const std::string& query) {
@@ -269,7 +262,7 @@ SteadyTime Shell::engine_now() { return parts_.experiment.clock().steady(); }
 void Shell::run_job(const JobRequest& request, const Selection& selection, Reply& reply) {
   const JobId id = engine().start(request);
   JobFacts facts = engine().facts(id);
-  std::string words = selected_words(selection);
+  std::string words = describe(selection);
   if (facts.skipped > 0) {
     words += "; " + format_count(static_cast<std::int64_t>(facts.skipped)) + " skipped (" +
              (request.type == JobType::evaluate ? "not COMPLETE" : "COMPLETE, or in another job") + ")";
@@ -312,6 +305,15 @@ void Shell::ask_before_leaving() {
     wait_for_job(0);
     leaving_ = true;
   }
+}
+
+void Shell::greet() {
+  const std::size_t runs = table().read().size();
+  StyledText text;
+  text.add("assay " + options_.version + " ", TextRole::title).add(store().path() + ", ");
+  text.add(runs == 0 ? "no runs yet: try `load arithmetic sample`, `run_n 8`, `ls`"
+                     : format_count(static_cast<std::int64_t>(runs)) + " runs");
+  out_.line(text.add("; `help` lists the commands", TextRole::dim));
 }
 
 void Shell::wind_down() {
@@ -371,25 +373,25 @@ void Shell::job_ended(const JobFacts& facts) {
 
 void Shell::notice(const std::string& text) {
   if (options_.interactive) {
-    editor().print_above(StyledText().add(text, Role::warn));
+    editor().print_above(StyledText().add(text, TextRole::warn));
   } else {
-    error_.line(StyledText().add(text, Role::warn));
+    error_.line(StyledText().add(text, TextRole::warn));
   }
 }
 
 StyledText Shell::job_line(const JobFacts& facts) const {
   const auto count = [](std::uint64_t n) { return format_count(static_cast<std::int64_t>(n)); };
   StyledText text;
-  text.add("#" + std::to_string(facts.id) + " ", Role::dim);
+  text.add("#" + std::to_string(facts.id) + " ", TextRole::dim);
   text.add(facts.state == JobFacts::State::cancelled ? "cancelled" : "done");
   text.add(" in " + format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(
                         std::chrono::duration<double>(facts.seconds))));
-  text.add(": ").add(count(facts.complete) + " COMPLETE", facts.complete > 0 ? Role::good : Role::plain);
-  text.add(", ").add(count(facts.fail) + " FAIL", facts.fail > 0 ? Role::bad : Role::plain);
-  if (facts.incomplete > 0) text.add(", ").add(count(facts.incomplete) + " INCOMPLETE", Role::warn);
+  text.add(": ").add(count(facts.complete) + " COMPLETE", facts.complete > 0 ? TextRole::good : TextRole::plain);
+  text.add(", ").add(count(facts.fail) + " FAIL", facts.fail > 0 ? TextRole::bad : TextRole::plain);
+  if (facts.incomplete > 0) text.add(", ").add(count(facts.incomplete) + " INCOMPLETE", TextRole::warn);
   if (facts.cancelled > 0) text.add(", " + count(facts.cancelled) + " not begun");
   if (facts.scored > 0) {
-    text.add("; score ").add(ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored)), Role::number);
+    text.add("; score ").add(ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored)), TextRole::number);
     text.add(" (" + count(facts.correct) + " of " + count(facts.scored) + " scored)");
   }
   if (facts.cost > 0) text.add("; " + format_usd(facts.cost));
@@ -440,7 +442,7 @@ void Shell::tick(const std::stop_token& stop) {
       lines.push_back(options_.interactive ? progress_status_line(progress, columns) : progress_plain_line(progress));
     }
     const StoreHealth health = store().health();
-    if (!health.message.empty()) lines.push_back(StyledText().add(health.message, Role::bad));
+    if (!health.message.empty()) lines.push_back(StyledText().add(health.message, TextRole::bad));
     if (lines.empty() && !shown) continue;
     shown = !lines.empty();
     editor().set_status(std::move(lines));

@@ -50,6 +50,8 @@ class Shell {
   bool run_script(std::string_view text, const std::string& name);
   /// Reads and runs until the end of input.
   void run_interactive();
+  /// The first line on a terminal.
+  void greet();
   /// Winds down what still runs, as the way of leaving asks for. Called once, before the experiment is closed.
   void wind_down();
   /// shell.md 1: 0, 1, 3, 130, 143 ..
@@ -69,8 +71,6 @@ class Shell {
   /// Selects by a query under the scope rules of shell.md 3 (`all_runs`: the listing does not matter). Throws Error
   /// with a caret line under a bad place; says why nothing was selected when `must_match`.
   Selection select(const std::string& query, bool all_runs = false, bool must_match = true);
-  /// "569 runs (of 1,000 listed)".
-  std::string selected_words(const Selection& selection) const;
   /// Exactly one run.
   RunId select_one(const std::string& query);
   const std::optional<std::vector<RunId>>& listing() const { return listing_; }

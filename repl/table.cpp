@@ -72,7 +72,7 @@ std::vector<StyledText> Table::lines(std::size_t width) const {
   std::vector<StyledText> headings;
   bool any_heading = false;
   for (const Column& column : columns_) {
-    headings.push_back(cell(column.heading, Role::title));
+    headings.push_back(cell(column.heading, TextRole::title));
     any_heading = any_heading || !column.heading.empty();
   }
   if (any_heading) out.push_back(compose(headings));
@@ -87,11 +87,11 @@ void Table::draw(Screen& screen) const {
 StyledText more_line(std::size_t shown, std::size_t total, std::string_view command) {
   if (shown >= total) return {};
   const std::string more = "+" + format_count(static_cast<std::int64_t>(total - shown)) + " more: ";
-  return StyledText().add(more + std::string(command) + " --limit " + std::to_string(total), Role::dim);
+  return StyledText().add(more + std::string(command) + " --limit " + std::to_string(total), TextRole::dim);
 }
 
-StyledText count_cell(std::int64_t count, Role role) { return StyledText().add(format_count(count), role); }
+StyledText count_cell(std::int64_t count, TextRole role) { return StyledText().add(format_count(count), role); }
 
-StyledText cell(std::string_view text, Role role) { return StyledText().add(text, role); }
+StyledText cell(std::string_view text, TextRole role) { return StyledText().add(text, role); }
 
 }  // namespace assay

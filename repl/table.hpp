@@ -45,7 +45,7 @@ class Table {
 StyledText more_line(std::size_t shown, std::size_t total, std::string_view command);
 
 /// A cell for a count ("12,345"), and for a text in a role.
-StyledText count_cell(std::int64_t count, Role role = Role::plain);
-StyledText cell(std::string_view text, Role role = Role::plain);
+StyledText count_cell(std::int64_t count, TextRole role = TextRole::plain);
+StyledText cell(std::string_view text, TextRole role = TextRole::plain);
 
 }  // namespace assay

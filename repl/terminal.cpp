@@ -16,25 +16,25 @@ namespace assay {
 
 namespace {
 
-std::string_view sgr_of(Role role) {
+std::string_view sgr_of(TextRole role) {
   switch (role) {
-    case Role::plain:
+    case TextRole::plain:
       return "";
-    case Role::title:
+    case TextRole::title:
       return "\x1b[1m";
-    case Role::dim:
+    case TextRole::dim:
       return "\x1b[2m";
-    case Role::good:
+    case TextRole::good:
       return "\x1b[32m";
-    case Role::bad:
+    case TextRole::bad:
       return "\x1b[31m";
-    case Role::warn:
+    case TextRole::warn:
       return "\x1b[33m";
-    case Role::number:
+    case TextRole::number:
       return "\x1b[36m";
-    case Role::name:
+    case TextRole::name:
       return "\x1b[34m";
-    case Role::prompt:
+    case TextRole::prompt:
       return "\x1b[1;34m";
   }
   return "";
@@ -48,7 +48,7 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 
 }  // namespace
 
-StyledText& StyledText::add(const Printable& text, Role role) {
+StyledText& StyledText::add(const Printable& text, TextRole role) {
   if (text.empty()) return *this;
   if (!spans_.empty() && spans_.back().role == role) {
     spans_.back().text += text;
@@ -107,12 +107,12 @@ std::string StyledText::render(bool colours) const {
   return out;
 }
 
-std::string process_environment(const char* name) {
+std::string terminal_environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
 }
 
-TerminalFacts terminal_facts(int fd, const EnvironmentLookup& environment) {
+TerminalFacts terminal_facts(int fd, const TerminalEnvironment& environment) {
   TerminalFacts facts;
   if (fd < 0 || isatty(fd) != 1) return facts;
   const std::string term = environment("TERM");

@@ -16,23 +16,23 @@
 
 namespace assay {
 
-enum class Role : std::uint8_t { plain, title, dim, good, bad, warn, number, name, prompt };
+enum class TextRole : std::uint8_t { plain, title, dim, good, bad, warn, number, name, prompt };
 
 /// Text for a person: pieces of Printable, each with a role. A value; any thread.
 class StyledText {
  public:
   struct Span {
     Printable text;
-    Role role = Role::plain;
+    TextRole role = TextRole::plain;
     friend bool operator==(const Span&, const Span&) = default;
   };
 
   StyledText() = default;
-  StyledText(Printable text, Role role = Role::plain) { add(text, role); }  // NOLINT: a Printable is a StyledText
-  StyledText& add(const Printable& text, Role role = Role::plain);
+  StyledText(Printable text, TextRole role = TextRole::plain) { add(text, role); }  // NOLINT: a Printable is a StyledText
+  StyledText& add(const Printable& text, TextRole role = TextRole::plain);
   StyledText& add(const StyledText& other);
   /// `text` goes through safe() (one line): for words of our own and of strangers alike.
-  StyledText& add(std::string_view text, Role role = Role::plain) { return add(safe(text), role); }
+  StyledText& add(std::string_view text, TextRole role = TextRole::plain) { return add(safe(text), role); }
 
   bool empty() const { return spans_.empty(); }
   const std::vector<Span>& spans() const { return spans_; }
@@ -61,10 +61,10 @@ struct TerminalFacts {
 };
 
 /// Looks a variable up; empty when it is not set.
-using EnvironmentLookup = std::function<std::string(const char* name)>;
-std::string process_environment(const char* name);
+using TerminalEnvironment = std::function<std::string(const char* name)>;
+std::string terminal_environment(const char* name);
 /// NO_COLOR (not empty) and TERM (dumb, empty) are honoured; XTERM_VERSION names a terminal that does not reflow.
-TerminalFacts terminal_facts(int fd, const EnvironmentLookup& environment = process_environment);
+TerminalFacts terminal_facts(int fd, const TerminalEnvironment& environment = terminal_environment);
 
 struct TerminalSize {
   int columns = 80;

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <limits>
 
-#include "core/statistics/interval.hpp"
+#include "core/statistics/proportion.hpp"
 #include "core/text/duration.hpp"
 
 namespace assay {
@@ -73,7 +73,7 @@ std::string markdown_cell(std::string_view text) {
 
 std::string ratio_text(double ratio) { return std::isfinite(ratio) ? formatted("%.1f %%", 100 * ratio) : "-"; }
 std::string time_text(WallTime at) { return at == 0 ? std::string() : local_time(at, "%Y-%m-%d %H:%M:%S"); }
-std::string clock_text(WallTime at) {
+std::string time_of_day(WallTime at) {
   return local_time(at, "%H:%M:%S") + formatted(".%03.0f", std::floor(static_cast<double>(at % 1'000'000) / 1000));
 }
 std::string seconds_text(double seconds) {
@@ -82,15 +82,15 @@ std::string seconds_text(double seconds) {
 std::string number_text(double value) { return std::isfinite(value) ? formatted("%.6g", value) : "-"; }
 
 StyledText status_cell(Status status, bool in_flight) {
-  constexpr std::array<Role, 4> roles = {Role::dim, Role::warn, Role::good, Role::bad};
+  constexpr std::array<TextRole, 4> roles = {TextRole::dim, TextRole::warn, TextRole::good, TextRole::bad};
   StyledText text;
   text.add(to_text(status), roles.at(static_cast<std::size_t>(status)));
-  if (in_flight) text.add("*", Role::warn);
+  if (in_flight) text.add("*", TextRole::warn);
   return text;
 }
 
 StyledText verdict_cell(Verdict verdict) {
-  constexpr std::array<Role, 3> roles = {Role::dim, Role::good, Role::bad};
+  constexpr std::array<TextRole, 3> roles = {TextRole::dim, TextRole::good, TextRole::bad};
   return StyledText().add(verdict == Verdict::none ? "-" : to_text(verdict), roles.at(static_cast<std::size_t>(verdict)));
 }
 
@@ -114,7 +114,7 @@ double Tally::score() const {
 }
 std::pair<double, double> Tally::interval() const {
   if (scored() == 0) return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
-  const Interval interval = wilson_interval(correct, scored());
+  const Figure interval = wilson(correct, scored());
   return {interval.low, interval.high};
 }
 double Tally::worst() const {
@@ -131,7 +131,7 @@ StyledText tally_words(const Tally& tally) {
     return text.add("no score yet (" + format_count(static_cast<std::int64_t>(tally.n)) + " runs, none scored)");
   }
   const auto [low, high] = tally.interval();
-  text.add(ratio_text(tally.score()), Role::number);
+  text.add(ratio_text(tally.score()), TextRole::number);
   text.add(" of " + format_count(static_cast<std::int64_t>(tally.scored())) + " scored (95 %: " +
            formatted("%.1f", 100 * low) + "-" + formatted("%.1f", 100 * high));
   const std::uint64_t open = tally.n - tally.scored();
@@ -201,13 +201,13 @@ void draw_report(const Report& report, Reply& reply) {
   for (const auto& block : report.blocks) {
     if (const auto* heading = std::get_if<ReportHeading>(&block)) {
       if (heading->level > 1) reply.line("");
-      reply.line(StyledText().add(heading->text, Role::title));
+      reply.line(StyledText().add(heading->text, TextRole::title));
     } else if (const auto* text = std::get_if<ReportText>(&block)) {
       reply.block(text->text);
     } else {
       const auto& drawn = std::get<ReportTable>(block);
       reply.line("");
-      if (!drawn.title.empty()) reply.line(StyledText().add(drawn.title, Role::title));
+      if (!drawn.title.empty()) reply.line(StyledText().add(drawn.title, TextRole::title));
       std::vector<Column> columns;
       for (const auto& column : drawn.columns) {
         columns.push_back({column.name, column.form != ReportTable::Form::text, column.form == ReportTable::Form::text});

@@ -20,7 +20,7 @@ std::string ratio_text(double ratio);
 /// Local date and time, "2026-11-21 14:02:11"; "" for 0.
 std::string time_text(WallTime at);
 /// "14:02:11.123" in local time.
-std::string clock_text(WallTime at);
+std::string time_of_day(WallTime at);
 std::string seconds_text(double seconds);
 /// Up to 6 significant digits, no trailing zeros.
 std::string number_text(double value);

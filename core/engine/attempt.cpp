@@ -7,17 +7,6 @@
 namespace assay {
 namespace {
 
-Json context_value(const std::vector<ContextMessage>& context) {
-  Json array = Json::array();
-  for (const ContextMessage& message : context) {
-    Json entry = Json::object();
-    entry["role"] = message.role;
-    entry["content"] = message.content;
-    array.push_back(std::move(entry));
-  }
-  return array;
-}
-
 std::string place_of(std::uint32_t step) {
   if (step == 0) return "setup";
   if (step == kEvaluateStep) return "evaluate";
@@ -209,7 +198,7 @@ class Execution {
     end.steps = done_steps_;
     end.usage = ledger_.usage();
     end.answer = run_.answer.is_null() ? std::string() : dump_json(run_.answer);
-    end.context = run_.context.empty() ? std::string() : context_text(run_.context);
+    end.context = context_text(run_.context);
     if (end.status != Status::incomplete) outcome_.logs = collect_logs();
     return std::move(outcome_);
   }
@@ -239,14 +228,6 @@ AttemptOutcome execute_evaluation(const AttemptPlan& plan, const LiveStep::Parts
                                   const std::shared_ptr<AttemptControl>& control,
                                   const std::shared_ptr<Mailbox>& mailbox) {
   return Execution(plan, parts, control, mailbox).evaluation();
-}
-
-std::string context_text(const std::vector<ContextMessage>& context) { return dump_json(context_value(context)); }
-
-std::vector<ContextMessage> context_from(const Json& value) {
-  std::vector<ContextMessage> context;
-  for (const Json& entry : value) context.push_back({entry.at("role").get<std::string>(), entry.at("content")});
-  return context;
 }
 
 }  // namespace assay

@@ -8,6 +8,7 @@
 
 #include "core/engine/live_step.hpp"
 #include "core/model/batch.hpp"
+#include "core/model/context_text.hpp"
 #include "core/model/runner.hpp"
 
 namespace assay {
@@ -42,9 +43,5 @@ AttemptOutcome execute_attempt(const AttemptPlan& plan, const LiveStep::Parts& p
 AttemptOutcome execute_evaluation(const AttemptPlan& plan, const LiveStep::Parts& parts,
                                   const std::shared_ptr<AttemptControl>& control,
                                   const std::shared_ptr<Mailbox>& mailbox);
-
-/// JSON text of a context, and back.
-std::string context_text(const std::vector<ContextMessage>& context);
-std::vector<ContextMessage> context_from(const Json& value);
 
 }  // namespace assay

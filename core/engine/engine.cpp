@@ -398,7 +398,7 @@ JobId Engine::start(const JobRequest& request) {
       const bool fits = request.type == JobType::rerun ||
                         (request.type == JobType::execute ? row.status != Status::complete
                                                           : row.status == Status::complete && !row.in_flight);
-      if (row.dropped || !fits) {
+      if (!table.visible(run) || !fits) {
         ++job->facts.skipped;
         continue;
       }

@@ -121,46 +121,31 @@ Experiment::~Experiment() {
   if (lost) static_cast<void>(store_.release());  // a thread that was left behind may still hold it
 }
 
+void Experiment::close_file() { store_.reset(); }
+
 void Experiment::load_table() {
   const std::vector<BatchInfo> batches = store_->batches();
-  std::size_t next = 0;
-  std::vector<NewRun> runs;
-  std::vector<StoredRunRow> rows;
-  const auto add_full = [&] {
-    while (next < batches.size() && runs.size() == batches[next].count) {
-      table_.add_batch(batches[next], runs);
-      for (const StoredRunRow& row : rows) {
-        table_.set_result(row.run, row.score, row.error, [&](RunRow& target) {
-          target.status = row.status;
-          target.attempts = static_cast<std::uint16_t>(row.attempts);
-          target.steps = row.steps;
-          target.calls = row.usage.calls;
-          target.tokens_in = static_cast<std::uint32_t>(row.usage.in);
-          target.tokens_out = static_cast<std::uint32_t>(row.usage.out);
-          target.cost = row.usage.cost;
-          target.possible = row.usage.possible;
-          target.seconds = static_cast<float>(row.seconds);
-          target.ended_at = row.ended_at;
-          target.dropped = row.dropped;
-          target.damaged = row.damaged;
-        });
-        if (!row.tags.empty()) table_.set_tags(row.run, row.tags);
-      }
-      if (batches[next].dropped) table_.set_batch_dropped(batches[next].id, true);
-      runs.clear();
-      rows.clear();
-      ++next;
-    }
-  };
-  add_full();
+  for (const BatchInfo& batch : batches) table_.declare_batch(batch);
   store_->each_run([&](const StoredRunRow& row) {
-    NewRun run;
-    run.id = std::string(row.id);
-    run.facets = row.facets;
-    runs.push_back(std::move(run));
-    rows.push_back(row);
-    rows.back().id = {};
-    add_full();
+    TableEntry entry;
+    entry.id = row.id;
+    entry.row.status = row.status;
+    entry.row.attempts = static_cast<std::uint16_t>(row.attempts);
+    entry.row.steps = row.steps;
+    entry.row.calls = row.usage.calls;
+    entry.row.tokens_in = static_cast<std::uint32_t>(row.usage.in);
+    entry.row.tokens_out = static_cast<std::uint32_t>(row.usage.out);
+    entry.row.cost = row.usage.cost;
+    entry.row.possible = row.usage.possible;
+    entry.row.seconds = static_cast<float>(row.seconds);
+    entry.row.ended_at = row.ended_at;
+    entry.row.dropped = row.dropped;
+    entry.row.damaged = row.damaged;
+    entry.score = row.score;
+    entry.error = row.error;
+    entry.facets = row.facets;
+    entry.tags = row.tags;
+    table_.append(entry);
   });
 }
 
@@ -229,7 +214,7 @@ void Experiment::drop(const std::vector<RunId>& runs) {
     for (const auto& [batch, members] : by_batch) {
       const BatchInfo& info = table.batch(batch);
       for (RunId run = info.first; run < info.first + info.count; ++run) {
-        if (!table.row(run).dropped) ++alive[batch];
+        if (table.visible(run)) ++alive[batch];
       }
     }
   }
@@ -369,7 +354,7 @@ std::unique_ptr<BatchView> Experiment::view(BatchId batch, std::optional<std::ve
     }
   } else {
     for (RunId run = info.first; run < info.first + info.count; ++run) {
-      if (!table.row(run).dropped) runs.push_back(run);
+      if (table.visible(run)) runs.push_back(run);
     }
   }
   return std::make_unique<StoredBatchView>(*this, info, std::move(runs));

@@ -30,6 +30,9 @@ class Experiment {
   explicit Experiment(ExperimentParts parts);
   ~Experiment();
 
+  /// Ends the writing and closes the file; the process must be left right after. For when threads were left behind.
+  void close_file();
+
   Store& store() { return *store_; }
   RunTable& table() { return table_; }
   const RunTable& table() const { return table_; }

@@ -1,7 +1,7 @@
 #include "core/engine/live_step.hpp"
 
 #include <algorithm>
-#include <atomic>
+#include <mutex>
 #include <utility>
 
 #include "core/text/json.hpp"
@@ -22,9 +22,18 @@ class Port final : public EffectPort {
   std::uint32_t call_, epoch_;
 };
 
-/// Between the worker and the commit callback: says whether the bytes may still go out, and whether they did.
+/// Between the worker and the commit callback: whether the bytes may still go out, and whether they did. The lock is
+/// held while they are handed over, so that the effect can't go away under it.
 struct Transmission {
-  std::atomic<bool> allowed{true}, sent{false};
+  std::mutex mutex;
+  bool allowed = true, sent = false;
+
+  /// From now on nothing is handed over; says whether it has been.
+  bool close() {
+    const std::lock_guard lock(mutex);
+    allowed = false;
+    return sent;
+  }
 };
 
 }  // namespace
@@ -253,11 +262,13 @@ void LiveStep::record_sent(std::uint32_t index, EffectRecordSent sent) {
                             retry.previous.message);
     changes.emplace_back(std::move(retry));
   }
+  if (call.transmission) call.transmission->close();
   call.transmission = std::make_shared<Transmission>();
   parts_.store.submit(std::move(changes), [transmission = call.transmission, transmit = std::move(sent.transmit),
                                            id = record.id, number = next.number] {
-    if (!transmission->allowed.load()) return;
-    transmission->sent.store(true);
+    const std::lock_guard lock(transmission->mutex);
+    if (!transmission->allowed) return;
+    transmission->sent = true;
     transmit(id, number);
   });
 }
@@ -279,6 +290,7 @@ void LiveStep::record_end(std::uint32_t index, EffectDone done) {
   call.reply = std::move(done.reply);
   call.timer.reset();
   call.committing = true;
+  if (call.transmission) call.transmission->close();
 
   std::vector<Change> changes;
   if (!call.stored) {  // refused before anything was sent: recorded all the same, with its reason
@@ -311,11 +323,7 @@ void LiveStep::abandon_all() {
   for (const auto& pointer : calls_) {
     Call& call = *pointer;
     if (!call.live()) continue;
-    bool sent = false;
-    if (call.transmission) {
-      call.transmission->allowed.store(false);
-      sent = call.transmission->sent.load();
-    }
+    const bool sent = call.transmission && call.transmission->close();
     call.effect->abandon();
     call.done = true;
     if (!call.stored) continue;

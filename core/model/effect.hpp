@@ -47,7 +47,7 @@ struct EffectWait {
   std::optional<SteadyTime> deadline;
 };
 /// Commit that a try is about to be sent, then call `transmit` (on the store's writer thread: hand over, don't block),
-/// and wait as EffectWait does. `previous`: the failed try before it, when this is a retry.
+/// while the effect lives, and wait as EffectWait does. `previous`: the failed try before it, when this is a retry.
 struct EffectRecordSent {
   std::function<void(CallId, std::uint32_t try_number)> transmit;
   std::optional<TryRecord> previous;

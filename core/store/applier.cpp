@@ -65,32 +65,20 @@ PreparedChange prepare_change(Change change, std::int64_t seq) {
   return out;
 }
 
-std::string context_text(const std::vector<ContextMessage>& context) {
-  if (context.empty()) return {};
-  Json list = Json::array();
-  for (const ContextMessage& message : context) {
-    Json entry = Json::object();
-    entry["role"] = message.role;
-    entry["content"] = message.content;
-    list.push_back(std::move(entry));
-  }
-  return dump_json(list);
-}
-
 Applier::Applier(Connection& connection) : connection_(connection) {
   for (const std::string& table : summed_tables()) {
     const std::vector<std::string> columns = columns_of(connection, table);
-    Sql& sql = sql_[table];
-    sql.insert = "INSERT OR REPLACE INTO " + table + " VALUES (";
-    for (std::size_t i = 0; i < columns.size(); ++i) sql.insert += (i ? ", ?" : "?") + std::to_string(i + 1);
-    sql.insert += ")";
+    std::string insert = "INSERT OR REPLACE INTO " + table + " VALUES (";
+    for (std::size_t i = 0; i < columns.size(); ++i) insert += (i ? ", ?" : "?") + std::to_string(i + 1);
+    insert += ")";
     // The columns of the call's place are left out: SQLite would rewrite their index for every update.
     const std::size_t keys = table == "call" ? 6 : 1;
-    sql.update = "UPDATE " + table + " SET ";
+    std::string update = "UPDATE " + table + " SET ";
     for (std::size_t i = keys; i < columns.size(); ++i) {
-      sql.update += (i > keys ? ", " : "") + columns[i] + " = ?" + std::to_string(i + 1);
+      update += (i > keys ? ", " : "") + columns[i] + " = ?" + std::to_string(i + 1);
     }
-    sql.update += " WHERE " + (columns.empty() ? "id" : columns[0]) + " = ?1";
+    update += " WHERE " + (columns.empty() ? "id" : columns[0]) + " = ?1";
+    sql_[table] = {connection.keep(insert), connection.keep(update)};
   }
 }
 
@@ -98,14 +86,14 @@ const Applier::Sql& Applier::sql_for(std::string_view table) { return sql_.find(
 
 template <typename Record>
 void Applier::put(const Record& record) {
-  auto statement = connection_.use(sql_for(Record::kTable).insert.c_str());
+  auto statement = connection_.use(sql_for(Record::kTable).insert);
   RowWriter(Record::kTable, statement.get()).bind(record);
   statement.step();
 }
 
 template <typename Record>
 void Applier::update(const Record& record) {
-  auto statement = connection_.use(sql_for(Record::kTable).update.c_str());
+  auto statement = connection_.use(sql_for(Record::kTable).update);
   RowWriter(Record::kTable, statement.get()).bind(record);
   statement.step();
 }
@@ -164,9 +152,8 @@ Cell Applier::store(const Payload& payload) {
 }
 
 std::pair<std::int64_t, std::int64_t> Applier::digest(std::int64_t run_row, std::int64_t attempt, std::int64_t step) {
-  auto statement = connection_.use(
-      step < 0 ? "SELECT sum FROM call WHERE run = ?1 AND attempt = ?2"
-               : "SELECT sum FROM call WHERE run = ?1 AND attempt = ?2 AND step = ?3");
+  auto statement = connection_.use(step < 0 ? "SELECT sum FROM call WHERE run = ?1 AND attempt = ?2"
+                                            : "SELECT sum FROM call WHERE run = ?1 AND attempt = ?2 AND step = ?3");
   statement.bind(1, run_row).bind(2, attempt);
   if (step >= 0) statement.bind(3, step);
   std::int64_t count = 0, all = 0;
@@ -320,7 +307,7 @@ void Applier::apply_change(const RetryCall& change, const PreparedChange&) {
     put(previous);
     if (row.state == static_cast<std::int64_t>(CallState::answered)) return;
     row.state = static_cast<std::int64_t>(CallState::sent);
-    row.doubt = static_cast<std::int64_t>(change.doubt);
+    if (change.doubt != CallDoubt::none) row.doubt = static_cast<std::int64_t>(change.doubt);  // a mark stays
     row.tries = change.next.number;
     row.last_try = TryColumns(change.next);
     row.reserved = change.reserved;
@@ -338,7 +325,7 @@ void Applier::apply_change(const EndCall& change, const PreparedChange& prepared
     if (!load(statement, call_reader_, row, static_cast<std::int64_t>(change.call), 0)) return;
     if (row.state == static_cast<std::int64_t>(CallState::answered)) return;
     row.state = static_cast<std::int64_t>(change.state);
-    row.doubt = static_cast<std::int64_t>(change.doubt);
+    if (change.doubt != CallDoubt::none) row.doubt = static_cast<std::int64_t>(change.doubt);  // a mark stays
     row.reply = store(prepared.first);
     row.tries = change.last_try.number;
     row.last_try = TryColumns(change.last_try);
@@ -561,8 +548,8 @@ void Applier::apply_change(const PutNote& change, const PreparedChange& prepared
 
 void Applier::put_session(const SessionRecord& session) { put(session); }
 
-void Applier::put_damaged(std::string_view table, std::string_view row, std::string_view bytes,
-                          std::string_view reason, std::optional<std::int64_t> run_row, std::int64_t now) {
+void Applier::put_damaged(std::string_view table, std::string_view row, std::string_view bytes, std::string_view reason,
+                          std::optional<std::int64_t> run_row, std::int64_t now) {
   {
     auto statement = connection_.use("SELECT 1 FROM damaged WHERE tbl = ?1 AND row = ?2");
     if (statement.bind(1, table).bind(2, row).step()) return;

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/model/context_text.hpp"
 #include "core/store/change.hpp"
 #include "core/store/payload.hpp"
 #include "core/store/records.hpp"
@@ -29,9 +30,6 @@ struct PreparedChange {
   std::size_t bytes = 0;  // about, for the bound of the queue
 };
 PreparedChange prepare_change(Change change, std::int64_t seq);
-/// The JSON text under which a run's chat context is stored: [{"role","content"}..]; "" when it is empty.
-std::string context_text(const std::vector<ContextMessage>& context);
-
 /// A row written lately, for reading it back after a failure of the disk.
 struct WrittenRow {
   enum class Table : std::uint8_t { call, attempt, run } table = Table::call;
@@ -100,7 +98,8 @@ class Applier {
   std::vector<WrittenRow> written_;
   RowReader run_reader_{"run"}, attempt_reader_{"attempt"}, call_reader_{"call"};
   struct Sql {
-    std::string insert, update;
+    const char* insert = nullptr;
+    const char* update = nullptr;
   };
   const Sql& sql_for(std::string_view table);
   std::map<std::string, Sql, std::less<>> sql_;

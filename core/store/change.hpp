@@ -65,7 +65,7 @@ struct EndAttempt {
   RunError error;
   double seconds = 0;  // sum over the sessions in which it was executed
   std::uint32_t steps = 0;
-  UsageSum usage;      // of this attempt
+  UsageSum usage;               // of this attempt
   std::string answer, context;  // JSON texts
 };
 struct AppendLog {

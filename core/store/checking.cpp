@@ -115,8 +115,9 @@ std::vector<std::string> SqliteStore::check() {
     uses(record.data), uses(record.answer), uses(record.context);
   });
   if (runs != expected) {
-    checker.add("run", "", std::to_string(expected) + " runs belong to the batches, " + std::to_string(runs) +
-                               " are there and whole");
+    checker.add(
+        "run", "",
+        std::to_string(expected) + " runs belong to the batches, " + std::to_string(runs) + " are there and whole");
   }
   std::map<std::int64_t, Digest> by_attempt;
   std::map<std::pair<std::int64_t, std::int64_t>, Digest> by_step;
@@ -131,8 +132,8 @@ std::vector<std::string> SqliteStore::check() {
     ++steps_of_attempt[attempt];
     uses(record.checkpoint);
     if (by_step[{attempt, record.n}] != Digest{record.n_calls, record.calls_xor}) {
-      checker.add("step", std::to_string(record.run) + "/" + std::to_string(record.attempt) + "/" +
-                              std::to_string(record.n),
+      checker.add("step",
+                  std::to_string(record.run) + "/" + std::to_string(record.attempt) + "/" + std::to_string(record.n),
                   "its calls are not those it was recorded with");
     }
   });
@@ -148,6 +149,7 @@ std::vector<std::string> SqliteStore::check() {
       checker.add("attempt", key, "a step of it is missing");
     }
   });
+  if (file_.lost_attempts) checker.add("attempt", "", "there are not as many as at the last clean end");
   checker.table<TryRow>("SELECT * FROM try", [](const TryRow&, std::int64_t) {});
   checker.table<LogRecord>("SELECT * FROM log", [&](const LogRecord& record, std::int64_t) { uses(record.text); });
   checker.table<PauseRecord>("SELECT * FROM pause", [](const PauseRecord&, std::int64_t) {});

@@ -60,7 +60,7 @@ std::string network_file_system(const std::string& folder) {
                                            {0x5346414F, "AFS"},
                                            {0x01021997, "9p"},
                                            {0x65735546, "FUSE"}}};
-  struct statfs info {};
+  struct statfs info{};
   if (::statfs(folder.c_str(), &info) != 0) return {};
   for (const Kind& kind : kinds) {
     if ((static_cast<unsigned long>(info.f_type) & 0xFFFFFFFFUL) == kind.magic) return kind.name;
@@ -69,7 +69,7 @@ std::string network_file_system(const std::string& folder) {
 }
 
 std::optional<std::uint64_t> free_bytes(const std::string& folder) {
-  struct statvfs info {};
+  struct statvfs info{};
   if (::statvfs(folder.c_str(), &info) != 0) return std::nullopt;
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
@@ -81,7 +81,7 @@ std::string folder_of(const std::string& path) {
 }
 
 std::uint64_t file_bytes(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
 }
 
@@ -147,7 +147,7 @@ void WriterLock::take(const std::string& database, const std::string& version, b
       throw Error("store", std::string("the lock file can't be opened: ") + std::strerror(errno), path_,
                   "is the folder writable? --read-only opens the experiment without a lock");
     }
-    struct flock claim {};
+    struct flock claim{};
     claim.l_type = F_WRLCK;
     claim.l_whence = SEEK_SET;
     if (::fcntl(fd_, F_OFD_SETLK, &claim) != 0) {
@@ -158,13 +158,13 @@ void WriterLock::take(const std::string& database, const std::string& version, b
         throw Error("store", std::string("this file system can't lock files: ") + std::strerror(code), path_,
                     "keep the experiment on a local disk");
       }
-      const std::string who = line.pid.empty() ? "open in another program that is just starting"
-                                               : "open in pid " + line.pid + " on " + line.host + " since " +
-                                                     minutes_of(line.start);
+      const std::string who = line.pid.empty()
+                                  ? "open in another program that is just starting"
+                                  : "open in pid " + line.pid + " on " + line.host + " since " + minutes_of(line.start);
       throw Error("store", "is " + who, database, "--read-only works beside it");
     }
     // The holder before us may have removed the file between our open and our lock.
-    struct stat ours {}, there {};
+    struct stat ours{}, there{};
     if (::fstat(fd_, &ours) == 0 && ::stat(path_.c_str(), &there) == 0 && ours.st_ino == there.st_ino &&
         ours.st_dev == there.st_dev) {
       break;

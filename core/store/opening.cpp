@@ -1,12 +1,15 @@
 #include "core/store/opening.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <set>
 
 #include "core/store/applier.hpp"
@@ -49,22 +52,43 @@ void set_up(Connection& connection, bool writer, bool exclusive) {
       "PRAGMA wal_autocheckpoint=0");
 }
 
+// An empty file for its owner only, for SQLite to fill: it would make one that others may read.
+void make_private(const std::string& path) {
+  ::unlink(path.c_str());
+  if (const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600); fd >= 0)
+    ::close(fd);
+}
+
+// Temporaries `PREFIXpid-..` whose makers are gone.
+void remove_stale(const std::string& folder, const std::string& prefix) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    const long pid = std::strtol(name.c_str() + prefix.size(), nullptr, 10);
+    if (pid > 0 && ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) ::unlink(entry.path().c_str());
+  }
+}
+
 // A file that appears whole or not at all: made beside its place, synced, then linked to its name.
 void create_file(const StoreOptions& options, const SchemaPlan& plan) {
   const std::string folder = folder_of(options.path);
   const std::size_t slash = options.path.rfind('/');
   const std::string name = slash == std::string::npos ? options.path : options.path.substr(slash + 1);
   const std::string temporary = folder + "/." + name + ".tmp-" + std::to_string(::getpid()) + "-" + random_id();
+  remove_stale(folder, "." + name + ".tmp-");
+  make_private(temporary);
   try {
     Connection connection(temporary, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     connection.run("PRAGMA journal_mode=MEMORY; PRAGMA synchronous=FULL; BEGIN IMMEDIATE");
     create_schema(connection, random_id(), options.version, plan);
     connection.run("COMMIT");
+    // From its first appearance on, there is never a rollback journal that a reader could not roll back.
+    connection.run("PRAGMA journal_mode=WAL");
   } catch (const SqliteFailure& failure) {
     ::unlink(temporary.c_str());
     refuse(options.path, failure);
   }
-  ::chmod(temporary.c_str(), 0600);
   kill_point("store.create.before_rename");
   if (::link(temporary.c_str(), options.path.c_str()) != 0 && errno != EEXIST) {
     // A file system without hard links: we hold the writer's lock, so nobody else makes this name.
@@ -81,7 +105,7 @@ void create_file(const StoreOptions& options, const SchemaPlan& plan) {
 
 // Looks before anything is written. Returns the schema's number.
 int identify(const std::string& path, const SchemaPlan& plan, const StoreOptions& options) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0) refuse(path, std::string("can't be opened: ") + std::strerror(errno));
   if (!S_ISREG(info.st_mode)) refuse(path, "is not a file");
   if (info.st_size == 0) {
@@ -119,12 +143,13 @@ void back_up(Connection& connection, const StoreOptions& options, int version) {
   const std::uint64_t needed = file_bytes(options.path) + file_bytes(options.path + "-wal");
   const auto room = free_bytes(folder_of(options.path));
   if (room && *room < needed) {
-    refuse(options.path, "needs a copy before it is migrated: " + std::to_string(needed) + " bytes, and " +
-                             std::to_string(*room) + " are free",
+    refuse(options.path,
+           "needs a copy before it is migrated: " + std::to_string(needed) + " bytes, and " + std::to_string(*room) +
+               " are free",
            "make room, or --no-backup");
   }
   const std::string temporary = target + ".tmp-" + std::to_string(::getpid());
-  ::unlink(temporary.c_str());
+  make_private(temporary);
   {
     auto statement = connection.use("VACUUM INTO ?1");
     statement.bind(1, temporary).step();
@@ -303,6 +328,7 @@ void open_session(OpenedFile& file, const StoreOptions& options) {
       recover(connection, applier, *last, ver, file.recovery);
     } else {
       file.recovery.last_record = *last->closed_at;
+      file.lost_attempts = connection.number("SELECT count(*) FROM attempt") != last->attempts;
     }
   }
   SessionRecord session;
@@ -334,11 +360,16 @@ OpenedFile open_file(const StoreOptions& options, const SchemaPlan& plan) {
     } else if (options.read_only) {
       const int version = identify(options.path, plan, options);
       if (version < plan.version) {
-        refuse(options.path, "has schema " + std::to_string(version) + ", this program reads " +
-                                 std::to_string(plan.version),
+        refuse(options.path,
+               "has schema " + std::to_string(version) + ", this program reads " + std::to_string(plan.version),
                "open it once without --read-only to bring it up to date");
       }
       file.connection = open_reader(options.path);
+      auto statement = file.connection->use("SELECT * FROM session ORDER BY id DESC LIMIT 1");
+      SessionRecord last;
+      if (statement.step() && RowReader(SessionRecord::kTable).read(statement.get(), last) && last.closed_at) {
+        file.lost_attempts = file.connection->number("SELECT count(*) FROM attempt") != last.attempts;
+      }
     } else {
       file.lock = std::make_unique<WriterLock>(options.path, options.version, options.take_over);
       if (::access(options.path.c_str(), F_OK) != 0) {
@@ -388,9 +419,10 @@ void close_session(Connection& connection, std::int64_t session, const std::stri
   if (!statement.step() || !reader.read(statement.get(), record)) return;
   record.closed_at = wall_now();
   record.how = how;
-  record.sent_left = connection.number("SELECT count(*) FROM call WHERE state = 0 AND id >= " +
-                                       std::to_string(record.first_call)) +
-                     connection.number("SELECT count(*) FROM call WHERE doubt > 0 AND state = 0");
+  record.sent_left =
+      connection.number("SELECT count(*) FROM call WHERE state = 0 AND id >= " + std::to_string(record.first_call)) +
+      connection.number("SELECT count(*) FROM call WHERE doubt > 0 AND state = 0");
+  record.attempts = connection.number("SELECT count(*) FROM attempt");
   record.ver = ver;
   Applier(connection).put_session(record);
 }

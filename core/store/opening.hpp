@@ -20,7 +20,8 @@ struct OpenedFile {
   std::int64_t session = 0;
   Recovery recovery;
   bool memory = false;
-  bool exclusive = false;  // a network file system: one connection for all
+  bool lost_attempts = false;  // there are fewer or more of them than at the last clean end
+  bool exclusive = false;      // a network file system: one connection for all
 };
 
 /// Throws Error "store".

@@ -11,18 +11,18 @@
 
 namespace assay {
 
-inline constexpr std::size_t kInlineBytes = 256;   // payloads up to here stand in the row itself
-inline constexpr std::size_t kPackBytes = 384;     // smaller ones gain too little from zstd to pay for it
+inline constexpr std::size_t kInlineBytes = 256;  // payloads up to here stand in the row itself
+inline constexpr std::size_t kPackBytes = 384;    // smaller ones gain too little from zstd to pay for it
 inline constexpr std::size_t kMaxPayload = 256U << 20;
 
 enum class Codec : std::int64_t { plain = 0, zstd = 1 };
 
 struct Payload {
   Cell::Kind kind = Cell::Kind::null;
-  std::string hash;       // 16 bytes when kind is blob
+  std::string hash;  // 16 bytes when kind is blob
   Codec codec = Codec::plain;
-  std::size_t size = 0;   // of the plain bytes
-  std::string bytes;      // inline text, or packed bytes
+  std::size_t size = 0;  // of the plain bytes
+  std::string bytes;     // inline text, or packed bytes
   Cell cell() const { return {kind, kind == Cell::Kind::blob ? std::string_view(hash) : std::string_view(bytes)}; }
 };
 

@@ -33,31 +33,38 @@ struct Cell {
 
 class RowSum {
  public:
-  explicit RowSum(std::string_view table) {
-    bytes_.reserve(512);
-    start(table);
-  }
+  explicit RowSum(std::string_view table) : bytes_(512, '\0') { start(table); }
   void start(std::string_view table) {
-    bytes_.assign(table);
-    bytes_.push_back('\0');
+    std::memcpy(bytes_.data(), table.data(), table.size());
+    bytes_[table.size()] = '\0';
+    size_ = table.size() + 1;
   }
-  void null() { bytes_.push_back('\0'); }
-  void integer(std::int64_t value) { word('\1', value); }
-  void real(double value) { word('\2', std::bit_cast<std::int64_t>(value)); }
+  void null() {
+    reserve(1);
+    bytes_[size_++] = '\0';
+  }
+  void integer(std::int64_t value) { word('\1', value, 0); }
+  void real(double value) { word('\2', std::bit_cast<std::int64_t>(value), 0); }
   void bytes(char type, std::string_view value) {
-    word(type, static_cast<std::int64_t>(value.size()));
-    bytes_.append(value);
+    word(type, static_cast<std::int64_t>(value.size()), value.size());
+    if (!value.empty()) std::memcpy(bytes_.data() + size_, value.data(), value.size());
+    size_ += value.size();
   }
-  std::int64_t digest() const { return std::bit_cast<std::int64_t>(xxh3_64(bytes_)); }
+  std::int64_t digest() const { return std::bit_cast<std::int64_t>(xxh3_64({bytes_.data(), size_})); }
 
  private:
-  void word(char type, std::int64_t value) {
-    char buffer[9];
-    buffer[0] = type;
-    std::memcpy(buffer + 1, &value, 8);
-    bytes_.append(buffer, 9);
+  void reserve(std::size_t more) {
+    if (size_ + more > bytes_.size()) bytes_.resize(2 * (size_ + more));
+  }
+  void word(char type, std::int64_t value, std::size_t more) {
+    reserve(9 + more);
+    char* to = bytes_.data() + size_;
+    *to = type;
+    std::memcpy(to + 1, &value, 8);
+    size_ += 9;
   }
   std::string bytes_;
+  std::size_t size_ = 0;
 };
 
 class RowWriter {
@@ -132,15 +139,15 @@ class RowReader {
 
   void operator()(std::int64_t& value) {
     next();
-    value = sqlite3_column_int64(statement_, index_);
+    value = integer_;
   }
   void operator()(double& value) {
     next();
-    value = sqlite3_column_double(statement_, index_);
+    value = real_;
   }
   void operator()(std::optional<std::int64_t>& value) {
     const bool known = next() != SQLITE_NULL;
-    value = known ? std::optional<std::int64_t>(sqlite3_column_int64(statement_, index_)) : std::nullopt;
+    value = known ? std::optional<std::int64_t>(integer_) : std::nullopt;
   }
   void operator()(std::string_view& text) {
     next();
@@ -160,19 +167,23 @@ class RowReader {
   /// Adds the next column, as the type it has, to the sum.
   int next() {
     ++index_;
-    const int type = sqlite3_column_type(statement_, index_);
+    // One call for the value, then its parts: half the time of sqlite3_column_type and sqlite3_column_int64.
+    sqlite3_value* value = sqlite3_column_value(statement_, index_);
+    const int type = sqlite3_value_type(value);
     text_ = {};
     switch (type) {
       case SQLITE_INTEGER:
-        sum_.integer(sqlite3_column_int64(statement_, index_));
+        integer_ = sqlite3_value_int64(value);
+        sum_.integer(integer_);
         break;
       case SQLITE_FLOAT:
-        sum_.real(sqlite3_column_double(statement_, index_));
+        real_ = sqlite3_value_double(value);
+        sum_.real(real_);
         break;
       case SQLITE_TEXT:
       case SQLITE_BLOB: {
-        const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, index_));
-        if (bytes) text_ = {bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, index_))};
+        const auto* bytes = static_cast<const char*>(sqlite3_value_blob(value));
+        if (bytes) text_ = {bytes, static_cast<std::size_t>(sqlite3_value_bytes(value))};
         sum_.bytes(type == SQLITE_TEXT ? '\3' : '\4', text_);
         break;
       }
@@ -185,7 +196,8 @@ class RowReader {
   RowSum sum_;
   sqlite3_stmt* statement_ = nullptr;
   int index_ = -1;
-  std::int64_t found_ = 0;
+  std::int64_t found_ = 0, integer_ = 0;
+  double real_ = 0;
   std::string_view text_;
 };
 

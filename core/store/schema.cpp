@@ -9,7 +9,7 @@ constexpr const char* kTables = R"sql(
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE session (id INTEGER PRIMARY KEY, pid INTEGER, host TEXT, boot_id TEXT, opened_at INTEGER,
   closed_at INTEGER, how TEXT, version TEXT, first_call INTEGER, sent_left INTEGER,
-  ver INTEGER, sum INTEGER) STRICT;
+  attempts INTEGER, ver INTEGER, sum INTEGER) STRICT;
 CREATE TABLE blob (hash BLOB PRIMARY KEY, codec INTEGER, size INTEGER, bytes BLOB, sum INTEGER) STRICT;
 CREATE TABLE batch (id INTEGER PRIMARY KEY, name TEXT, kind TEXT, model TEXT, params ANY, pinned ANY, source TEXT,
   created_at INTEGER, first INTEGER, n_runs INTEGER, dropped INTEGER, ver INTEGER, sum INTEGER) STRICT;

@@ -2,8 +2,8 @@
 // The tables of an experiment file, written out; how a new file is made and an old one brought up to date. Internal to
 // core/store. Specs: reliability.md 1.3 and 1.5.
 //
-// application_id 0x41535359, user_version = kSchemaVersion. All tables STRICT; the last column is `sum` (row.hpp); `ver`
-// (session << 32 | commit) is the commit that wrote the row. Ids: run.id = RunId + 1, batch.id = BatchId + 1,
+// application_id 0x41535359, user_version = kSchemaVersion. All tables STRICT; the last column is `sum` (row.hpp);
+// `ver` (session << 32 | commit) is the commit that wrote the row. Ids: run.id = RunId + 1, batch.id = BatchId + 1,
 // attempt.id = run.id << 16 | n. Times: UTC microseconds. Money: 1e-12 USD. A payload column (ANY) holds nothing, the
 // text itself when it has at most 256 bytes, or the 16-byte XXH3-128 of it, which names a row of `blob`.
 

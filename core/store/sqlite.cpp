@@ -28,9 +28,7 @@ void Connection::close() {
   db_ = nullptr;
 }
 
-void Connection::fail(int code) const {
-  throw SqliteFailure(code, sqlite3_system_errno(db_), sqlite3_errmsg(db_));
-}
+void Connection::fail(int code) const { throw SqliteFailure(code, sqlite3_system_errno(db_), sqlite3_errmsg(db_)); }
 
 void Connection::run(const char* sql) {
   const int code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
@@ -76,14 +74,15 @@ Connection::Use& Connection::Use::bind(int index, std::int64_t value) {
 }
 
 Connection::Use& Connection::Use::bind(int index, std::string_view text) {
-  const int code = sqlite3_bind_text64(statement_, index, text.data() ? text.data() : "", text.size(), SQLITE_STATIC,
-                                       SQLITE_UTF8);
+  const int code =
+      sqlite3_bind_text64(statement_, index, text.data() ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8);
   if (code != SQLITE_OK) connection_->fail(code);
   return *this;
 }
 
 Connection::Use& Connection::Use::bind_blob(int index, std::string_view bytes) {
-  const int code = sqlite3_bind_blob64(statement_, index, bytes.data() ? bytes.data() : "", bytes.size(), SQLITE_STATIC);
+  const int code =
+      sqlite3_bind_blob64(statement_, index, bytes.data() ? bytes.data() : "", bytes.size(), SQLITE_STATIC);
   if (code != SQLITE_OK) connection_->fail(code);
   return *this;
 }

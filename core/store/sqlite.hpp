@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -52,7 +53,8 @@ class Connection {
   std::string text(const std::string& sql);
   [[noreturn]] void fail(int code) const;
 
-  /// A prepared statement in use: reset and given back when it goes. `sql` must be a literal (kept by address).
+  /// A prepared statement in use: reset and given back when it goes. `sql` must be a literal or kept (it is known by
+  /// its address).
   class Use {
    public:
     Use(Connection& connection, const char* sql, sqlite3_stmt* statement)
@@ -77,10 +79,13 @@ class Connection {
     sqlite3_stmt* statement_;
   };
   Use use(const char* sql);
+  /// A text to use() that was put together: the same address for the same text, for the connection's life.
+  const char* keep(const std::string& sql) { return kept_.insert(sql).first->c_str(); }
 
  private:
   friend class Use;
   sqlite3* db_ = nullptr;
+  std::set<std::string> kept_;
   std::unordered_map<const char*, std::vector<sqlite3_stmt*>> idle_;
 };
 

@@ -60,7 +60,8 @@ void SqliteStore::each_payload(RunId first, std::uint32_t count, const std::func
           if (!failure.corrupt()) throw Error("store", std::string("can't be read: ") + failure.what(), options_.path);
         }
         if (found) continue;
-        payloads.damaged.emplace_back("run: the record itself");
+        payloads = {};
+        payloads.damaged = {"data: the run's record", "answer: the run's record", "context: the run's record"};
         found_damage("run", std::to_string(row_of(run)), "checksum or missing", row_of(run));
       }
     }
@@ -96,7 +97,8 @@ std::vector<StoredAttempt> SqliteStore::attempts(RunId run) {
     resolve_into(*lease, record.answer, "answer of an attempt", run, attempt.answer, damaged);
     resolve_into(*lease, record.context, "context of an attempt", run, attempt.context, damaged);
     if (!record.ended_at && !attempt.imported) {
-      attempt.usage = usage_of(*lease, row_of(run), record.n);
+      bool partial = false;
+      attempt.usage = usage_of(*lease, row_of(run), record.n, partial);
       attempt.steps = std::max(attempt.steps, steps_of(*lease, row_of(run), record.n));
     }
   }
@@ -128,19 +130,7 @@ std::vector<StoredStep> SqliteStore::steps(RunId run, std::uint32_t attempt) {
 std::vector<CallRecord> SqliteStore::calls(RunId run, std::optional<std::uint32_t> attempt) {
   const Lease lease(*this);
   std::vector<CallRecord> out;
-  auto statement = lease->use(attempt ? "SELECT * FROM call WHERE run = ?1 AND attempt = ?2"
-                                      : "SELECT * FROM call WHERE run = ?1");
-  statement.bind(1, row_of(run));
-  if (attempt) statement.bind(2, static_cast<std::int64_t>(*attempt));
-  RowReader reader(CallRow::kTable);
-  CallRow row;
-  while (statement.step()) {
-    if (reader.read(statement.get(), row)) {
-      out.push_back(row.record());
-    } else {
-      found_damage("call", std::to_string(statement.number(0)), "checksum", row_of(run));
-    }
-  }
+  each_call_of(*lease, row_of(run), attempt, [&](const CallRow& row) { out.push_back(row.record()); });
   std::sort(out.begin(), out.end(), [](const CallRecord& a, const CallRecord& b) { return a.id < b.id; });
   return out;
 }

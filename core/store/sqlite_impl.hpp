@@ -94,6 +94,7 @@ class SqliteStore final : public Store {
   bool reopen_and_commit(std::vector<Job>& jobs, std::size_t done, const SqliteFailure& failure);
   void verify_acknowledged();
   void checkpoint(bool truncate);
+  void bound_log();
   void look_at_room(bool now);
   void set_state(bool writable, bool for_good, const std::string& message);
   void tell(const std::string& line) const;
@@ -109,9 +110,14 @@ class SqliteStore final : public Store {
                     std::vector<std::string>& damaged);
   StoredPayloads payloads_of(Connection& connection, const RunRecord& run);
   bool has_newer_attempt(Connection& connection, std::int64_t run_row, std::int64_t attempt);
-  UsageSum usage_of(Connection& connection, std::int64_t run_row, std::int64_t attempt);
+  /// False when calls are missing or damaged.
+  bool each_call_of(Connection& connection, std::int64_t run_row, std::optional<std::int64_t> attempt,
+                    const std::function<void(const CallRow&)>& visit);
+  /// The sum of an attempt's calls; `damaged` is set when one of them can't be read.
+  UsageSum usage_of(Connection& connection, std::int64_t run_row, std::int64_t attempt, bool& damaged);
   std::uint32_t steps_of(Connection& connection, std::int64_t run_row, std::int64_t attempt);
   void open_attempt(Connection& connection, std::int64_t id, StoredRunRow& row, std::int64_t ended);
+  void lost_attempt(Connection& connection, StoredRunRow& row);
   std::string call_payload(CallId call, bool reply);
   void each_call(Connection& connection, const std::function<void(const CallRow&)>& visit);
   /// Sets a record aside: written by the next commit, counted at once.
@@ -135,6 +141,7 @@ class SqliteStore final : public Store {
   std::int64_t commit_ = 0;
   DiskReserve reserve_;
   std::int64_t last_look_ = 0;
+  std::uint64_t last_room_ = 1ULL << 40;
   bool wal_dirty_ = false;
   std::deque<std::vector<WrittenRow>> acknowledged_;  // of the last commits
   std::recursive_mutex connection_mutex_;

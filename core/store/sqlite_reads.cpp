@@ -152,17 +152,67 @@ std::vector<BatchInfo> SqliteStore::batches() {
   return out;
 }
 
-UsageSum SqliteStore::usage_of(Connection& connection, std::int64_t run_row, std::int64_t attempt) {
-  UsageSum sum;
-  auto statement = connection.use("SELECT * FROM call WHERE run = ?1 AND attempt = ?2");
-  statement.bind(1, run_row).bind(2, attempt);
-  RowReader reader(CallRow::kTable);
-  CallRow row;
-  while (statement.step()) {
-    if (!reader.read(statement.get(), row)) {
-      found_damage("call", std::to_string(statement.number(0)), "checksum", run_row);
-      continue;
+// The calls of a run, or of one of its attempts. They are found by an index; what the steps and the attempt were
+// recorded with says how many there must be, and when the index gives fewer the table itself is asked.
+bool SqliteStore::each_call_of(Connection& connection, std::int64_t run_row, std::optional<std::int64_t> attempt,
+                               const std::function<void(const CallRow&)>& visit) {
+  std::int64_t expected = 0, found = 0;
+  {
+    auto steps = connection.use("SELECT attempt, sum(n_calls) FROM step WHERE run = ?1 GROUP BY attempt");
+    steps.bind(1, run_row);
+    std::map<std::int64_t, std::int64_t> calls;
+    while (steps.step()) calls[steps.number(0)] = steps.number(1);
+    auto attempts = connection.use("SELECT n, n_calls FROM attempt WHERE id BETWEEN ?1 AND ?2");
+    attempts.bind(1, attempt_row(run_row, 0)).bind(2, attempt_row(run_row, 0xFFFF));
+    while (attempts.step()) calls[attempts.number(0)] = std::max(calls[attempts.number(0)], attempts.number(1));
+    for (const auto& [n, count] : calls) {
+      if (!attempt || n == *attempt) expected += count;
     }
+  }
+  bool whole = true;
+  const auto walk = [&](const char* sql, bool by_table) {
+    found = 0;
+    auto statement = connection.use(sql);
+    statement.bind(1, run_row);
+    if (attempt) statement.bind(2, *attempt);
+    RowReader reader(CallRow::kTable);
+    CallRow row;
+    std::vector<std::int64_t> bad;
+    while (statement.step()) {
+      ++found;
+      if (!reader.read(statement.get(), row)) bad.push_back(statement.number(0));
+    }
+    if (found < expected && !by_table) return false;
+    for (const std::int64_t id : bad) found_damage("call", std::to_string(id), "checksum", run_row);
+    whole = bad.empty() && found >= expected;
+    sqlite3_reset(statement.get());
+    while (statement.step()) {
+      if (reader.read(statement.get(), row)) visit(row);
+    }
+    return true;
+  };
+  bool done = false;
+  try {
+    done = walk(attempt ? "SELECT * FROM call WHERE run = ?1 AND attempt = ?2" : "SELECT * FROM call WHERE run = ?1",
+                false);
+  } catch (const SqliteFailure& failure) {
+    if (!failure.corrupt()) throw;
+  }
+  if (done) return whole;
+  found_damage("index", "call_place", "its entries are not those of the table: REINDEX mends it");
+  walk(attempt ? "SELECT * FROM call NOT INDEXED WHERE run = ?1 AND attempt = ?2"
+               : "SELECT * FROM call NOT INDEXED WHERE run = ?1",
+       true);
+  if (found < expected) {
+    found_damage("call", "of run " + std::to_string(run_row - 1),
+                 std::to_string(expected - found) + " of " + std::to_string(expected) + " are missing", run_row);
+  }
+  return whole;
+}
+
+UsageSum SqliteStore::usage_of(Connection& connection, std::int64_t run_row, std::int64_t attempt, bool& damaged) {
+  UsageSum sum;
+  const bool whole = each_call_of(connection, run_row, attempt, [&](const CallRow& row) {
     ++sum.calls;
     sum.in += row.in.value_or(0);
     sum.cached += row.cached.value_or(0);
@@ -170,7 +220,8 @@ UsageSum SqliteStore::usage_of(Connection& connection, std::int64_t run_row, std
     sum.reasoning += row.reasoning.value_or(0);
     sum.cost += row.cost;
     sum.possible += row.possible;
-  }
+  });
+  damaged |= !whole;
   return sum;
 }
 
@@ -193,16 +244,33 @@ void SqliteStore::open_attempt(Connection& connection, std::int64_t id, StoredRu
     record = {};
   }
   if (record.imported != 0 && n <= ended) return;
-  const UsageSum usage = usage_of(connection, run_row, n);
+  const UsageSum usage = usage_of(connection, run_row, n, row.damaged);
   row.usage = row.usage + usage;
   if (n <= ended) return;
   row.status = Status::incomplete;
   row.score = {};
   row.error = record.error.error();
+  if (row.damaged && row.error.empty()) row.error = {"damaged", "a record of this run is damaged", "attempt"};
   row.attempts = static_cast<std::uint32_t>(n);
   row.steps = std::max(static_cast<std::uint32_t>(record.steps), steps_of(connection, run_row, n));
   row.seconds = record.seconds;
   row.ended_at = 0;
+}
+
+// Some attempts are not where they were: what their calls and steps tell of this run.
+void SqliteStore::lost_attempt(Connection& connection, StoredRunRow& row) {
+  auto statement = connection.use(
+      "SELECT max((SELECT coalesce(max(attempt), 0) FROM call WHERE run = ?1), "
+      "(SELECT coalesce(max(attempt), 0) FROM step WHERE run = ?1))");
+  statement.bind(1, row_of(row.run)).step();
+  const auto newest = static_cast<std::uint32_t>(statement.number(0));
+  if (newest <= row.attempts) return;
+  row.status = Status::incomplete;
+  row.score = {};
+  row.attempts = newest;
+  row.damaged = true;
+  row.error = {"damaged", "the record of its newest attempt is missing", "attempt " + std::to_string(newest)};
+  found_damage("attempt", std::to_string(attempt_row(row_of(row.run), newest)), "missing", row_of(row.run));
 }
 
 void SqliteStore::each_run(const std::function<void(const StoredRunRow&)>& visit) {
@@ -257,6 +325,7 @@ void SqliteStore::each_run(const std::function<void(const StoredRunRow&)>& visit
     decode_pairs(record.facets, row.facets);
     decode_list(record.tags, row.tags);
     for (const std::int64_t open_id : open_ids) open_attempt(connection, open_id, row, record.attempt);
+    if (file_.lost_attempts) lost_attempt(connection, row);
     if (!damaged.empty()) {
       if (const auto found = damaged.find(id); found != damaged.end()) {
         row.damaged = true;

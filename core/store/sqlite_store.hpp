@@ -12,14 +12,14 @@
 namespace assay {
 
 struct StoreOptions {
-  std::string path;                 // ":memory:" keeps nothing
-  bool read_only = false;           // works beside a writer
-  bool take_over = false;           // another host's session was not closed
+  std::string path;        // ":memory:" keeps nothing
+  bool read_only = false;  // works beside a writer
+  bool take_over = false;  // another host's session was not closed
   bool backup_on_migration = true;
-  std::string version = "0.1.0";    // written into session and meta
+  std::string version = "0.1.0";             // written into session and meta
   std::uint64_t disk_reserve = 64ULL << 20;  // 0: no reserve file
   std::size_t max_queued_bytes = 256U << 20;
-  std::int64_t retry_ms = 5000;     // how often a full disk is looked at again
+  std::int64_t retry_ms = 5000;                    // how often a full disk is looked at again
   std::function<void(const std::string&)> notice;  // one line for a person: disk full, goes on; writer thread
 };
 

@@ -12,6 +12,7 @@
 namespace assay {
 namespace {
 constexpr std::uint64_t kPassiveCheckpoint = 16U << 20;
+constexpr std::uint64_t kSmallDisk = 512U << 20;
 constexpr std::uint64_t kTruncatingCheckpoint = 256U << 20;
 constexpr auto kIdle = std::chrono::seconds(5);
 constexpr std::size_t kKeptCommits = 1000;
@@ -153,7 +154,8 @@ void SqliteStore::write(std::vector<Change> changes) {
   std::unique_lock lock(mutex_);
   room_.wait(lock, [&] { return *done || ended_ || !writable_; });
   if (*done) return;
-  throw Error("store", message_, options_.path, ended_ ? "" : "the change waits in memory and is written when it can be");
+  throw Error("store", message_, options_.path,
+              ended_ ? "" : "the change waits in memory and is written when it can be");
 }
 
 void SqliteStore::flush() {
@@ -261,7 +263,8 @@ void SqliteStore::commit_once(std::vector<Job>& jobs, std::size_t first, std::si
     commit.step();
     kill_point("store.commit.after");
   } catch (...) {
-    if (!sqlite3_get_autocommit(connection.get())) sqlite3_exec(connection.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    if (!sqlite3_get_autocommit(connection.get()))
+      sqlite3_exec(connection.get(), "ROLLBACK", nullptr, nullptr, nullptr);
     throw;
   }
   wal_dirty_ = true;
@@ -314,8 +317,20 @@ void SqliteStore::commit_jobs(std::vector<Job>& jobs) {
       if (!go_on || done == jobs.size()) break;
     }
   }
-  const std::uint64_t wal = file_.memory ? 0 : file_bytes(options_.path + "-wal");
-  if (wal >= kPassiveCheckpoint && !ended_) checkpoint(wal >= kTruncatingCheckpoint);
+  bound_log();
+}
+
+void SqliteStore::bound_log() {
+  if (file_.memory) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;
+  }
+  // On a small disk the log is folded back early: a full one has no room for both.
+  if (last_room_ < kSmallDisk) last_room_ = free_bytes(folder_).value_or(last_room_);
+  const std::uint64_t threshold = std::min(kPassiveCheckpoint, std::max<std::uint64_t>(last_room_ / 4, 64U << 10));
+  const std::uint64_t wal = file_bytes(options_.path + "-wal");
+  if (wal >= threshold) checkpoint(wal >= kTruncatingCheckpoint);
 }
 
 void SqliteStore::checkpoint(bool truncate) {
@@ -323,10 +338,12 @@ void SqliteStore::checkpoint(bool truncate) {
   kill_point("store.checkpoint.before");
   std::unique_lock<std::recursive_mutex> shared;
   if (single_) shared = std::unique_lock(connection_mutex_);
+  if (!*file_.connection) return;
   try {
     // A reader that stands in the way is waited for by the next one, not by the commits of this moment.
     sqlite3_busy_timeout(file_.connection->get(), 50);
-    auto statement = file_.connection->use(truncate ? "PRAGMA wal_checkpoint(TRUNCATE)" : "PRAGMA wal_checkpoint(PASSIVE)");
+    auto statement =
+        file_.connection->use(truncate ? "PRAGMA wal_checkpoint(TRUNCATE)" : "PRAGMA wal_checkpoint(PASSIVE)");
     statement.step();
     if (truncate && statement.number(0) == 0) wal_dirty_ = false;
   } catch (const SqliteFailure&) {
@@ -357,6 +374,7 @@ void SqliteStore::look_at_room(bool now) {
     was_writable = writable_;
   }
   const auto room = free_bytes(folder_);
+  last_room_ = room.value_or(kSmallDisk);
   bool enough = !room || reserve_.bytes() == 0 || *room >= reserve_.bytes();
   if (enough && !reserve_.present()) {
     // Room for the reserve, and as much again to work in.
@@ -374,21 +392,19 @@ void SqliteStore::look_at_room(bool now) {
 
 // True when all jobs are committed.
 bool SqliteStore::make_room_and_commit(std::vector<Job>& jobs, std::size_t& done, const std::string&) {
-  bool told = false;
-  for (int round = 0;; ++round) {
+  const std::string found = full_message();
+  set_state(false, false, found);
+  tell(found);
+  for (;;) {
     reserve_.remove();
     try {
-      if (round > 0) checkpoint(true);
+      checkpoint(true);  // first of all: the log's room comes back
       // One by one: what fits is acknowledged, however much waits behind it.
       while (done < jobs.size()) {
         commit_once(jobs, done, done + 1);
         finish_jobs(jobs, done, done + 1);
         ++done;
-      }
-      if (!told) {
-        const std::string message = full_message();
-        set_state(false, false, message);
-        tell(message);
+        bound_log();
       }
       return true;
     } catch (const SqliteFailure& failure) {
@@ -399,10 +415,7 @@ bool SqliteStore::make_room_and_commit(std::vector<Job>& jobs, std::size_t& done
         return false;
       }
     }
-    const std::string message = full_message();
-    set_state(false, false, message);
-    if (!told) tell(message);
-    told = true;
+    set_state(false, false, full_message());
     if (wait_or_stop(options_.retry_ms)) {
       // Asked to end: one last try, then what waits is lost and said to be.
       try {
@@ -465,8 +478,8 @@ void SqliteStore::verify_acknowledged() {
   for (const std::vector<WrittenRow>& commit : acknowledged_) {
     for (const WrittenRow& row : commit) {
       const bool call = row.table == WrittenRow::Table::call;
-      auto statement = file_.connection->use(call ? "SELECT ver FROM call WHERE id = ?1"
-                                                  : "SELECT ver FROM attempt WHERE id = ?1");
+      auto statement =
+          file_.connection->use(call ? "SELECT ver FROM call WHERE id = ?1" : "SELECT ver FROM attempt WHERE id = ?1");
       statement.bind(1, row.id);
       if (!statement.step() || statement.number(0) < row.ver) {
         throw SqliteFailure(SQLITE_IOERR, EIO, "a record that was written is not in the file any more");

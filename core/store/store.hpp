@@ -22,10 +22,10 @@ namespace assay {
 
 /// What opening found (reliability.md 1.6).
 struct Recovery {
-  bool created = false;      // a new file
-  bool unclean = false;      // the last session was not closed
-  bool restarted = false;    // the machine was restarted since
-  std::int64_t pid = 0;      // of the last session
+  bool created = false;    // a new file
+  bool unclean = false;    // the last session was not closed
+  bool restarted = false;  // the machine was restarted since
+  std::int64_t pid = 0;    // of the last session
   std::string host;
   WallTime last_record = 0;
   std::uint32_t runs = 0, resumable = 0, in_doubt = 0, damaged = 0;
@@ -45,7 +45,7 @@ struct StoredRunRow {
   double seconds = 0;
   WallTime ended_at = 0;
   bool dropped = false, damaged = false;
-  std::string_view id;                // valid during the visit
+  std::string_view id;  // valid during the visit
   std::vector<std::pair<std::string, std::string>> facets;
   std::vector<std::string> tags;
 };
@@ -88,9 +88,9 @@ struct StoredPause {
 
 /// Room on the disk (reliability.md 8).
 struct StoreHealth {
-  bool writable = true;         // false: nothing new may begin
-  std::string message;          // "disk full: 12 answers wait in memory, ..", "" when all is well
-  std::size_t queued = 0;       // changes not yet committed
+  bool writable = true;    // false: nothing new may begin
+  std::string message;     // "disk full: 12 answers wait in memory, ..", "" when all is well
+  std::size_t queued = 0;  // changes not yet committed
   std::uint64_t commits = 0, changes = 0;
   std::uint64_t file_bytes = 0, wal_bytes = 0;
 };
@@ -146,9 +146,9 @@ class Store {
   virtual std::vector<std::string> check() = 0;
 
   // --- identities ------------------------------------------------------------------------------------------------
-  virtual RunId next_run() const = 0;      // advanced by AddBatch
+  virtual RunId next_run() const = 0;  // advanced by AddBatch
   virtual BatchId next_batch() const = 0;
-  virtual CallId reserve_call() = 0;       // unique, any thread
+  virtual CallId reserve_call() = 0;              // unique, any thread
   virtual std::string experiment_id() const = 0;  // 16 hex digits
   virtual std::string path() const = 0;
   virtual const Recovery& recovery() const = 0;

@@ -6,8 +6,6 @@
 #include "experiments/arithmetic/report.hpp"
 #include "experiments/arithmetic/runner.hpp"
 
-ASSAY_EMBED_DECLARE(experiments_arithmetic_samples_sample_json)
-
 namespace assay {
 namespace {
 
@@ -61,7 +59,7 @@ LoadedBatch ArithmeticKind::load(const Source& source, const ParameterTexts& par
   LoadedBatch batch;
   batch.info.kind = name();
   batch.info.params = resolve_parameters(parameters(), params, name());
-  const auto model = dependencies_.models.entry(batch.info.params.at("model").get<std::string>());
+  const auto model = dependencies_.models.entry(batch.info.params.value("model", std::string()));
   batch.info.model = model->name;
   batch.info.params["model"] = model->name;
   batch.info.pinned = {{"model", to_json(*model)}};

@@ -6,8 +6,8 @@
 namespace assay {
 namespace {
 
-constexpr std::array<std::string_view, 11> kKeys{"id",       "question", "options", "labels", "n_options", "answer",
-                                                 "category", "format",   "source",  "params", "cot"};
+constexpr std::array<std::string_view, 10> kKeys{"id",     "question", "options", "labels", "n_options",
+                                                 "answer", "category", "format",  "source", "params"};
 
 std::string text_at(const Json& data, const char* key) {
   const auto found = data.find(key);
@@ -72,8 +72,8 @@ Item from_data(const Json& data) {
   item.format = text_at(data, "format");
   item.source = text_at(data, "source");
   item.cot = text_at(data, "cot");
-  if (item.cot.empty()) item.cot = text_at(data, "cot_content");
   for (const auto& [name, value] : data.items()) {
+    if (name == "cot" && value.is_string()) continue;
     if (std::find(kKeys.begin(), kKeys.end(), name) == kKeys.end()) item.extra[name] = value;
   }
   return item;

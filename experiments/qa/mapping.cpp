@@ -160,6 +160,8 @@ const Json* RowReader::find(const Row& row, const std::string& field) {
       if (given && field != "reply") missing(row, path.text());
       continue;
     }
+    // A column that only happens to be named like a field is kept as it is when it can't be that field.
+    if (!given && (field == "cot" || field == "category") && !value->is_null() && !is_text_or_number(*value)) continue;
     const std::string top = path.text().substr(0, path.text().find('.'));
     if (row.value.contains(path.text())) {
       if (field != "category" || path.text() == "category") consumed_.insert(path.text());
@@ -273,17 +275,16 @@ RowReader::Choices RowReader::read_choices(const Row& row) {
     choices.letters.push_back(text == "N/A" ? Choices::kGone : choices.count++);
   }
   dropped_options_ += choices.texts.size() - choices.count;
-  if (!choices.texts.empty() && (choices.count < 2 || choices.count > 26)) {
-    refuse(row, choices.column, std::to_string(choices.count) + (choices.count == 1 ? " option" : " options"),
-           "2 to 26");
+  if (!choices.texts.empty() && (choices.count < 1 || choices.count > 26)) {
+    refuse(row, choices.column, std::to_string(choices.count) + " options", "1 to 26");
   }
   if (!choices.texts.empty()) return choices;
 
   choices.count = options_.n_options;
   if (const Json* value = find(row, "n_options"); value != nullptr && !value->is_null()) {
     const double n = number_of(as_text(*value));
-    if (!(n >= 2 && n <= 26) || n != static_cast<double>(static_cast<int>(n))) {
-      refuse(row, "n_options", shown(*value), "a whole number from 2 to 26");
+    if (!(n >= 1 && n <= 26) || n != static_cast<double>(static_cast<int>(n))) {
+      refuse(row, "n_options", shown(*value), "a whole number from 1 to 26");
     }
     choices.count = static_cast<std::size_t>(n);
   }

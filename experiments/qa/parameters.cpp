@@ -8,15 +8,20 @@ namespace {
 
 using Type = Parameter::Type;
 
-const std::array<std::string_view, 12> kReadingOnly{"format", "rows",       "answer_is", "n_options", "header", "delimiter",
-                                                    "bad_rows", "categories", "sample",    "seed",      "split",  "config"};
+const std::array<std::string_view, 12> kReadingOnly{"format", "rows",      "answer_is", "n_options",
+                                                    "header", "delimiter", "bad_rows",  "categories",
+                                                    "sample", "seed",      "split",     "config"};
 
 }  // namespace
 
 std::vector<Parameter> qa_scoring_parameters() {
   return {
       {"extract", Type::text, "", "rule that finds the answer; by item: letter, gsm8k for numbers, exact", {}},
-      {"match", Type::choice, "auto", "how answers are compared", {"auto", "letter", "number", "text", "text_ci", "contains"}},
+      {"match",
+       Type::choice,
+       "auto",
+       "how answers are compared",
+       {"auto", "letter", "number", "text", "text_ci", "contains"}},
       {"tol", Type::number, "", "numbers that differ by at most this are equal", {}},
       {"unextracted", Type::choice, "incorrect", "score where nothing is found", {"incorrect", "null"}},
       {"aggregate", Type::choice, "majority", "one answer from several samples", {"majority"}},
@@ -26,10 +31,22 @@ std::vector<Parameter> qa_scoring_parameters() {
 
 std::vector<Parameter> qa_parameters() {
   std::vector<Parameter> rows{
-      {"format", Type::choice, "auto", "columns of the source", {"auto", "mmlu_pro", "csqa", "csqa_orig", "gsm8k", "generic"}},
+      {"format",
+       Type::choice,
+       "auto",
+       "columns of the source",
+       {"auto", "mmlu_pro", "csqa", "csqa_orig", "gsm8k", "generic"}},
       {"rows", Type::text, "", "path of the array inside a JSON document", {}},
-      {"map.*", Type::text, "", "map.FIELD=PATH: column of id question options labels n_options answer category cot reply", {}},
-      {"answer_is", Type::choice, "auto", "how the right answer is written", {"auto", "letter", "index0", "index1", "text", "number"}},
+      {"map.*",
+       Type::text,
+       "",
+       "map.FIELD=PATH: column of id question options labels n_options answer category cot reply",
+       {}},
+      {"answer_is",
+       Type::choice,
+       "auto",
+       "how the right answer is written",
+       {"auto", "letter", "index0", "index1", "text", "number"}},
       {"n_options", Type::integer, "", "options of every item, where no column says it", {}},
       {"header", Type::boolean, "yes", "CSV: the first row names the columns; no: 0, 1, ..", {}},
       {"delimiter", Type::text, "", "CSV: one character, or tab", {}},

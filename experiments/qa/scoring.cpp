@@ -89,8 +89,10 @@ Scorer::Outcome Scorer::score(const Item& item, const std::vector<SampleReply>& 
   std::size_t found_in = 0;
   for (const auto& reply : replies) {
     Found found = rule.find(reply.text, form);
-    if (found.value && form.kind == AnswerForm::Kind::number) found.value = canonical_number(*found.value).value_or(*found.value);
-    Json sample{{"value", found.value ? Json(*found.value) : Json()}, {"rule", found.value ? Json(found.rule) : Json()}};
+    if (found.value && form.kind == AnswerForm::Kind::number)
+      found.value = canonical_number(*found.value).value_or(*found.value);
+    Json sample{{"value", found.value ? Json(*found.value) : Json()},
+                {"rule", found.value ? Json(found.rule) : Json()}};
     if (!reply.stop.empty()) sample["stop"] = reply.stop;
     samples.push_back(std::move(sample));
     if (!found.value) continue;
@@ -132,7 +134,8 @@ Scorer::Outcome Scorer::score(const Item& item, const std::vector<SampleReply>& 
   }
   outcome.score.metric("unextracted", winner ? 0 : 1).metric("out_of_options", out ? 1 : 0);
   if (replies.size() > 1) {
-    outcome.score.metric("agreement", best.empty() ? 0 : static_cast<double>(best.front()->count) / static_cast<double>(replies.size()));
+    outcome.score.metric(
+        "agreement", best.empty() ? 0 : static_cast<double>(best.front()->count) / static_cast<double>(replies.size()));
     outcome.score.metric("unextracted_samples", static_cast<double>(replies.size() - found_in));
   }
   for (const auto& [word, metric] : {std::pair{"max_tokens", "truncated"}, std::pair{"model_length", "truncated"},
@@ -143,6 +146,22 @@ Scorer::Outcome Scorer::score(const Item& item, const std::vector<SampleReply>& 
   const auto empty = std::count_if(replies.begin(), replies.end(), [](const auto& r) { return r.text.empty(); });
   if (empty > 0) outcome.score.metric("empty", static_cast<double>(empty));
   return outcome;
+}
+
+std::vector<SampleReply> recorded_replies(const std::vector<ContextMessage>& context, const Json& answer) {
+  std::vector<SampleReply> replies;
+  for (const auto& [role, content] : context) {
+    if (role == "user") replies.clear();
+    if (role == "assistant" && content.is_string()) replies.push_back({content.get<std::string>(), {}});
+  }
+  if (!answer.is_object() || !answer.contains("samples") || !answer["samples"].is_array()) return replies;
+  for (std::size_t i = 0; i < replies.size() && i < answer["samples"].size(); ++i) {
+    const Json& sample = answer["samples"][i];
+    if (sample.is_object() && sample.contains("stop") && sample["stop"].is_string()) {
+      replies[i].stop = sample["stop"].get<std::string>();
+    }
+  }
+  return replies;
 }
 
 }  // namespace assay

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/run.hpp"
 #include "core/model/score.hpp"
 #include "experiments/qa/extract.hpp"
 #include "experiments/qa/item.hpp"
@@ -20,6 +21,9 @@ struct SampleReply {
   std::string text;
   std::string stop;
 };
+
+/// The replies of a run as its context holds them, with the stop words that `answer` keeps.
+std::vector<SampleReply> recorded_replies(const std::vector<ContextMessage>& context, const Json& answer);
 
 class Scorer {
  public:

@@ -97,10 +97,10 @@ void apply_shared(LoadedBatch& batch, const ParameterTexts& shared) {
 }
 
 void report_batch(const BatchInfo& info, const std::vector<std::string>& warnings, Reply& reply) {
-  reply.line(StyledText().add(info.name, Role::name).add(": " + format_count(info.count) + " runs, kind " +
+  reply.line(StyledText().add(info.name, TextRole::name).add(": " + format_count(info.count) + " runs, kind " +
                                                          (info.kind.empty() ? "unknown" : info.kind) +
                                                          (info.model.empty() ? "" : ", model " + info.model)));
-  for (const std::string& warning : warnings) reply.line(StyledText().add("  warning: ", Role::warn).add(warning));
+  for (const std::string& warning : warnings) reply.line(StyledText().add("  warning: ", TextRole::warn).add(warning));
   reply.result["batches"].push_back(Json::object(
       {{"batch", info.name}, {"kind", info.kind}, {"runs", info.count}, {"model", info.model}, {"warnings", warnings}}));
 }
@@ -247,7 +247,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
       if (info.dropped) continue;
       Group group{info, {}};
       for (RunId run = info.first; run < info.first + info.count; ++run) {
-        if (!table.row(run).dropped) group.tally.add(table.row(run));
+        if (table.visible(run)) group.tally.add(table.row(run));
       }
       groups.push_back(std::move(group));
     }
@@ -258,10 +258,10 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
   reply.result = Json::array();
   for (const Group& group : groups) {
     const Tally& tally = group.tally;
-    const auto count = [](std::uint64_t n, Role role = Role::plain) { return count_cell(static_cast<std::int64_t>(n), role); };
-    table.row({cell(group.info.name, Role::name), cell(group.info.kind), cell(group.info.model), count(tally.n),
+    const auto count = [](std::uint64_t n, TextRole role = TextRole::plain) { return count_cell(static_cast<std::int64_t>(n), role); };
+    table.row({cell(group.info.name, TextRole::name), cell(group.info.kind), cell(group.info.model), count(tally.n),
                count(tally.ready), count(tally.incomplete), count(tally.complete),
-               count(tally.fail, tally.fail > 0 ? Role::bad : Role::plain), cell(ratio_text(tally.score())),
+               count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain), cell(ratio_text(tally.score())),
                cell(format_usd(tally.cost))});
     Json json = tally_json(tally);
     Json row = Json::object({{"batch", group.info.name}, {"kind", group.info.kind}, {"model", group.info.model},
@@ -286,7 +286,7 @@ void rename(Shell& shell, const Arguments& arguments, Reply& reply) {
 
 void drop(Shell& shell, const Arguments& arguments, Reply& reply) {
   const Selection selection = shell.select(arguments.rest(0));
-  const std::string words = shell.selected_words(selection);
+  const std::string words = describe(selection);
   if (!arguments.has("--yes")) {
     if (!shell.options().interactive) throw Error("usage", "drop in a script needs --yes (it would drop " + words + ")");
     if (!shell.confirm("drop " + words + "?")) {
@@ -299,7 +299,7 @@ void drop(Shell& shell, const Arguments& arguments, Reply& reply) {
     std::vector<RunId> left;
     const RunTable::Reader table = shell.table().read();
     for (const RunId run : *shell.listing()) {
-      if (!table.row(run).dropped) left.push_back(run);
+      if (table.visible(run)) left.push_back(run);
     }
     shell.set_listing(std::move(left));
   }
@@ -357,7 +357,7 @@ void add_batch_commands(CommandTable& table) {
                query.words.pop_back();
                const Selection selection = shell.select(query.rest(0));
                shell.experiment().tag(selection.runs, name);
-               reply.line(shell.selected_words(selection) + " tagged " + name);
+               reply.line(describe(selection) + " tagged " + name);
              },
              complete_query});
 }

@@ -49,7 +49,7 @@ void save(Shell& shell, const Arguments& arguments, Reply& reply) {
   const std::string query = arguments.rest(1);
   const Selection selection = shell.select(query.empty() ? "*" : query, query.empty());
   const std::uint64_t bytes = write_save(path, shell.experiment(), selection.runs);
-  reply.line(shell.selected_words(selection) + " saved to " + path + " (" + format_bytes(bytes) + ")");
+  reply.line(describe(selection) + " saved to " + path + " (" + format_bytes(bytes) + ")");
   reply.result = Json::object({{"file", path}, {"runs", selection.runs.size()}, {"bytes", bytes}});
 }
 
@@ -148,7 +148,7 @@ void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
   } else {
     export_jsonl(shell, path, selection.runs);
   }
-  reply.line(shell.selected_words(selection) + " exported to " + path);
+  reply.line(describe(selection) + " exported to " + path);
   reply.result = Json::object({{"file", path}, {"runs", selection.runs.size()}});
 }
 

@@ -45,7 +45,7 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
     const RunTable::Reader table = shell.table().read();
     for (RunId run = 0; run < table.size(); ++run) {
       const RunRow& row = table.row(run);
-      if (row.dropped) continue;
+      if (!table.visible(run)) continue;
       tally.add(row);
       possible += row.possible;
       if (row.in_flight) ++in_flight;
@@ -54,31 +54,31 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
   const Engine::Totals totals = shell.engine().totals();
   const Store::CallCounts calls = shell.store().call_counts();
   const StoreHealth health = shell.store().health();
-  reply.line(StyledText().add("experiment  ", Role::dim).add(shell.store().path()));
-  reply.line(StyledText().add("runs        ", Role::dim).add(count_text(tally.n) + ": " + count_text(tally.ready) + " READY, " +
+  reply.line(StyledText().add("experiment  ", TextRole::dim).add(shell.store().path()));
+  reply.line(StyledText().add("runs        ", TextRole::dim).add(count_text(tally.n) + ": " + count_text(tally.ready) + " READY, " +
              count_text(tally.incomplete) + " INCOMPLETE" + (in_flight > 0 ? " (" + count_text(in_flight) + " in flight)" : "") +
              ", " + count_text(tally.complete) + " COMPLETE, " + count_text(tally.fail) + " FAIL"));
-  reply.line(StyledText().add("score       ", Role::dim).add(tally_words(tally)));
+  reply.line(StyledText().add("score       ", TextRole::dim).add(tally_words(tally)));
   std::string call_words = count_text(calls.answered) + " answered, " + count_text(calls.failed) + " failed, " +
                            count_text(totals.in_flight_calls) + " in flight";
   if (calls.in_doubt > 0) call_words += ", " + count_text(calls.in_doubt) + " in doubt (`calls --in-doubt`)";
-  reply.line(StyledText().add("calls       ", Role::dim).add(call_words));
-  reply.line(StyledText().add("cost        ", Role::dim).add(format_usd(tally.cost) +
+  reply.line(StyledText().add("calls       ", TextRole::dim).add(call_words));
+  reply.line(StyledText().add("cost        ", TextRole::dim).add(format_usd(tally.cost) +
              (possible > 0 ? " and possibly " + format_usd(possible) + " more" : "")));
   for (const JobFacts& facts : shell.engine().jobs()) {
     if (facts.state == JobFacts::State::done || facts.ended() + facts.cancelled >= facts.selected) continue;
-    reply.line(StyledText().add("job #" + std::to_string(facts.id) + "      ", Role::dim)
+    reply.line(StyledText().add("job #" + std::to_string(facts.id) + "      ", TextRole::dim)
                    .add(job_state_text(facts) + ", " + count_text(facts.ended()) + " of " + count_text(facts.selected) +
                         " done, " + count_text(facts.in_flight) + " in flight of " + count_text(facts.width)));
   }
-  reply.line(StyledText().add("memory      ", Role::dim).add(format_bytes(resident_bytes()) + ", " + count_text(totals.threads) +
+  reply.line(StyledText().add("memory      ", TextRole::dim).add(format_bytes(resident_bytes()) + ", " + count_text(totals.threads) +
              " worker threads" + (totals.lost_threads > 0 ? ", " + count_text(totals.lost_threads) + " left behind" : "")));
-  reply.line(StyledText().add("file        ", Role::dim).add(format_bytes(health.file_bytes) + ", " +
+  reply.line(StyledText().add("file        ", TextRole::dim).add(format_bytes(health.file_bytes) + ", " +
              format_bytes(health.wal_bytes) + " of it not yet merged"));
-  if (!health.message.empty()) reply.line(StyledText().add(health.message, Role::bad));
+  if (!health.message.empty()) reply.line(StyledText().add(health.message, TextRole::bad));
   const Recovery& recovery = shell.store().recovery();
   if (recovery.unclean) {
-    reply.line(StyledText().add("recovered   ", Role::dim).add("the last program (pid " + std::to_string(recovery.pid) +
+    reply.line(StyledText().add("recovered   ", TextRole::dim).add("the last program (pid " + std::to_string(recovery.pid) +
                ") ended without closing; " + count_text(recovery.resumable) + " runs go on, " +
                count_text(recovery.in_doubt) + " calls in doubt"));
   }
@@ -146,9 +146,9 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
     error = found->error;
   }
   const auto field = [&](const char* name, const StyledText& value) {
-    reply.line(StyledText().add(name, Role::dim).add(value));
+    reply.line(StyledText().add(name, TextRole::dim).add(value));
   };
-  reply.line(StyledText().add(saved.batch + ":" + saved.run.id, Role::title));
+  reply.line(StyledText().add(saved.batch + ":" + saved.run.id, TextRole::title));
   field("status    ", StyledText().add(status_cell(state, row.in_flight)).add(wanted ? " (attempt " + std::to_string(*wanted) + ")" : ""));
   field("score     ", verdict_cell(score.verdict));
   if (!score.metrics.empty()) {
@@ -157,7 +157,7 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
     field("metrics   ", StyledText().add(metrics));
   }
   if (!error.empty()) {
-    field("error     ", StyledText().add(error.kind + " in " + error.place + ": ", Role::bad));
+    field("error     ", StyledText().add(error.kind + " in " + error.place + ": ", TextRole::bad));
     reply.block(error.message, "          ");
   }
   field("kind      ", StyledText().add(saved.kind + (saved.model.empty() ? "" : ", model " + saved.model)));
@@ -168,17 +168,17 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
     field("ended     ", StyledText().add(time_text(row.ended_at) + " after " + seconds_text(static_cast<double>(row.seconds)) +
                                          ", " + count_text(row.steps) + " steps"));
   }
-  reply.line(StyledText().add("data", Role::title));
+  reply.line(StyledText().add("data", TextRole::title));
   reply.block(dump_json(saved.run.data, 2), "  ");
-  reply.line(StyledText().add("answer", Role::title));
+  reply.line(StyledText().add("answer", TextRole::title));
   reply.block(dump_json(answer, 2), "  ");
-  reply.line(StyledText().add("context", Role::title).add(" " + std::to_string(context.size()) + " messages", Role::dim));
+  reply.line(StyledText().add("context", TextRole::title).add(" " + std::to_string(context.size()) + " messages", TextRole::dim));
   for (const ContextMessage& message : context) {
-    reply.line(StyledText().add("  " + message.role, Role::name));
+    reply.line(StyledText().add("  " + message.role, TextRole::name));
     reply.block(content_text(message.content), "    ");
   }
   if (!attempts.empty()) {
-    reply.line(StyledText().add("attempts", Role::title));
+    reply.line(StyledText().add("attempts", TextRole::title));
     Table table({{"n", true, false}, {"outcome", false, false}, {"score", false, false}, {"began", false, false},
                  {"time", true, false}, {"steps", true, false}, {"calls", true, false}, {"error", false, true}}, 2);
     for (const StoredAttempt& attempt : attempts) {
@@ -236,13 +236,13 @@ void log(Shell& shell, const Arguments& arguments, Reply& reply) {
     std::uint32_t attempt = 0;
     const std::vector<StoredLog> lines = shell.store().logs(run);
     const std::vector<StoredAttempt> attempts = shell.store().attempts(run);
-    if (selection.runs.size() > 1) reply.line(StyledText().add(name, Role::title));
+    if (selection.runs.size() > 1) reply.line(StyledText().add(name, TextRole::title));
     const auto heading = [&](const StoredAttempt& one) {
       reply.line(StyledText().add("attempt " + std::to_string(one.number) + ": " +
                                   (one.ended_at == 0 && !one.imported ? std::string("not ended") : std::string(to_text(one.outcome))) +
                                   (one.begun_at != 0 ? ", begun " + time_text(one.begun_at) : "") +
                                   (one.error.empty() ? "" : ", " + one.error.kind + " in " + one.error.place + ": " + one.error.message),
-                                  Role::name));
+                                  TextRole::name));
     };
     std::size_t next = 0;
     for (const StoredLog& line : lines) {
@@ -252,8 +252,8 @@ void log(Shell& shell, const Arguments& arguments, Reply& reply) {
       if (line.level < least) continue;
       const Json entry = parse_json(line.text, name);
       StyledText text;
-      text.add("  " + (line.at == 0 ? std::string("            ") : clock_text(line.at)) + " ", Role::dim);
-      if (line.level >= LogLevel::warn) text.add(std::string(to_text(line.level)) + " ", Role::warn);
+      text.add("  " + (line.at == 0 ? std::string("            ") : time_of_day(line.at)) + " ", TextRole::dim);
+      if (line.level >= LogLevel::warn) text.add(std::string(to_text(line.level)) + " ", TextRole::warn);
       text.add(entry.is_string() ? entry.get<std::string>() : line.text);
       reply.line(text);
       reply.result.push_back(Json::object({{"run", name}, {"attempt", attempt}, {"at", line.at}, {"level", to_text(line.level)}, {"entry", entry}}));
@@ -286,7 +286,7 @@ void in_doubt(Shell& shell, const Arguments& arguments, Reply& reply) {
     const std::string name(shell.table().read().name(call.run));
     const Pico most = std::max(call.possible, call.reserved);
     sum += most;
-    table.row({cell(name, Role::name), count_cell(call.attempt), cell(step_text(call.step)), cell(call.key), cell(call.model),
+    table.row({cell(name, TextRole::name), count_cell(call.attempt), cell(step_text(call.step)), cell(call.key), cell(call.model),
                cell(time_text(call.last_try.sent_at)), count_cell(call.last_try.number), cell(call.priced || most > 0 ? format_usd(most) : "unpriced"),
                cell(to_text(call.doubt))});
     rows.push_back(Json::object({{"run", name}, {"attempt", call.attempt}, {"step", step_text(call.step)}, {"key", call.key},
@@ -299,7 +299,7 @@ void in_doubt(Shell& shell, const Arguments& arguments, Reply& reply) {
     reply.table(table);
     reply.line(StyledText().add("set in_doubt=" + policy + (policy == "retry" ? ": sent again when their runs go on, marked possibly paid twice"
                                                                               : ": their runs wait for `resume QUERY` or `rerun QUERY`"),
-                                Role::dim));
+                                TextRole::dim));
   }
   reply.result = Json::object({{"calls", std::move(rows)}, {"at_most_usd", usd(sum)}});
   reply.paged = true;
@@ -326,7 +326,7 @@ void calls(Shell& shell, const Arguments& arguments, Reply& reply) {
       std::string state(to_text(call.state));
       if (call.imported) state = "imported";
       if (call.doubt != CallDoubt::none) state += ", possibly paid twice";
-      table.row({cell(name, Role::name), count_cell(call.attempt), cell(step_text(call.step)), cell(call.key), cell(call.model),
+      table.row({cell(name, TextRole::name), count_cell(call.attempt), cell(step_text(call.step)), cell(call.key), cell(call.model),
                  cell(state), count_cell(last.number), cell(last.http_status == 0 ? "-" : std::to_string(last.http_status)),
                  tokens(call.usage.in), tokens(call.usage.out), cell(call.priced ? format_usd(call.cost) : "unpriced"),
                  cell(seconds_text(seconds)), cell(last.kind.empty() ? "" : last.kind + (last.sub.empty() ? "" : "/" + last.sub) + ": " + last.message)});
@@ -355,7 +355,7 @@ void calls(Shell& shell, const Arguments& arguments, Reply& reply) {
     }
   }
   if (table.size() == 0) {
-    reply.line("no call is recorded for " + shell.selected_words(selection));
+    reply.line("no call is recorded for " + describe(selection));
   } else {
     reply.table(table);
   }
@@ -389,18 +389,18 @@ void errors(Shell& shell, const Arguments& arguments, Reply& reply) {
   Json list = Json::array();
   for (const Group& group : sorted) {
     const std::string example(shell.table().read().name(group.example));
-    table.row({count_cell(static_cast<std::int64_t>(group.count), Role::bad), cell(group.error.kind), cell(group.error.place),
-               cell(example, Role::name), cell(group.error.message)});
+    table.row({count_cell(static_cast<std::int64_t>(group.count), TextRole::bad), cell(group.error.kind), cell(group.error.place),
+               cell(example, TextRole::name), cell(group.error.message)});
     list.push_back(Json::object({{"kind", group.error.kind}, {"message", group.error.message}, {"place", group.error.place},
                                  {"count", group.count}, {"example", example}}));
   }
   reply.result = Json::object({{"groups", std::move(list)}});
   if (sorted.empty()) {
-    reply.line(selection.outside > 0 ? "no listed run has failed; " + count_text(selection.outside) + " outside the listing did"
+    reply.line(selection.outside.value_or(0) > 0 ? "no listed run has failed; " + count_text(*selection.outside) + " outside the listing did"
                                      : "no run has failed");
   } else {
     reply.table(table);
-    reply.line(StyledText().add("`log RUN` tells the whole story of one; `rerun_fails N` runs them again", Role::dim));
+    reply.line(StyledText().add("`log RUN` tells the whole story of one; `rerun_fails N` runs them again", TextRole::dim));
   }
 }
 
@@ -416,7 +416,7 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
     break;
   }
   const std::string text = query.rest(0);
-  const Selection selection = shell.select(text.empty() ? (shell.listing() ? "r:" : "*") : text);
+  const Selection selection = shell.select(text.empty() ? (shell.listing() ? "" : "*") : text);
   const std::vector<TallyGroup> groups = tally_by(shell.experiment(), selection.runs, by);
   Table table({{by.empty() ? "group" : by, false, true}, {"n", true, false}, {"done", true, false}, {"FAIL", true, false},
                {"scored", true, false}, {"correct", true, false}, {"score", true, false}, {"95 %", true, false}, {"worst-best", true, false}});
@@ -428,9 +428,9 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
   };
   for (const TallyGroup& group : groups) {
     const Tally& tally = group.tally;
-    const auto count = [](std::uint64_t n, Role role = Role::plain) { return count_cell(static_cast<std::int64_t>(n), role); };
+    const auto count = [](std::uint64_t n, TextRole role = TextRole::plain) { return count_cell(static_cast<std::int64_t>(n), role); };
     const auto [low, high] = tally.interval();
-    table.row({cell(group.name, Role::name), count(tally.n), count(tally.complete), count(tally.fail, tally.fail > 0 ? Role::bad : Role::plain),
+    table.row({cell(group.name, TextRole::name), count(tally.n), count(tally.complete), count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain),
                count(tally.scored()), count(tally.correct), cell(ratio_text(tally.score())), cell(bounds(low, high)),
                cell(bounds(tally.worst(), tally.best()))});
     Json json = Json::object({{"group", group.name}});
@@ -442,16 +442,16 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
   std::uint64_t open = 0;
   for (const TallyGroup& group : groups) open += group.tally.n - group.tally.scored();
   if (open > 0) {
-    reply.line(StyledText().add(count_text(open) + " runs have no score: the score is of those scored; worst-best counts them wrong and right", Role::dim));
+    reply.line(StyledText().add(count_text(open) + " runs have no score: the score is of those scored; worst-best counts them wrong and right", TextRole::dim));
   }
 }
 
 void why(Shell& shell, const Arguments& arguments, Reply& reply) {
   const RunId run = shell.select_one(arguments.rest(0));
+  const std::string waits = shell.engine().why(run);
   const RunTable::Reader table = shell.table().read();
   const RunRow row = table.row(run);
   const RunError error = table.error(row.error);
-  const std::string waits = shell.engine().why(run);
   std::string words;
   if (!waits.empty()) {
     words = waits;

@@ -64,8 +64,8 @@ void rerun_fails(Shell& shell, const Arguments& arguments, Reply& reply) {
   const Selection selection = shell.select("status:FAIL", false, false);
   if (selection.runs.empty()) {
     std::string why = "no run has failed";
-    if (selection.outside > 0) why = "no listed run has failed; " + std::to_string(selection.outside) + " outside the listing did";
-    throw Error("empty", why, {}, selection.outside > 0 ? "`ls status:FAIL`, then rerun_fails" : "");
+    if (selection.outside.value_or(0) > 0) why = "no listed run has failed; " + std::to_string(*selection.outside) + " outside the listing did";
+    throw Error("empty", why, {}, selection.outside.value_or(0) > 0 ? "`ls status:FAIL`, then rerun_fails" : "");
   }
   request.runs = selection.runs;
   shell.run_job(request, selection, reply);
@@ -78,9 +78,9 @@ void jobs(Shell& shell, const Arguments&, Reply& reply) {
   reply.result = Json::array();
   for (const JobFacts& facts : shell.engine().jobs()) {
     const auto count = [](std::uint64_t n) { return count_cell(static_cast<std::int64_t>(n)); };
-    table.row({cell("#" + std::to_string(facts.id), Role::name), cell(job_type_text(facts.type)),
+    table.row({cell("#" + std::to_string(facts.id), TextRole::name), cell(job_type_text(facts.type)),
                cell(job_state_text(facts)), count(facts.width), count(facts.ended()),
-               count(facts.selected - facts.cancelled), count_cell(static_cast<std::int64_t>(facts.fail), facts.fail > 0 ? Role::bad : Role::plain),
+               count(facts.selected - facts.cancelled), count_cell(static_cast<std::int64_t>(facts.fail), facts.fail > 0 ? TextRole::bad : TextRole::plain),
                count(facts.in_flight),
                cell(facts.scored == 0 ? "-" : ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored))),
                cell(format_usd(facts.cost)), cell(seconds_text(facts.seconds))});

@@ -101,7 +101,7 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
   Pico sum = 0, possible = 0;
   std::uint64_t unpriced = 0;
   for (const Store::CostRow& row : shell.store().cost(by)) {
-    table.row({cell(row.group, Role::name), count_cell(static_cast<std::int64_t>(row.calls)), count_cell(row.in), count_cell(row.cached),
+    table.row({cell(row.group, TextRole::name), count_cell(static_cast<std::int64_t>(row.calls)), count_cell(row.in), count_cell(row.cached),
                count_cell(row.out), count_cell(row.reasoning), cell(format_usd(row.cost)), cell(row.possible > 0 ? format_usd(row.possible) : "-")});
     list.push_back(Json::object({{"group", row.group}, {"calls", row.calls}, {"input_tokens", row.in}, {"cached_tokens", row.cached},
                                  {"output_tokens", row.out}, {"reasoning_tokens", row.reasoning},
@@ -119,7 +119,7 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.table(table);
   reply.line("in all " + format_usd(sum) + (possible > 0 ? ", possibly " + format_usd(possible) + " more (`calls --in-doubt`)" : ""));
   if (unpriced > 0) {
-    reply.line(StyledText().add(format_count(static_cast<std::int64_t>(unpriced)) + " calls unpriced: no price is known for their model", Role::warn));
+    reply.line(StyledText().add(format_count(static_cast<std::int64_t>(unpriced)) + " calls unpriced: no price is known for their model", TextRole::warn));
   }
 }
 

@@ -1,9 +1,12 @@
 // help, exit, clear, set, kinds, models, history, source, !
 
+#include <signal.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <cerrno>
+#include <cstring>
 
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
@@ -17,7 +20,7 @@ void help(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.paged = true;
   if (arguments.size() > 0) {
     const Command& command = shell.commands().require(arguments.at(0));
-    reply.line(StyledText().add(command.usage, Role::title));
+    reply.line(StyledText().add(command.usage, TextRole::title));
     reply.line("  " + command.summary);
     std::string aliases;
     for (const std::string& alias : command.aliases) aliases += (aliases.empty() ? "" : ", ") + alias;
@@ -25,12 +28,12 @@ void help(Shell& shell, const Arguments& arguments, Reply& reply) {
     if (!command.flags.empty()) {
       Table table({{"", false, false}, {"", false, true}}, 2);
       for (const Flag& flag : command.flags) {
-        table.row({cell(flag.name + (flag.value.empty() ? "" : " " + flag.value), Role::name), cell(flag.help)});
+        table.row({cell(flag.name + (flag.value.empty() ? "" : " " + flag.value), TextRole::name), cell(flag.help)});
       }
       reply.table(table);
     }
     for (const std::string& example : command.examples) {
-      reply.line(StyledText().add("  e.g. ", Role::dim).add(example));
+      reply.line(StyledText().add("  e.g. ", TextRole::dim).add(example));
     }
     reply.result["command"] = command.name;
     reply.result["usage"] = command.usage;
@@ -42,7 +45,7 @@ void help(Shell& shell, const Arguments& arguments, Reply& reply) {
   Table table({{"", false, false}, {"", false, true}}, 2);
   const auto flush = [&] {
     if (table.size() > 0) {
-      reply.line(StyledText().add(group, Role::title));
+      reply.line(StyledText().add(group, TextRole::title));
       reply.table(table);
     }
     table = Table({{"", false, false}, {"", false, true}}, 2);
@@ -53,7 +56,7 @@ void help(Shell& shell, const Arguments& arguments, Reply& reply) {
       flush();
       group = command.group;
     }
-    table.row({cell(command.usage, Role::name), cell(command.summary)});
+    table.row({cell(command.usage, TextRole::name), cell(command.summary)});
     list.push_back(Json::object({{"command", command.name}, {"usage", command.usage}, {"summary", command.summary}}));
   }
   flush();
@@ -74,14 +77,14 @@ void set(Shell& shell, const Arguments& arguments, Reply& reply) {
     reply.result[arguments.at(0)] = settings.get(arguments.at(0));
     return;
   }
-  if (arguments.size() == 1) settings.get(arguments.at(0));  // refuses an unknown name
   Table table({{"setting", false, false}, {"value", false, true}, {"from", false, false}, {"meaning", false, true}});
   for (const SettingSpec& spec : settings.all()) {
     if (arguments.size() == 1 && spec.name != arguments.at(0)) continue;
     const std::string value = settings.get(spec.name);
-    table.row({cell(spec.name, Role::name), cell(value), cell(settings.origin(spec.name), Role::dim), cell(spec.help)});
+    table.row({cell(spec.name, TextRole::name), cell(value), cell(settings.origin(spec.name), TextRole::dim), cell(spec.help)});
     reply.result[spec.name] = Json::object({{"value", value}, {"from", settings.origin(spec.name)}});
   }
+  if (table.size() == 0) settings.set(arguments.at(0), "", "set");  // refuses an unknown name, with the nearest
   reply.table(table);
 }
 
@@ -89,7 +92,7 @@ void kinds(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.result = Json::array();
   for (const Kind* kind : shell.kinds().all()) {
     if (arguments.size() > 0 && kind->name() != arguments.at(0)) continue;
-    reply.line(StyledText().add(kind->name(), Role::title).add("  " + kind->summary()));
+    reply.line(StyledText().add(kind->name(), TextRole::title).add("  " + kind->summary()));
     Json parameters = Json::array();
     Table table({{"parameter", false, false}, {"type", false, false}, {"default", false, true}, {"meaning", false, true}}, 2);
     for (const Parameter& parameter : kind->parameters()) {
@@ -103,7 +106,7 @@ void kinds(Shell& shell, const Arguments& arguments, Reply& reply) {
           for (const std::string& choice : parameter.choices) type += (type.empty() ? "" : "|") + choice;
           break;
       }
-      table.row({cell(parameter.name, Role::name), cell(type), cell(parameter.default_text), cell(parameter.help)});
+      table.row({cell(parameter.name, TextRole::name), cell(type), cell(parameter.default_text), cell(parameter.help)});
       parameters.push_back(Json::object(
           {{"name", parameter.name}, {"type", type}, {"default", parameter.default_text}, {"help", parameter.help}}));
     }
@@ -118,7 +121,7 @@ void kinds(Shell& shell, const Arguments& arguments, Reply& reply) {
         Json::object({{"kind", kind->name()}, {"summary", kind->summary()}, {"parameters", std::move(parameters)}}));
   }
   if (arguments.size() > 0 && reply.lines.empty()) shell.kinds().require(arguments.at(0));
-  if (arguments.size() == 0) reply.line(StyledText().add("`kinds KIND` shows its parameters", Role::dim));
+  if (arguments.size() == 0) reply.line(StyledText().add("`kinds KIND` shows its parameters", TextRole::dim));
   reply.paged = true;
 }
 
@@ -126,7 +129,7 @@ void models(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (arguments.size() > 0) {
     const ModelFacts facts = shell.models().resolve(arguments.at(arguments.size() - 1));
     reply.result = facts.details;
-    reply.line(StyledText().add(facts.name, Role::title));
+    reply.line(StyledText().add(facts.name, TextRole::title));
     Table table({{"", false, false}, {"", false, true}}, 2);
     table.row({cell("provider"), cell(facts.provider)});
     table.row({cell("address"), cell(facts.address)});
@@ -137,11 +140,11 @@ void models(Shell& shell, const Arguments& arguments, Reply& reply) {
     return;
   }
   const auto [name, origin] = shell.models().default_model();
-  reply.line(StyledText().add("default: ").add(name, Role::name).add(" (" + origin + ")", Role::dim));
+  reply.line(StyledText().add("default: ").add(name, TextRole::name).add(" (" + origin + ")", TextRole::dim));
   Table table({{"model", false, false}, {"address", false, true}, {"key", false, false}, {"limits", false, true}, {"state", false, true}});
   Json list = Json::array();
   for (const ModelFacts& facts : shell.models().list()) {
-    table.row({cell(facts.name, Role::name), cell(facts.address), cell(facts.key), cell(facts.limits), cell(facts.state)});
+    table.row({cell(facts.name, TextRole::name), cell(facts.address), cell(facts.key), cell(facts.limits), cell(facts.state)});
     list.push_back(Json::object({{"name", facts.name}, {"provider", facts.provider}, {"address", facts.address},
                                  {"key", facts.key}, {"limits", facts.limits}, {"state", facts.state}}));
   }
@@ -156,10 +159,30 @@ void history(Shell& shell, const Arguments&, Reply& reply) {
   reply.paged = true;
 }
 
-void shell_line(Shell&, const Arguments& arguments, Reply& reply) {
-  const std::string command = arguments.line.substr(1);
-  std::fflush(nullptr);
-  const int status = std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe): the one shell, typed by a person
+/// The one shell there is: a line typed by a person. The child gets signals as it would from any shell.
+void shell_line(Shell& shell, const Arguments& arguments, Reply& reply) {
+  std::string command = arguments.line.substr(1);
+  std::string name = "sh", option = "-c";
+  char* argv[] = {name.data(), option.data(), command.data(), nullptr};
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  if (shell.options().json) posix_spawn_file_actions_adddup2(&actions, shell.options().error, 1);
+  pid_t child = 0;
+  const int problem = posix_spawn(&child, "/bin/sh", &actions, &attributes, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (problem != 0) throw Error("shell", "/bin/sh can't be started: " + std::string(strerrordesc_np(problem)));
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   reply.result["status"] = code;
   if (code != 0) throw Error("shell", "the command ended with status " + std::to_string(code));

@@ -9,28 +9,37 @@ namespace assay {
 namespace {
 
 constexpr std::array<std::string_view, 23> kKindNames = {
-    "rate_limit", "quota",     "overloaded",  "server",         "network",   "timeout",        "bad_response", "empty",
-    "auth",       "permission", "not_found",  "context_length", "too_large", "content_filter", "bad_request",  "secret",
-    "unpriced",   "budget",    "cancelled",   "held",           "replay_missing", "no_key",    "local"};
+    "rate_limit",   "quota",          "overloaded",     "server",     "network",   "timeout",
+    "bad_response", "empty",          "auth",           "permission", "not_found", "context_length",
+    "too_large",    "content_filter", "bad_request",    "secret",     "unpriced",  "budget",
+    "cancelled",    "held",           "replay_missing", "no_key",     "local"};
 
-constexpr std::array kQuotaCodes = {
-    "insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "billing_not_active",
-    "organization_spend_limit_exceeded", "project_spend_limit_exceeded", "organization_usage_limit_exceeded",
-    "enforced_spend_limit_reached", "credit_limit", "billing_error", "payment_required", "insufficient_credits",
-    "insufficient_balance"};
+constexpr std::array kQuotaCodes = {"insufficient_quota",
+                                    "credit_balance_exhausted",
+                                    "billing_hard_limit_reached",
+                                    "billing_not_active",
+                                    "organization_spend_limit_exceeded",
+                                    "project_spend_limit_exceeded",
+                                    "organization_usage_limit_exceeded",
+                                    "enforced_spend_limit_reached",
+                                    "credit_limit",
+                                    "billing_error",
+                                    "payment_required",
+                                    "insufficient_credits",
+                                    "insufficient_balance"};
 constexpr std::array kQuotaSources = {"openrouter_credits", "openrouter_key_limit", "openrouter_guardrail_budget",
                                       "openrouter_workspace_budget"};
-constexpr std::array kAuthCodes = {"invalid_api_key", "authentication_error", "invalid_authentication",
-                                   "unauthorized", "unauthenticated", "api_key_invalid", "account_deactivated"};
+constexpr std::array kAuthCodes = {"invalid_api_key", "authentication_error", "invalid_authentication", "unauthorized",
+                                   "unauthenticated", "api_key_invalid",      "account_deactivated"};
 constexpr std::array kPermissionCodes = {"permission_error", "permission_denied",
                                          "unsupported_country_region_territory"};
 constexpr std::array kNotFoundCodes = {"model_not_found", "not_found_error", "deploymentnotfound", "not_found"};
 constexpr std::array kContextCodes = {"context_length_exceeded", "exceed_context_size_error"};
 constexpr std::array kTooLargeCodes = {"request_too_large"};
 constexpr std::array kFilterCodes = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"};
-constexpr std::array kRateCodes = {"rate_limit_exceeded", "rate_limit_error", "rate_limit", "too_many_requests",
-                                   "resource_exhausted", "slow_down"};
-constexpr std::array kOverloadedCodes = {"overloaded_error", "overloaded", "server_overloaded", "engine_overloaded",
+constexpr std::array kRateCodes = {"rate_limit_exceeded", "rate_limit_error",   "rate_limit",
+                                   "too_many_requests",   "resource_exhausted", "slow_down"};
+constexpr std::array kOverloadedCodes = {"overloaded_error",  "overloaded",  "server_overloaded", "engine_overloaded",
                                          "unavailable_error", "unavailable", "capacity_exceeded"};
 constexpr std::array kContextTexts = {"prompt is too long", "maximum context length",
                                       "exceeds the maximum number of tokens", "too many tokens", "context window"};
@@ -192,6 +201,7 @@ CallError classify_error(std::string_view provider, int http_status, const Json&
   CallError error;
   error.http_status = http_status;
   error.code = fields.code;
+  error.param = text_of(member(object, "param"));
   error.message = one_line(fields.message.empty() ? "HTTP status " + std::to_string(http_status) : fields.message);
 
   int status = http_status;
@@ -230,15 +240,27 @@ CallError classify_error(std::string_view provider, int http_status, const Json&
 
   if (status >= 300 && status < 400) return is(ErrorKind::bad_request, "redirect");
   switch (status) {
-    case 401: return is(ErrorKind::auth);
-    case 403: return is(ErrorKind::permission);
-    case 404: return is(ErrorKind::not_found);
-    case 408: case 409: case 425: return is(ErrorKind::server);
-    case 413: return is(ErrorKind::too_large);
-    case 498: return is(cohere ? ErrorKind::auth : ErrorKind::overloaded);
-    case 501: return is(ErrorKind::bad_request);
-    case 503: case 529: return is(ErrorKind::overloaded);
-    default: break;
+    case 401:
+      return is(ErrorKind::auth);
+    case 403:
+      return is(ErrorKind::permission);
+    case 404:
+      return is(ErrorKind::not_found);
+    case 408:
+    case 409:
+    case 425:
+      return is(ErrorKind::server);
+    case 413:
+      return is(ErrorKind::too_large);
+    case 498:
+      return is(cohere ? ErrorKind::auth : ErrorKind::overloaded);
+    case 501:
+      return is(ErrorKind::bad_request);
+    case 503:
+    case 529:
+      return is(ErrorKind::overloaded);
+    default:
+      break;
   }
   if (status == 400 || status == 422) {
     if (provider == "anthropic" && text.starts_with("you have reached your specified")) {

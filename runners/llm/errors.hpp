@@ -13,9 +13,29 @@
 namespace assay {
 
 enum class ErrorKind : std::uint8_t {
-  rate_limit, quota, overloaded, server, network, timeout, bad_response, empty, auth, permission, not_found,
-  context_length, too_large, content_filter, bad_request, secret, unpriced, budget, cancelled, held, replay_missing,
-  no_key, local
+  rate_limit,
+  quota,
+  overloaded,
+  server,
+  network,
+  timeout,
+  bad_response,
+  empty,
+  auth,
+  permission,
+  not_found,
+  context_length,
+  too_large,
+  content_filter,
+  bad_request,
+  secret,
+  unpriced,
+  budget,
+  cancelled,
+  held,
+  replay_missing,
+  no_key,
+  local
 };
 std::string_view to_text(ErrorKind kind);
 std::optional<ErrorKind> error_kind_from_text(std::string_view text);
@@ -23,9 +43,10 @@ std::optional<ErrorKind> error_kind_from_text(std::string_view text);
 /// Why a call has no answer. An expected outcome: a value, never thrown.
 struct CallError {
   ErrorKind kind = ErrorKind::local;
-  std::string sub;      ///< "rpm", "cut", "first_byte", ..; may be empty
-  std::string code;     ///< the provider's own word, "" when it gave none
-  std::string message;  ///< one line for people, redacted, at most 2,000 characters
+  std::string sub;         ///< "rpm", "cut", "first_byte", ..; may be empty
+  std::string code;        ///< the provider's own word, "" when it gave none
+  std::string param;       ///< the parameter it names, "" when none
+  std::string message;     ///< one line for people, redacted, at most 2,000 characters
   bool by_text = false;    ///< the kind or sub was read from prose
   bool ambiguous = false;  ///< the request may have been executed and billed
   int http_status = 0;

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "runners/llm/errors.hpp"
+
 namespace assay {
 namespace {
 
@@ -92,11 +94,24 @@ struct Unit {
   std::string_view name;
   double ms;
 };
-constexpr std::array<Unit, 18> kUnits = {{{"milliseconds", 1}, {"millisecond", 1}, {"ms", 1}, {"seconds", 1000},
-                                          {"second", 1000}, {"secs", 1000}, {"sec", 1000}, {"s", 1000},
-                                          {"minutes", 60000}, {"minute", 60000}, {"mins", 60000}, {"min", 60000},
-                                          {"m", 60000}, {"hours", 3600000}, {"hour", 3600000}, {"hrs", 3600000},
-                                          {"hr", 3600000}, {"h", 3600000}}};
+constexpr std::array<Unit, 18> kUnits = {{{"milliseconds", 1},
+                                          {"millisecond", 1},
+                                          {"ms", 1},
+                                          {"seconds", 1000},
+                                          {"second", 1000},
+                                          {"secs", 1000},
+                                          {"sec", 1000},
+                                          {"s", 1000},
+                                          {"minutes", 60000},
+                                          {"minute", 60000},
+                                          {"mins", 60000},
+                                          {"min", 60000},
+                                          {"m", 60000},
+                                          {"hours", 3600000},
+                                          {"hour", 3600000},
+                                          {"hrs", 3600000},
+                                          {"hr", 3600000},
+                                          {"h", 3600000}}};
 
 /// "7m12.5s" or "2 seconds" at the front of prose.
 std::optional<double> prose_duration_ms(std::string_view text) {
@@ -104,8 +119,8 @@ std::optional<double> prose_duration_ms(std::string_view text) {
   while (true) {
     std::string_view rest = trim(text);
     std::size_t length = 0;
-    while (length < rest.size() && (digit(rest[length]) || (rest[length] == '.' && length + 1 < rest.size() &&
-                                                            digit(rest[length + 1])))) {
+    while (length < rest.size() &&
+           (digit(rest[length]) || (rest[length] == '.' && length + 1 < rest.size() && digit(rest[length + 1])))) {
       ++length;
     }
     const auto number = parse_plain_decimal(rest.substr(0, length));
@@ -113,8 +128,8 @@ std::optional<double> prose_duration_ms(std::string_view text) {
     rest = trim(rest.substr(length));
     std::size_t letters = 0;
     while (letters < rest.size() && std::isalpha(static_cast<unsigned char>(rest[letters])) != 0) ++letters;
-    const auto unit = std::find_if(kUnits.begin(), kUnits.end(),
-                                   [&](const Unit& u) { return u.name == rest.substr(0, letters); });
+    const auto unit =
+        std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == rest.substr(0, letters); });
     if (unit == kUnits.end()) return total;
     total = total.value_or(0) + *number * unit->ms;
     text = rest.substr(letters);
@@ -159,9 +174,12 @@ std::optional<double> parse_plain_decimal(std::string_view text) {
   std::size_t points = 0;
   std::size_t digits = 0;
   for (const char c : text) {
-    if (c == '.') ++points;
-    else if (digit(c)) ++digits;
-    else return std::nullopt;
+    if (c == '.')
+      ++points;
+    else if (digit(c))
+      ++digits;
+    else
+      return std::nullopt;
   }
   if (digits == 0 || points > 1 || digits > 300) return std::nullopt;
   double value = 0;
@@ -181,13 +199,20 @@ std::optional<double> parse_go_duration_ms(std::string_view text) {
     const auto number = parse_plain_decimal(text.substr(0, length));
     if (length == 0 || !number) return std::nullopt;
     text.remove_prefix(length);
-    if (take(text, "ms")) total += *number;
-    else if (take(text, "us") || take(text, "µs")) total += *number / 1e3;
-    else if (take(text, "ns")) total += *number / 1e6;
-    else if (take(text, "h")) total += *number * 3.6e6;
-    else if (take(text, "m")) total += *number * 6e4;
-    else if (take(text, "s")) total += *number * 1e3;
-    else return std::nullopt;
+    if (take(text, "ms"))
+      total += *number;
+    else if (take(text, "us") || take(text, "µs"))
+      total += *number / 1e3;
+    else if (take(text, "ns"))
+      total += *number / 1e6;
+    else if (take(text, "h"))
+      total += *number * 3.6e6;
+    else if (take(text, "m"))
+      total += *number * 6e4;
+    else if (take(text, "s"))
+      total += *number * 1e3;
+    else
+      return std::nullopt;
   }
   return total;
 }

@@ -9,13 +9,17 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
+namespace {
+constexpr std::chrono::seconds kLookAgain{1};
+}  // namespace
+
 struct Limiter::Ticket::Waiter {
   enum class State { waiting, admitted, gone };
   std::shared_ptr<Lane> lane;
   std::shared_ptr<EffectPort> port;
   bool retry = false;
-  State state = State::waiting;                            // guarded by the lane's mutex
-  std::list<std::shared_ptr<Waiter>>::iterator place;      // while waiting
+  State state = State::waiting;                        // guarded by the lane's mutex
+  std::list<std::shared_ptr<Waiter>>::iterator place;  // while waiting
 };
 
 struct Limiter::Lane {
@@ -42,6 +46,16 @@ struct Limiter::Lane {
       level = std::min(burst(), level + std::chrono::duration<double>(now - filled_at).count() * limits.rpm / 60);
     }
     filled_at = std::max(filled_at, now);
+  }
+
+  void set_limits(const LaneLimits& now_in_force, SteadyTime now) {
+    if (limits == now_in_force) return;
+    if (bucket_used && limits.rpm > 0)
+      fill(now);
+    else
+      bucket_used = false;
+    limits = now_in_force;
+    level = std::min(level, burst());
   }
 
   /// When the head may go: a time, or never by itself (`nullopt`: a release will tell).
@@ -99,18 +113,20 @@ Limiter::Ticket& Limiter::Ticket::operator=(Ticket&& other) noexcept {
   return *this;
 }
 
-Limiter::Ticket::Answer Limiter::Ticket::poll(SteadyTime now) {
+Limiter::Ticket::Answer Limiter::Ticket::poll(const LaneLimits& limits, SteadyTime now) {
   if (!waiter_) return {true, std::nullopt};
   Lane::Ports tell;
   Answer answer;
   {
     Lane& lane = *waiter_->lane;
     const std::lock_guard lock(lane.mutex);
+    lane.set_limits(limits, now);
     if (waiter_->state == Waiter::State::waiting) lane.pump(now, tell);
     if (waiter_->state == Waiter::State::admitted) {
       answer.admitted = true;
     } else if (lane.queue.front() == waiter_) {
-      answer.look_again = lane.head_time(now);
+      const SteadyTime soon = now + kLookAgain;
+      answer.look_again = std::min(lane.head_time(now).value_or(soon), soon);
     }
     std::erase(tell, waiter_->port);
   }
@@ -146,33 +162,20 @@ std::shared_ptr<Limiter::Lane> Limiter::lane(const std::string& name) {
   return lane;
 }
 
-Limiter::Ticket Limiter::enter(const std::string& name, const LaneLimits& limits, bool retry,
-                               std::shared_ptr<EffectPort> port) {
+Limiter::Ticket Limiter::enter(const std::string& name, bool retry, std::shared_ptr<EffectPort> port) {
   Ticket ticket;
   ticket.waiter_ = std::make_shared<Ticket::Waiter>();
   ticket.waiter_->lane = lane(name);
   ticket.waiter_->port = std::move(port);
   ticket.waiter_->retry = retry;
   Lane& lane = *ticket.waiter_->lane;
-  Lane::Ports tell;
-  {
-    const std::lock_guard lock(lane.mutex);
-    if (!(lane.limits == limits)) {
-      if (lane.bucket_used) lane.fill(clock_.steady());
-      const bool limited_before = lane.limits.rpm > 0;
-      lane.limits = limits;
-      if (!limited_before) lane.bucket_used = false;
-      lane.level = std::min(lane.level, lane.burst());
-      if (!lane.queue.empty()) tell.push_back(lane.queue.front()->port);
-    }
-    if (retry) {
-      ticket.waiter_->place = lane.queue.insert(std::next(lane.queue.begin(), lane.retries), ticket.waiter_);
-      ++lane.retries;
-    } else {
-      ticket.waiter_->place = lane.queue.insert(lane.queue.end(), ticket.waiter_);
-    }
+  const std::lock_guard lock(lane.mutex);
+  if (retry) {
+    ticket.waiter_->place = lane.queue.insert(std::next(lane.queue.begin(), lane.retries), ticket.waiter_);
+    ++lane.retries;
+  } else {
+    ticket.waiter_->place = lane.queue.insert(lane.queue.end(), ticket.waiter_);
   }
-  tell_all(tell);
   return ticket;
 }
 

@@ -27,9 +27,9 @@ namespace assay {
 struct LimiterTurn final : EffectMessage {};
 
 struct LaneLimits {
-  double rpm = 0;                 // requests per minute; 0: none
-  double burst = 0;               // 0: one second's worth, at least 1
-  std::int64_t concurrency = 0;   // in flight; 0: none
+  double rpm = 0;                // requests per minute; 0: none
+  double burst = 0;              // 0: one second's worth, at least 1
+  std::int64_t concurrency = 0;  // in flight; 0: none
   friend bool operator==(const LaneLimits&, const LaneLimits&) = default;
 };
 
@@ -65,9 +65,12 @@ class Limiter {
 
     struct Answer {
       bool admitted = false;
-      std::optional<SteadyTime> look_again;  // when not admitted; nullopt: a LimiterTurn will come
+      /// For the head of the queue: when its turn comes, at most a second away, since limits may change meanwhile.
+      /// nullopt: a LimiterTurn will come.
+      std::optional<SteadyTime> look_again;
     };
-    Answer poll(SteadyTime now);
+    /// `limits`: those in force now; a changed value takes effect for the whole lane.
+    Answer poll(const LaneLimits& limits, SteadyTime now);
     void leave();
     explicit operator bool() const { return waiter_ != nullptr; }
 
@@ -77,8 +80,8 @@ class Limiter {
     std::shared_ptr<Waiter> waiter_;
   };
 
-  /// Joins the queue of `lane`; `limits` are those in force now (a changed value takes effect for the whole lane).
-  Ticket enter(const std::string& lane, const LaneLimits& limits, bool retry, std::shared_ptr<EffectPort> port);
+  /// Joins the queue of `lane`, to be polled at once.
+  Ticket enter(const std::string& lane, bool retry, std::shared_ptr<EffectPort> port);
   /// Nobody of the lane is admitted before `until`. True when that is later than what held before.
   bool pause(const std::string& lane, SteadyTime until);
   /// Ends a pause at once.

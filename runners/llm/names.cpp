@@ -13,26 +13,45 @@ namespace {
 
 struct ProviderRow {
   const char *name, *type;
-  const char* base_url;                    // "" : none, or from the environment only
-  std::array<const char*, 3> keys;         // variables, first set wins; all null: no key
+  const char* base_url;             // "" : none, or from the environment only
+  std::array<const char*, 3> keys;  // variables, first set wins; all null: no key
   bool key_needed;
-  std::array<const char*, 2> base_env;     // variables with the address
+  std::array<const char*, 2> base_env;  // variables with the address
 };
 
 constexpr std::array kProviders = {
-    ProviderRow{"openai", "openai", "https://api.openai.com/v1", {"OPENAI_API_KEY"}, true,
+    ProviderRow{"openai",
+                "openai",
+                "https://api.openai.com/v1",
+                {"OPENAI_API_KEY"},
+                true,
                 {"OPENAI_BASE_URL", "OPENAI_API_URL"}},
-    ProviderRow{"azure", "azure", "", {"AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZUREAI_OPENAI_API_KEY"}, true,
+    ProviderRow{"azure",
+                "azure",
+                "",
+                {"AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZUREAI_OPENAI_API_KEY"},
+                true,
                 {"AZURE_ENDPOINT", "AZURE_OPENAI_ENDPOINT"}},
-    ProviderRow{"anthropic", "anthropic", "https://api.anthropic.com", {"ANTHROPIC_API_KEY"}, true, {"ANTHROPIC_BASE_URL"}},
+    ProviderRow{
+        "anthropic", "anthropic", "https://api.anthropic.com", {"ANTHROPIC_API_KEY"}, true, {"ANTHROPIC_BASE_URL"}},
     ProviderRow{"cohere", "cohere", "https://api.cohere.com", {"COHERE_API_KEY", "CO_API_KEY"}, true, {}},
     ProviderRow{"together", "together", "https://api.together.xyz/v1", {"TOGETHER_API_KEY"}, true, {}},
-    ProviderRow{"gemini", "gemini", "https://generativelanguage.googleapis.com", {"GEMINI_API_KEY", "GOOGLE_API_KEY"}, true, {}},
+    ProviderRow{"gemini",
+                "gemini",
+                "https://generativelanguage.googleapis.com",
+                {"GEMINI_API_KEY", "GOOGLE_API_KEY"},
+                true,
+                {}},
     ProviderRow{"ollama", "ollama", "", {}, false, {"OLLAMA_HOST"}},
     ProviderRow{"llama", "llama", "", {"LLAMA_API_KEY"}, false, {"LLAMA_BASE_URL"}},
     ProviderRow{"exec", "exec", "", {}, false, {}},
     ProviderRow{"sim", "sim", "", {}, false, {}},
-    ProviderRow{"deepinfra", "openai", "https://api.deepinfra.com/v1/openai", {"DEEPINFRA_TOKEN", "DEEPINFRA_API_KEY"}, true, {}},
+    ProviderRow{"deepinfra",
+                "openai",
+                "https://api.deepinfra.com/v1/openai",
+                {"DEEPINFRA_TOKEN", "DEEPINFRA_API_KEY"},
+                true,
+                {}},
     ProviderRow{"openrouter", "openai", "https://openrouter.ai/api/v1", {"OPENROUTER_API_KEY"}, true, {}},
     ProviderRow{"groq", "openai", "https://api.groq.com/openai/v1", {"GROQ_API_KEY"}, true, {}},
     ProviderRow{"deepseek", "openai", "https://api.deepseek.com/v1", {"DEEPSEEK_API_KEY"}, true, {}},
@@ -94,7 +113,8 @@ std::pair<std::string, std::string> ModelRegistry::default_model() const {
   const std::string type = lower(trim(environment_("API_TYPE").value_or("")));
   const std::string version = trim(environment_("MODEL_VERSION").value_or(""));
   if (!version.empty()) {
-    return {(type.empty() ? "openai" : type) + "/" + version, type.empty() ? "MODEL_VERSION" : "API_TYPE and MODEL_VERSION"};
+    return {(type.empty() ? "openai" : type) + "/" + version,
+            type.empty() ? "MODEL_VERSION" : "API_TYPE and MODEL_VERSION"};
   }
   if (type == "openai") return {"openai/gpt-4o-2024-08-06", "API_TYPE"};
   if (!type.empty()) {
@@ -119,7 +139,8 @@ ModelEntry ModelRegistry::build(const std::string& given) const {
   if (slash == std::string::npos) {
     const std::string type = lower(trim(environment_("API_TYPE").value_or("")));
     if (type.empty()) {
-      throw Error("not_found", "no model \"" + name + "\"", "", "PROVIDER/MODEL, with PROVIDER one of " + joined(known));
+      throw Error("not_found", "no model \"" + name + "\"", "",
+                  "PROVIDER/MODEL, with PROVIDER one of " + joined(known));
     }
     entry.provider = type;
     entry.model = name;
@@ -177,24 +198,28 @@ ModelEntry ModelRegistry::build(const std::string& given) const {
     set_address(entry, azure_url(base, entry.model, environment_("API_VERSION").value_or("2024-02-15-preview")));
   }
   if (entry.provider == "openai") {
-    for (const auto& [variable, header] : {std::pair{"OPENAI_ORG_ID", "OpenAI-Organization"},
-                                           std::pair{"OPENAI_PROJECT_ID", "OpenAI-Project"}}) {
+    for (const auto& [variable, header] :
+         {std::pair{"OPENAI_ORG_ID", "OpenAI-Organization"}, std::pair{"OPENAI_PROJECT_ID", "OpenAI-Project"}}) {
       if (const auto value = environment_(variable); value && !trim(*value).empty()) {
         entry.headers.emplace_back(header, trim(*value));
       }
     }
   }
-  if (entry.type == "sim" || entry.type == "ollama" || entry.type == "exec" || entry.provider == "vllm") entry.price = Price{};
+  if (entry.type == "sim" || entry.type == "ollama" || entry.type == "exec" || entry.provider == "vllm")
+    entry.price = Price{};
   load_key(entry);
   return entry;
 }
 
 void ModelRegistry::load_key(const ModelEntry& entry) const {
   if (entry.key_env.empty()) return;
-  if (const auto value = environment_(entry.key_env); value && !trim(*value).empty()) secrets_.put(entry.key_env, *value);
+  if (const auto value = environment_(entry.key_env); value && !trim(*value).empty())
+    secrets_.put(entry.key_env, *value);
 }
 
-ModelHandle ModelRegistry::entry(const std::string& name) const { return std::make_shared<const ModelEntry>(build(name)); }
+ModelHandle ModelRegistry::entry(const std::string& name) const {
+  return std::make_shared<const ModelEntry>(build(name));
+}
 
 void ModelRegistry::check_callable(ModelEntry& entry) const {
   if (find_provider(entry.type) == nullptr) {
@@ -242,6 +267,14 @@ ModelHandle ModelRegistry::callable(const std::string& name, const Json& overrid
 
 ModelHandle ModelRegistry::callable_pinned(const Json& pinned) const {
   ModelEntry entry = *model_from_json(pinned);
+  if (!entry.url.empty() && !entry.key_env.empty() && !is_loopback(split_url(entry.url).host)) {
+    // A file from outside may pin any address: a key goes only where this user's own configuration sends it.
+    const ModelEntry own = build(entry.provider + "/" + entry.model);
+    if (own.endpoint != entry.endpoint) {
+      throw Error("bad_request", entry.name + " is pinned to " + entry.endpoint + ", which is not your address of " +
+                                     entry.provider + "; " + entry.key_env + " is not sent there");
+    }
+  }
   check_callable(entry);
   return std::make_shared<const ModelEntry>(std::move(entry));
 }
@@ -251,7 +284,8 @@ ModelFacts ModelRegistry::facts(const ModelEntry& entry) const {
   facts.name = entry.name;
   facts.provider = entry.provider;
   facts.address = entry.endpoint;
-  facts.key = entry.key_env.empty() ? "no key needed" : entry.key_env + (secrets_.has(entry.key_env) ? " set" : " missing");
+  facts.key =
+      entry.key_env.empty() ? "no key needed" : entry.key_env + (secrets_.has(entry.key_env) ? " set" : " missing");
   facts.state = find_provider(entry.type) == nullptr ? "not built in" : "ok";
   facts.details = to_json(entry);
   return facts;
@@ -276,7 +310,8 @@ std::vector<ModelFacts> ModelRegistry::list() const {
     row.key = lane.lane.substr(0, address - 1);
     row.limits = (lane.limits.rpm > 0 ? std::to_string(static_cast<std::int64_t>(lane.limits.rpm)) + " rpm, " : "") +
                  std::to_string(lane.in_flight) + " in flight, " + std::to_string(lane.waiting) + " waiting";
-    row.state = lane.paused_for.count() > 0 ? "paused " + std::to_string((lane.paused_for.count() + 999) / 1000) + " s" : "ok";
+    row.state =
+        lane.paused_for.count() > 0 ? "paused " + std::to_string((lane.paused_for.count() + 999) / 1000) + " s" : "ok";
     all.push_back(std::move(row));
   }
   return all;
@@ -361,7 +396,9 @@ ModelHandle model_from_json(const Json& pinned) {
   entry.keep_think_tags = text("think_tags") == "keep";
   entry.strict_params = flag("strict_params");
   const std::string stream = text("stream", "auto");
-  entry.stream = stream == "always" ? StreamMode::always : stream == "never" ? StreamMode::never : StreamMode::automatic;
+  entry.stream = stream == "always"  ? StreamMode::always
+                 : stream == "never" ? StreamMode::never
+                                     : StreamMode::automatic;
   if (const auto price = pinned.find("price"); price != pinned.end()) entry.price = price_from_json(*price);
   entry.allow_http = flag("allow_http");
   return std::make_shared<const ModelEntry>(std::move(entry));

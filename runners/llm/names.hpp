@@ -45,7 +45,7 @@ struct ModelEntry {
   std::string key_env;         // the variable (or "file:PATH") whose value is sent; "" none
   bool key_needed = false;     // no call without a key
   std::vector<std::pair<std::string, std::string>> headers;  // extra ones
-  ChatParams params;           // under the request's own
+  ChatParams params;                                         // under the request's own
   Json extra;
   std::optional<std::int64_t> max_output, context;
   std::int64_t image_tokens = 3000;

@@ -34,8 +34,10 @@ bool too_deep(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
@@ -104,13 +106,16 @@ void read_logprobs(const Json& choice, std::vector<TokenLogprob>& to) {
   const Json* logprobs = member(choice, "logprobs");
   const Json* content = logprobs == nullptr ? nullptr : member(*logprobs, "content");
   if (content == nullptr || !content->is_array()) return;
-  const auto number = [](const Json* value) { return value != nullptr && value->is_number() ? value->get<double>() : 0; };
+  const auto number = [](const Json* value) {
+    return value != nullptr && value->is_number() ? value->get<double>() : 0;
+  };
   for (const Json& item : *content) {
     TokenLogprob token;
     token.token = text_of(member(item, "token"));
     token.logprob = number(member(item, "logprob"));
     if (const Json* top = member(item, "top_logprobs"); top != nullptr && top->is_array()) {
-      for (const Json& other : *top) token.top.emplace_back(text_of(member(other, "token")), number(member(other, "logprob")));
+      for (const Json& other : *top)
+        token.top.emplace_back(text_of(member(other, "token")), number(member(other, "logprob")));
     }
     to.push_back(std::move(token));
   }
@@ -125,8 +130,10 @@ bool read_content(const Json* content, std::string& to) {
   }
   if (!content->is_array()) return false;
   for (const Json& part : *content) {
-    if (part.is_string()) to += part.get_ref<const std::string&>();
-    else if (text_of(member(part, "type")) == "text") to += text_of(member(part, "text"));
+    if (part.is_string())
+      to += part.get_ref<const std::string&>();
+    else if (text_of(member(part, "type")) == "text")
+      to += text_of(member(part, "text"));
   }
   return true;
 }
@@ -301,7 +308,8 @@ void split_think_tags(ChatReply& reply) {
   const std::size_t end = text.find(close);
   if (!opened && end == std::string_view::npos) return;
   const std::size_t from = opened ? begin + open.size() : 0;
-  std::string reasoning(strip_blank_lines(text.substr(from, end == std::string_view::npos ? end : end - from), true, true));
+  std::string reasoning(
+      strip_blank_lines(text.substr(from, end == std::string_view::npos ? end : end - from), true, true));
   std::string rest;
   if (end != std::string_view::npos) rest = strip_blank_lines(text.substr(end + close.size()), true, false);
   reply.reasoning = std::move(reasoning);
@@ -320,8 +328,8 @@ tl::expected<Json, CallError> parse_reply_json(std::string_view body, bool* utf8
   return bad_response("not_json", "the reply is no JSON: " + why);
 }
 
-tl::expected<ChatReply, CallError> parse_openai_reply(std::string_view body, std::string_view provider,
-                                                      bool think_tags, bool whole) {
+tl::expected<ChatReply, CallError> parse_openai_reply(std::string_view body, std::string_view provider, bool think_tags,
+                                                      bool whole) {
   if (looks_like_sse(body)) return read_stream(body, provider, think_tags);
   if (!whole) {
     CallError error = make_error(ErrorKind::network, "cut", "the reply was cut");

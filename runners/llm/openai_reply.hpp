@@ -15,8 +15,8 @@ namespace assay {
 
 /// `provider`: its name, for errors. `think_tags`: split <think> off when no reasoning field came. `whole` false: the
 /// transfer was cut; a stream that was complete by then is a reply all the same, anything else network/cut.
-tl::expected<ChatReply, CallError> parse_openai_reply(std::string_view body, std::string_view provider,
-                                                      bool think_tags, bool whole = true);
+tl::expected<ChatReply, CallError> parse_openai_reply(std::string_view body, std::string_view provider, bool think_tags,
+                                                      bool whole = true);
 
 /// The plain reply by the scanner; nullopt: look at it with the full parser.
 std::optional<ChatReply> scan_openai_reply(std::string_view body);

@@ -33,14 +33,22 @@ Price price_from_json(const Json& value) {
   if (!value.is_object()) throw Error("bad_request", "price is an object like {in: 2.50, out: 10}");
   Price price;
   for (const auto& [name, field] : value.items()) {
-    if (name == "in") price.in = millionths(name, field);
-    else if (name == "out") price.out = millionths(name, field);
-    else if (name == "cached") price.cached = millionths(name, field);
-    else if (name == "cache_write") price.cache_write = millionths(name, field);
-    else if (name == "reasoning") price.reasoning = millionths(name, field);
-    else if (name == "request") price.request = millionths(name, field) * 1'000'000;
-    else if (name == "batch") price.batch_millionths = millionths(name, field);
-    else if (name == "as_of") price.as_of = field.is_string() ? field.get<std::string>() : dump_json(field);
+    if (name == "in")
+      price.in = millionths(name, field);
+    else if (name == "out")
+      price.out = millionths(name, field);
+    else if (name == "cached")
+      price.cached = millionths(name, field);
+    else if (name == "cache_write")
+      price.cache_write = millionths(name, field);
+    else if (name == "reasoning")
+      price.reasoning = millionths(name, field);
+    else if (name == "request")
+      price.request = millionths(name, field) * 1'000'000;
+    else if (name == "batch")
+      price.batch_millionths = millionths(name, field);
+    else if (name == "as_of")
+      price.as_of = field.is_string() ? field.get<std::string>() : dump_json(field);
     else if (name == "currency") {
       if (field != "USD") throw Error("bad_request", "price: currency must be USD");
     } else {

@@ -35,7 +35,7 @@ Pico cost_of(const Usage& usage, const Price& price, bool batch = false);
 std::int64_t upper_bound_tokens(const std::vector<Message>& messages, std::int64_t image_tokens = 3000);
 
 /// What a call can cost at most; nullopt when its output is unbounded.
-std::optional<Pico> cost_bound(const ChatRequest& request, const Price& price,
-                               std::optional<std::int64_t> max_output, std::int64_t image_tokens = 3000);
+std::optional<Pico> cost_bound(const ChatRequest& request, const Price& price, std::optional<std::int64_t> max_output,
+                               std::int64_t image_tokens = 3000);
 
 }  // namespace assay

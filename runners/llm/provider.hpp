@@ -23,9 +23,9 @@ struct PreparedRequest {
   std::size_t body_begin = 0, body_size = 0;
   Hash128 hash;
   bool stream = false;
-  std::string stream_fields;          // "\"stream\":true,.."
-  std::vector<std::string> dropped;   // parameters that can't be expressed, sorted
-  std::vector<Header> headers;        // without those of a single try
+  std::string stream_fields;         // "\"stream\":true,.."
+  std::vector<std::string> dropped;  // parameters that can't be expressed, sorted
+  std::vector<Header> headers;       // without those of a single try
   std::string wire_body() const;
 };
 
@@ -41,6 +41,9 @@ class Provider {
   /// The bytes of a 2xx reply, stream or not, as received; `whole` false: the transfer was cut.
   virtual tl::expected<ChatReply, CallError> parse(std::string_view body, const ModelEntry& entry,
                                                    bool whole = true) const = 0;
+  /// The field of the body whose correction would satisfy a 400, "" when it is no matter of that (models.md 2.4).
+  virtual std::string field_to_correct(const CallError&) const { return ""; }
+  virtual void correct(Json& /*body*/, const std::string& /*field*/) const {}
 };
 
 /// nullptr: no such provider in this build.

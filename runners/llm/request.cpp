@@ -34,8 +34,9 @@ tl::expected<Part, CallError> part_from_json(const Json& value) {
 
 tl::expected<ResponseFormat, CallError> format_from_json(const Json& value) {
   ResponseFormat format;
-  const std::string type = value.is_string() ? value.get<std::string>()
-                           : value.is_object() ? string_or(value, "type") : "";
+  const std::string type = value.is_string()   ? value.get<std::string>()
+                           : value.is_object() ? string_or(value, "type")
+                                               : "";
   if (type == "text") return format;
   if (type == "json") {
     format.kind = ResponseFormat::Kind::json;
@@ -122,14 +123,22 @@ tl::expected<ChatParams, CallError> chat_params_from_json(const Json& value) {
       return field.is_number_integer() || field.is_null();
     };
     bool good = true;
-    if (name == "temperature") good = number(params.temperature);
-    else if (name == "top_p") good = number(params.top_p);
-    else if (name == "frequency_penalty") good = number(params.frequency_penalty);
-    else if (name == "presence_penalty") good = number(params.presence_penalty);
-    else if (name == "top_k") good = integer(params.top_k);
-    else if (name == "max_tokens") good = integer(params.max_tokens);
-    else if (name == "seed") good = integer(params.seed);
-    else if (name == "top_logprobs") good = integer(params.top_logprobs);
+    if (name == "temperature")
+      good = number(params.temperature);
+    else if (name == "top_p")
+      good = number(params.top_p);
+    else if (name == "frequency_penalty")
+      good = number(params.frequency_penalty);
+    else if (name == "presence_penalty")
+      good = number(params.presence_penalty);
+    else if (name == "top_k")
+      good = integer(params.top_k);
+    else if (name == "max_tokens")
+      good = integer(params.max_tokens);
+    else if (name == "seed")
+      good = integer(params.seed);
+    else if (name == "top_logprobs")
+      good = integer(params.top_logprobs);
     else if (name == "logprobs") {
       good = field.is_boolean();
       if (good) params.logprobs = field.get<bool>();
@@ -178,8 +187,12 @@ Json to_json(const ChatParams& params) {
   if (params.response_format) {
     Json& format = out["response_format"];
     switch (params.response_format->kind) {
-      case ResponseFormat::Kind::text: format["type"] = "text"; break;
-      case ResponseFormat::Kind::json: format["type"] = "json"; break;
+      case ResponseFormat::Kind::text:
+        format["type"] = "text";
+        break;
+      case ResponseFormat::Kind::json:
+        format["type"] = "json";
+        break;
       case ResponseFormat::Kind::json_schema:
         format["type"] = "json_schema";
         format["name"] = params.response_format->name;
@@ -190,9 +203,15 @@ Json to_json(const ChatParams& params) {
   }
   if (params.reasoning) {
     switch (params.reasoning->kind) {
-      case Reasoning::Kind::off: out["reasoning"] = "off"; break;
-      case Reasoning::Kind::effort: out["reasoning"]["effort"] = params.reasoning->effort; break;
-      case Reasoning::Kind::budget: out["reasoning"]["budget"] = params.reasoning->budget; break;
+      case Reasoning::Kind::off:
+        out["reasoning"] = "off";
+        break;
+      case Reasoning::Kind::effort:
+        out["reasoning"]["effort"] = params.reasoning->effort;
+        break;
+      case Reasoning::Kind::budget:
+        out["reasoning"]["budget"] = params.reasoning->budget;
+        break;
     }
   }
   return out;
@@ -244,12 +263,18 @@ std::string_view image_type_of_base64(std::string_view base64) {
   int count = 0;
   for (const char c : base64.substr(0, 24)) {
     std::uint32_t value = 0;
-    if (c >= 'A' && c <= 'Z') value = static_cast<std::uint32_t>(c - 'A');
-    else if (c >= 'a' && c <= 'z') value = static_cast<std::uint32_t>(c - 'a') + 26;
-    else if (c >= '0' && c <= '9') value = static_cast<std::uint32_t>(c - '0') + 52;
-    else if (c == '+' || c == '-') value = 62;
-    else if (c == '/' || c == '_') value = 63;
-    else break;
+    if (c >= 'A' && c <= 'Z')
+      value = static_cast<std::uint32_t>(c - 'A');
+    else if (c >= 'a' && c <= 'z')
+      value = static_cast<std::uint32_t>(c - 'a') + 26;
+    else if (c >= '0' && c <= '9')
+      value = static_cast<std::uint32_t>(c - '0') + 52;
+    else if (c == '+' || c == '-')
+      value = 62;
+    else if (c == '/' || c == '_')
+      value = 63;
+    else
+      break;
     bits = (bits << 6U) | value;
     count += 6;
     if (count >= 8) {

@@ -9,23 +9,38 @@ using std::chrono::milliseconds;
 
 RetryRule default_retry_rule(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::rate_limit: return {0, milliseconds(500), milliseconds(60'000)};
-    case ErrorKind::overloaded: return {8, milliseconds(2'000), milliseconds(120'000)};
-    case ErrorKind::server: return {6, milliseconds(500), milliseconds(60'000)};
-    case ErrorKind::network: return {6, milliseconds(500), milliseconds(30'000)};
-    case ErrorKind::timeout: return {3, milliseconds(500), milliseconds(30'000)};
-    case ErrorKind::bad_response: return {2, milliseconds(500), milliseconds(30'000)};
-    case ErrorKind::empty: return {2, milliseconds(0), milliseconds(0)};
-    default: return {1, milliseconds(0), milliseconds(0)};
+    case ErrorKind::rate_limit:
+      return {0, milliseconds(500), milliseconds(60'000)};
+    case ErrorKind::overloaded:
+      return {8, milliseconds(2'000), milliseconds(120'000)};
+    case ErrorKind::server:
+      return {6, milliseconds(500), milliseconds(60'000)};
+    case ErrorKind::network:
+      return {6, milliseconds(500), milliseconds(30'000)};
+    case ErrorKind::timeout:
+      return {3, milliseconds(500), milliseconds(30'000)};
+    case ErrorKind::bad_response:
+      return {2, milliseconds(500), milliseconds(30'000)};
+    case ErrorKind::empty:
+      return {2, milliseconds(0), milliseconds(0)};
+    default:
+      return {1, milliseconds(0), milliseconds(0)};
   }
 }
 
 bool never_retried(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::bad_request: case ErrorKind::too_large: case ErrorKind::secret: case ErrorKind::unpriced:
-    case ErrorKind::budget: case ErrorKind::cancelled: case ErrorKind::replay_missing: case ErrorKind::no_key:
+    case ErrorKind::bad_request:
+    case ErrorKind::too_large:
+    case ErrorKind::secret:
+    case ErrorKind::unpriced:
+    case ErrorKind::budget:
+    case ErrorKind::cancelled:
+    case ErrorKind::replay_missing:
+    case ErrorKind::no_key:
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -66,7 +81,8 @@ RetryAnswer decide_retry(const RetryQuestion& question, RandomStream& random) {
     const double jitter = random.uniform() * std::min(1'000.0, hinted * 0.1);
     // A hint is a lower bound for this request; where there is one, it takes the place of the back-off.
     wait_ms = hinted + jitter;
-    if (question.kind == ErrorKind::rate_limit || question.hint->wait_ms > static_cast<double>(question.max_hint.count())) {
+    if (question.kind == ErrorKind::rate_limit ||
+        question.hint->wait_ms > static_cast<double>(question.max_hint.count())) {
       answer.pause_lane = milliseconds(static_cast<std::int64_t>(std::ceil(hinted)));
     }
   }

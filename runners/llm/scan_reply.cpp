@@ -94,7 +94,8 @@ class Scanner {
         std::string ignored;
         return raw_string(raw, escaped) && (!escaped || unescape(raw, ignored));
       }
-      case '{': return members([&](std::string_view) { return skip(depth + 1); });
+      case '{':
+        return members([&](std::string_view) { return skip(depth + 1); });
       case '[':
         take('[');
         if (take(']')) return true;
@@ -102,10 +103,14 @@ class Scanner {
           if (!skip(depth + 1)) return false;
         } while (take(','));
         return take(']');
-      case 't': return take("true");
-      case 'f': return take("false");
-      case 'n': return take("null");
-      default: return number();
+      case 't':
+        return take("true");
+      case 'f':
+        return take("false");
+      case 'n':
+        return take("null");
+      default:
+        return number();
     }
   }
   /// Calls `member(key)` for each member; it must take the value.
@@ -140,7 +145,10 @@ class Scanner {
     int value = 0;
     if (text.size() < 4) return -1;
     for (const char c : text.substr(0, 4)) {
-      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) return -1;
       value = value * 16 + digit;
     }
@@ -155,14 +163,30 @@ class Scanner {
         continue;
       }
       switch (raw[++i]) {
-        case '"': out += '"'; break;
-        case '\\': out += '\\'; break;
-        case '/': out += '/'; break;
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case 'n': out += '\n'; break;
-        case 'r': out += '\r'; break;
-        case 't': out += '\t'; break;
+        case '"':
+          out += '"';
+          break;
+        case '\\':
+          out += '\\';
+          break;
+        case '/':
+          out += '/';
+          break;
+        case 'b':
+          out += '\b';
+          break;
+        case 'f':
+          out += '\f';
+          break;
+        case 'n':
+          out += '\n';
+          break;
+        case 'r':
+          out += '\r';
+          break;
+        case 't':
+          out += '\t';
+          break;
         case 'u': {
           int value = hex4(raw.substr(i + 1));
           if (value < 0) return false;
@@ -177,7 +201,8 @@ class Scanner {
           append_utf8(out, static_cast<char32_t>(value));
           break;
         }
-        default: return false;
+        default:
+          return false;
       }
     }
     return true;
@@ -220,10 +245,14 @@ std::optional<ChatReply> scan_openai_reply(std::string_view body) {
       std::string word;
       bool null = false;
       if (!scan.string_or_null(word, null)) return false;
-      if (word == "stop" || word == "eos") reply.stop = Stop::stop;
-      else if (word == "length") reply.stop = Stop::max_tokens;
-      else if (word == "content_filter") reply.stop = Stop::content_filter;
-      else return false;
+      if (word == "stop" || word == "eos")
+        reply.stop = Stop::stop;
+      else if (word == "length")
+        reply.stop = Stop::max_tokens;
+      else if (word == "content_filter")
+        reply.stop = Stop::content_filter;
+      else
+        return false;
       return true;
     }
     if (key == "logprobs") return scan.take("null");
@@ -251,9 +280,8 @@ std::optional<ChatReply> scan_openai_reply(std::string_view body) {
       });
     }
     if (key == "completion_tokens_details" && scan.peek() == '{') {
-      return scan.members([&](std::string_view detail) {
-        return detail == "reasoning_tokens" ? count(usage.reasoning) : scan.skip();
-      });
+      return scan.members(
+          [&](std::string_view detail) { return detail == "reasoning_tokens" ? count(usage.reasoning) : scan.skip(); });
     }
     return scan.skip();
   };

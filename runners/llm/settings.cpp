@@ -11,12 +11,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::array kRetryKinds = {ErrorKind::rate_limit, ErrorKind::overloaded,   ErrorKind::server, ErrorKind::network,
-                                    ErrorKind::timeout,    ErrorKind::bad_response, ErrorKind::empty};
+constexpr std::array kRetryKinds = {ErrorKind::rate_limit, ErrorKind::overloaded, ErrorKind::server,
+                                    ErrorKind::network,    ErrorKind::timeout,    ErrorKind::bad_response,
+                                    ErrorKind::empty};
 
-milliseconds to_ms(const std::string& text) {
-  return std::chrono::ceil<milliseconds>(parse_duration(text));
-}
+milliseconds to_ms(const std::string& text) { return std::chrono::ceil<milliseconds>(parse_duration(text)); }
 
 void check_duration(const std::string& text) { parse_duration(text); }
 
@@ -38,7 +37,8 @@ std::int64_t count_of(const std::string& text) {
 }
 
 void check_limit(const std::string& text) {
-  if (text != "none" && count_of(text) == 0) throw Error("usage", "a limit of 0 lets nothing through", "", "none: no limit");
+  if (text != "none" && count_of(text) == 0)
+    throw Error("usage", "a limit of 0 lets nothing through", "", "none: no limit");
 }
 
 bool on_off(const std::string& text) {
@@ -51,7 +51,8 @@ bool on_off(const std::string& text) {
 RetryRule parse_rule(const std::string& text) {
   const std::size_t first = text.find(' ');
   const std::size_t second = first == std::string::npos ? first : text.find(' ', first + 1);
-  if (second == std::string::npos) throw Error("usage", "\"" + text + "\" is no retry rule", "", "TRIES BASE CAP, like 6 500ms 60s");
+  if (second == std::string::npos)
+    throw Error("usage", "\"" + text + "\" is no retry rule", "", "TRIES BASE CAP, like 6 500ms 60s");
   RetryRule rule;
   const std::string tries = text.substr(0, first);
   rule.tries = tries == "any" ? 0 : static_cast<std::uint32_t>(count_of(tries));

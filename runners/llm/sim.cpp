@@ -23,8 +23,8 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-const std::vector<std::string> kKeys = {"accuracy", "reply", "latency", "fail",        "retry_after", "rps",
-                                        "burst",    "concurrency", "tpm", "tokens_per_s", "outage",   "seed"};
+const std::vector<std::string> kKeys = {"accuracy", "reply",       "latency", "fail",         "retry_after", "rps",
+                                        "burst",    "concurrency", "tpm",     "tokens_per_s", "outage",      "seed"};
 
 [[noreturn]] void refuse(const std::string& message, const std::string& hint = {}) {
   throw Error("bad_request", "sim: " + message, "", hint);
@@ -32,7 +32,10 @@ const std::vector<std::string> kKeys = {"accuracy", "reply", "latency", "fail", 
 
 std::string percent_decoded(std::string_view text) {
   const auto nibble = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
   };
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -114,9 +117,12 @@ RandomStream stream_of(std::string_view purpose, std::string_view canonical, std
 
 double draw_latency_ms(const SimLatency& latency, RandomStream stream) {
   switch (latency.shape) {
-    case SimLatency::Shape::constant: return latency.a_ms;
-    case SimLatency::Shape::uniform: return latency.a_ms + (latency.b - latency.a_ms) * stream.uniform();
-    case SimLatency::Shape::exponential: return -latency.a_ms * std::log(1 - stream.uniform());
+    case SimLatency::Shape::constant:
+      return latency.a_ms;
+    case SimLatency::Shape::uniform:
+      return latency.a_ms + (latency.b - latency.a_ms) * stream.uniform();
+    case SimLatency::Shape::exponential:
+      return -latency.a_ms * std::log(1 - stream.uniform());
     case SimLatency::Shape::lognormal: {
       const double u1 = stream.uniform();
       const double u2 = stream.uniform();
@@ -193,21 +199,48 @@ WireReply reply_for_kind(ErrorKind kind, const std::string& message, const std::
   };
   WireReply reply;
   switch (kind) {
-    case ErrorKind::rate_limit: reply = error_reply(429, "rate_limit_exceeded", message); break;
-    case ErrorKind::quota: reply = error_reply(429, "insufficient_quota", message); break;
-    case ErrorKind::overloaded: reply = error_reply(503, "overloaded", message); break;
-    case ErrorKind::network: return fault("network", "reset");
-    case ErrorKind::timeout: return fault("timeout", "attempt");
-    case ErrorKind::bad_response: reply.http = 200, reply.body = "<html>sim</html>"; break;
-    case ErrorKind::auth: reply = error_reply(401, "invalid_api_key", message); break;
-    case ErrorKind::permission: reply = error_reply(403, "permission_denied", message); break;
-    case ErrorKind::not_found: reply = error_reply(404, "model_not_found", message); break;
-    case ErrorKind::context_length: reply = error_reply(400, "context_length_exceeded", message); break;
-    case ErrorKind::too_large: reply = error_reply(413, "request_too_large", message); break;
-    case ErrorKind::content_filter: reply = error_reply(400, "content_filter", message); break;
-    case ErrorKind::bad_request: reply = error_reply(400, "invalid_request", message); break;
-    case ErrorKind::server: reply = error_reply(500, "server_error", message); break;
-    default: return fault(std::string(to_text(kind)).c_str(), ""); 
+    case ErrorKind::rate_limit:
+      reply = error_reply(429, "rate_limit_exceeded", message);
+      break;
+    case ErrorKind::quota:
+      reply = error_reply(429, "insufficient_quota", message);
+      break;
+    case ErrorKind::overloaded:
+      reply = error_reply(503, "overloaded", message);
+      break;
+    case ErrorKind::network:
+      return fault("network", "reset");
+    case ErrorKind::timeout:
+      return fault("timeout", "attempt");
+    case ErrorKind::bad_response:
+      reply.http = 200, reply.body = "<html>sim</html>";
+      break;
+    case ErrorKind::auth:
+      reply = error_reply(401, "invalid_api_key", message);
+      break;
+    case ErrorKind::permission:
+      reply = error_reply(403, "permission_denied", message);
+      break;
+    case ErrorKind::not_found:
+      reply = error_reply(404, "model_not_found", message);
+      break;
+    case ErrorKind::context_length:
+      reply = error_reply(400, "context_length_exceeded", message);
+      break;
+    case ErrorKind::too_large:
+      reply = error_reply(413, "request_too_large", message);
+      break;
+    case ErrorKind::content_filter:
+      reply = error_reply(400, "content_filter", message);
+      break;
+    case ErrorKind::bad_request:
+      reply = error_reply(400, "invalid_request", message);
+      break;
+    case ErrorKind::server:
+      reply = error_reply(500, "server_error", message);
+      break;
+    default:
+      return fault(std::string(to_text(kind)).c_str(), "");
   }
   if (!retry_after.empty() && (kind == ErrorKind::rate_limit || kind == ErrorKind::overloaded)) {
     reply.headers.push_back({"retry-after", retry_after, ""});
@@ -250,19 +283,28 @@ std::vector<ScriptLine> read_script(const std::string& path) {
         if (!field.is_object()) bad("match is an object");
         for (const auto& [how, what] : field.items()) {
           line.matches_all = false;
-          if (how == "contains" && what.is_string()) line.contains = what.get<std::string>();
+          if (how == "contains" && what.is_string())
+            line.contains = what.get<std::string>();
           else if (how == "re" && what.is_string()) {
             line.pattern = std::make_unique<RE2>(what.get<std::string>(), RE2::Quiet);
             if (!line.pattern->ok()) bad("bad pattern: " + line.pattern->error());
-          } else if (how == "nth" && what.is_number_integer()) line.nth = what.get<std::int64_t>();
-          else if (how == "key" || how == "run") bad("match by " + how + " is not built yet");
-          else bad("unknown match \"" + how + "\": contains, re, nth");
+          } else if (how == "nth" && what.is_number_integer())
+            line.nth = what.get<std::int64_t>();
+          else if (how == "key" || how == "run")
+            bad("match by " + how + " is not built yet");
+          else
+            bad("unknown match \"" + how + "\": contains, re, nth");
         }
-      } else if (name == "reply") line.reply = text_member(value, "reply");
-      else if (name == "reasoning") line.reasoning = text_member(value, "reasoning");
-      else if (name == "stop") line.stop = text_member(value, "stop");
-      else if (name == "times" && field.is_number_integer()) line.times = field.get<std::int64_t>();
-      else if (name == "latency" && field.is_string()) line.latency = parse_latency(field.get<std::string>());
+      } else if (name == "reply")
+        line.reply = text_member(value, "reply");
+      else if (name == "reasoning")
+        line.reasoning = text_member(value, "reasoning");
+      else if (name == "stop")
+        line.stop = text_member(value, "stop");
+      else if (name == "times" && field.is_number_integer())
+        line.times = field.get<std::int64_t>();
+      else if (name == "latency" && field.is_string())
+        line.latency = parse_latency(field.get<std::string>());
       else if (name == "usage" && field.is_object()) {
         for (const auto& [part, count] : field.items()) {
           if (!count.is_number_integer()) bad("usage holds numbers");
@@ -274,7 +316,8 @@ std::vector<ScriptLine> read_script(const std::string& path) {
         if (!line.error) bad("unknown kind of error \"" + text_member(field, "kind") + "\"");
         line.error_message = text_member(field, "message", "scripted");
         line.retry_after = text_member(field, "retry_after");
-      } else bad("unknown key \"" + name + "\" or wrong type");
+      } else
+        bad("unknown key \"" + name + "\" or wrong type");
     }
     if (line.reply.empty() && !line.error && !value.contains("reply")) bad("a script line has a reply or an error");
     lines.push_back(std::move(line));
@@ -304,17 +347,28 @@ SimSpec parse_sim(std::string_view model) {
     const std::size_t equals = pair.find('=');
     const std::string key = pair.substr(0, equals);
     const std::string value = equals == std::string::npos ? "" : percent_decoded(pair.substr(equals + 1));
-    if (key == "accuracy") spec.accuracy = number_of(key, value);
-    else if (key == "reply") spec.reply = value;
-    else if (key == "latency") spec.latency = parse_latency(value);
-    else if (key == "fail") spec.fail = parse_fail(value);
-    else if (key == "retry_after") spec.retry_after = value;
-    else if (key == "rps") spec.rps = number_of(key, value);
-    else if (key == "burst") spec.burst = number_of(key, value);
-    else if (key == "concurrency") spec.concurrency = static_cast<std::int64_t>(number_of(key, value));
-    else if (key == "tpm") spec.tpm = number_of(key, value);
-    else if (key == "tokens_per_s") spec.tokens_per_s = number_of(key, value);
-    else if (key == "seed") spec.seed = static_cast<std::int64_t>(number_of(key, value));
+    if (key == "accuracy")
+      spec.accuracy = number_of(key, value);
+    else if (key == "reply")
+      spec.reply = value;
+    else if (key == "latency")
+      spec.latency = parse_latency(value);
+    else if (key == "fail")
+      spec.fail = parse_fail(value);
+    else if (key == "retry_after")
+      spec.retry_after = value;
+    else if (key == "rps")
+      spec.rps = number_of(key, value);
+    else if (key == "burst")
+      spec.burst = number_of(key, value);
+    else if (key == "concurrency")
+      spec.concurrency = static_cast<std::int64_t>(number_of(key, value));
+    else if (key == "tpm")
+      spec.tpm = number_of(key, value);
+    else if (key == "tokens_per_s")
+      spec.tokens_per_s = number_of(key, value);
+    else if (key == "seed")
+      spec.seed = static_cast<std::int64_t>(number_of(key, value));
     else if (key == "outage") {
       const std::size_t dots = value.find("..");
       if (dots == std::string::npos) refuse("outage=" + value, "outage=10s..30s");
@@ -439,20 +493,21 @@ SimPlan SimWorld::begin(const ModelEntry& entry, const ChatRequest& request, std
     const std::string prompt = last_user_text(request);
     for (ScriptLine& line : model->script) {
       if (line.times > 0 && line.used >= line.times) continue;
-      const bool match = line.matches_all || (!line.contains.empty() && prompt.find(line.contains) != std::string::npos) ||
-                         (line.pattern && RE2::PartialMatch(prompt, *line.pattern)) ||
-                         (line.nth > 0 && model->calls == line.nth);
+      const bool match =
+          line.matches_all || (!line.contains.empty() && prompt.find(line.contains) != std::string::npos) ||
+          (line.pattern && RE2::PartialMatch(prompt, *line.pattern)) || (line.nth > 0 && model->calls == line.nth);
       if (!match) continue;
       ++line.used;
       plan.latency = nanoseconds(static_cast<std::int64_t>(
-          draw_latency_ms(line.latency.value_or(spec.latency), stream_of("latency", canonical, spec.seed, try_no)) * 1e6));
+          draw_latency_ms(line.latency.value_or(spec.latency), stream_of("latency", canonical, spec.seed, try_no)) *
+          1e6));
       if (line.error) {
         plan.reply = reply_for_kind(*line.error, line.error_message, line.retry_after);
       } else {
         plan.reply.http = 200;
-        plan.reply.body = chat_body("sim", entry.model, line.reply, line.reasoning, finish_word(line.stop),
-                                    line.stop == "refusal", line.in.value_or(in),
-                                    line.out.value_or(tokens_of(line.reply.size())));
+        plan.reply.body =
+            chat_body("sim", entry.model, line.reply, line.reasoning, finish_word(line.stop), line.stop == "refusal",
+                      line.in.value_or(in), line.out.value_or(tokens_of(line.reply.size())));
       }
       return plan;
     }
@@ -471,8 +526,8 @@ SimPlan SimWorld::begin(const ModelEntry& entry, const ChatRequest& request, std
   const std::int64_t out = tokens_of(draw.text.size());
   if (spec.tokens_per_s > 0) draw.latency_ms += 1000.0 * static_cast<double>(out) / spec.tokens_per_s;
   plan.latency = nanoseconds(static_cast<std::int64_t>(draw.latency_ms * 1e6));
-  const bool is_reply = draw.outcome == "reply" || draw.outcome == "empty" || draw.outcome == "truncated" ||
-                        draw.outcome == "refusal";
+  const bool is_reply =
+      draw.outcome == "reply" || draw.outcome == "empty" || draw.outcome == "truncated" || draw.outcome == "refusal";
   if (is_reply) {
     plan.reply.http = 200;
     plan.reply.body = chat_body("sim-" + to_hex(xxh3_64(canonical)), entry.model, draw.text, "",

@@ -42,12 +42,14 @@ UrlParts split_url(const std::string& url) {
   if (port != std::string::npos) {
     parts.port = authority.substr(port + 1);
     authority.resize(port);
-    if (parts.port.empty() || parts.port.size() > 5 || parts.port.find_first_not_of("0123456789") != std::string::npos) {
+    if (parts.port.empty() || parts.port.size() > 5 ||
+        parts.port.find_first_not_of("0123456789") != std::string::npos) {
       refuse(url, "its port is no number");
     }
   }
   parts.host = authority;
-  const bool bad = std::any_of(url.begin(), url.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F; });
+  const bool bad =
+      std::any_of(url.begin(), url.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F; });
   if (parts.host.empty() || parts.host == "[]" || bad) refuse(url, "has no host");
   return parts;
 }

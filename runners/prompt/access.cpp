@@ -84,7 +84,8 @@ std::int64_t slice_part(const Value& value) {
 
 Value get_attribute(Runtime& runtime, const Value& object, const std::string& name) {
   switch (object.kind()) {
-    case Kind::undefined: fail_undefined(object);
+    case Kind::undefined:
+      fail_undefined(object);
     case Kind::map: {
       const Value* found = object.as_map().find(name);
       if (found != nullptr) return *found;
@@ -95,13 +96,16 @@ Value get_attribute(Runtime& runtime, const Value& object, const std::string& na
       if (found != nullptr) return *found;
       return runtime.undefined("the namespace has no attribute " + name);
     }
-    case Kind::loop: return loop_attribute(runtime, object, name);
-    case Kind::macro: return macro_attribute(runtime, object, name);
+    case Kind::loop:
+      return loop_attribute(runtime, object, name);
+    case Kind::macro:
+      return macro_attribute(runtime, object, name);
     case Kind::list:
       if (object.as_list().style == ListStyle::group && name == "grouper") return object.as_list().items[0];
       if (object.as_list().style == ListStyle::group && name == "list") return object.as_list().items[1];
       return missing(runtime, object, name);
-    default: return missing(runtime, object, name);
+    default:
+      return missing(runtime, object, name);
   }
 }
 
@@ -112,6 +116,9 @@ Value get_item(Runtime& runtime, const Value& object, const Value& index) {
     if (!object.is_map() && name.starts_with("_")) fail("security", "names that begin with _ are not accessible");
     return get_attribute(runtime, object, name);
   }
+  if (object.is_list() && object.as_list().style >= ListStyle::keys) {
+    return runtime.undefined("keys(), values() and items() have no order to index: use the filter list");
+  }
   if (index.is_whole() && (object.is_list() || object.is_text())) return element(runtime, object, index.as_integer());
   if (index.is_undefined() && object.is_map()) require_defined(runtime, index);
   return runtime.undefined(std::string(object.noun()) + " has no such item");
@@ -119,8 +126,9 @@ Value get_item(Runtime& runtime, const Value& object, const Value& index) {
 
 Value get_slice(Runtime& runtime, const Value& object, const Value& start, const Value& stop, const Value& step) {
   if (object.is_undefined()) fail_undefined(object);
-  if (!object.is_list() && !object.is_text()) {
-    return runtime.undefined(std::string(object.noun()) + " cannot be sliced");
+  const bool view = object.is_list() && object.as_list().style >= ListStyle::keys;
+  if (view || (!object.is_list() && !object.is_text())) {
+    fail_type(std::string(object.noun()) + " cannot be sliced");
   }
   const std::int64_t stride = step.is_null() ? 1 : slice_part(step);
   if (stride == 0) fail_type("the step of a slice must not be 0");
@@ -173,12 +181,14 @@ AttributePath::AttributePath(Runtime& runtime, const Value& path) {
     const std::size_t dot = rest.find('.');
     const std::string part(rest.substr(0, dot));
     if (part.starts_with("_")) fail("security", "names that begin with _ are not accessible");
-    const bool digits = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool digits =
+        !part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
     parts_.push_back(digits && part.size() < 18 ? Value::integer(std::stoll(part)) : runtime.text(part));
     if (dot == std::string_view::npos) break;
     rest.remove_prefix(dot + 1);
   }
-  if (parts_.size() > runtime.limits().max_nesting) fail("limit", "an attribute of too many parts (prompt.max_nesting)");
+  if (parts_.size() > runtime.limits().max_nesting)
+    fail("limit", "an attribute of too many parts (prompt.max_nesting)");
 }
 
 Value AttributePath::get(Runtime& runtime, const Value& object, const Value& fallback) const {

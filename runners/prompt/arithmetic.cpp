@@ -153,7 +153,7 @@ Value modulo(Runtime& runtime, const Value& left, const Value& right) {
     if (right.is_undefined()) fail_undefined(right);
     const bool tuple = is_tuple(right);
     return format_text(runtime, left, tuple ? right.as_list().items : std::vector<Value>{right},
-                       right.is_map() ? &right : nullptr);
+                       right.is_map() || (right.is_list() && !tuple) ? &right : nullptr);
   }
   if (!left.is_number() || !right.is_number()) fail_operands("%", left, right);
   if (right.as_real() == 0) fail_type("division by zero");

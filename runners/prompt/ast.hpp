@@ -17,13 +17,44 @@ struct FilterRow;
 struct TestRow;
 
 enum class ExpressionKind : std::uint8_t {
-  constant, name, list, tuple, map, attribute, item, slice, call, filter, test,
-  negate, plus, invert, all_of, any_of, compare, arithmetic, concat, conditional
+  constant,
+  name,
+  list,
+  tuple,
+  map,
+  attribute,
+  item,
+  slice,
+  call,
+  filter,
+  test,
+  negate,
+  plus,
+  invert,
+  all_of,
+  any_of,
+  compare,
+  arithmetic,
+  concat,
+  conditional
 };
 
 enum class Operator : std::uint8_t {
-  add, subtract, multiply, divide, floor_divide, modulo, power,
-  equal, not_equal, less, less_equal, greater, greater_equal, in, not_in
+  add,
+  subtract,
+  multiply,
+  divide,
+  floor_divide,
+  modulo,
+  power,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  in,
+  not_in
 };
 
 struct Expression;
@@ -40,13 +71,13 @@ struct CallArguments {
 /// arithmetic: first operand and those after each operator; conditional: condition, then, else (null).
 struct Expression {
   ExpressionKind kind = ExpressionKind::constant;
-  std::size_t offset = 0;                                       ///< byte in the template: the name or the operator
+  std::size_t offset = 0;  ///< byte in the template: the name or the operator
   std::size_t depth = 1;
-  std::size_t name = 0;                                         ///< name: index into Names
-  std::string text;                                             ///< attribute, filter, test: the name
+  std::size_t name = 0;  ///< name: index into Names
+  std::string text;      ///< attribute, filter, test: the name
   Value constant;
   std::vector<ExpressionPtr> parts;
-  std::vector<std::pair<Operator, std::size_t>> operators;      ///< with their offsets
+  std::vector<std::pair<Operator, std::size_t>> operators;  ///< with their offsets
   CallArguments arguments;
   const FilterRow* filter = nullptr;
   const TestRow* test = nullptr;
@@ -78,9 +109,9 @@ struct Parameter {
 /// is the chain of filters or null. with: targets[i] = values[i]. filter_block: values[0].
 struct Statement {
   StatementKind kind = StatementKind::data;
-  std::size_t offset = 0;           ///< the tag word, or the operator where binding can fail
-  std::string text;                 ///< data; the name of a macro
-  std::size_t name = 0;             ///< of a macro
+  std::size_t offset = 0;  ///< the tag word, or the operator where binding can fail
+  std::string text;        ///< data; the name of a macro
+  std::size_t name = 0;    ///< of a macro
   std::vector<Target> targets;
   std::vector<ExpressionPtr> values;
   std::vector<Block> bodies;

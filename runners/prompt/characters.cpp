@@ -92,7 +92,9 @@ bool is_lower_case(char32_t c) {
   return category(c) == UTF8PROC_CATEGORY_LL;
 }
 
-bool is_name_start(char32_t c) { return c == '_' || is_letter(c) || (c >= 0x80 && category(c) == UTF8PROC_CATEGORY_NL); }
+bool is_name_start(char32_t c) {
+  return c == '_' || is_letter(c) || (c >= 0x80 && category(c) == UTF8PROC_CATEGORY_NL);
+}
 
 bool is_name_part(char32_t c) {
   if (is_name_start(c) || is_digit(c)) return true;

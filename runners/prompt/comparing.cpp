@@ -58,7 +58,8 @@ bool equal_at(Runtime& runtime, const Value& left, const Value& right, std::size
   }
   if (left.kind() != right.kind()) return false;
   switch (left.kind()) {
-    case Kind::null: return true;
+    case Kind::null:
+      return true;
     case Kind::text: {
       const std::string& a = left.as_text();
       const std::string& b = right.as_text();
@@ -66,7 +67,8 @@ bool equal_at(Runtime& runtime, const Value& left, const Value& right, std::size
       runtime.work(a.size());
       return a == b;
     }
-    case Kind::list: return equal_lists(runtime, left, right, depth);
+    case Kind::list:
+      return equal_lists(runtime, left, right, depth);
     case Kind::map: {
       if (left.as_map().entries.size() != right.as_map().entries.size()) return false;
       for (const auto& [key, value] : left.as_map().entries) {
@@ -75,7 +77,8 @@ bool equal_at(Runtime& runtime, const Value& left, const Value& right, std::size
       }
       return true;
     }
-    default: return left.same_as(right);
+    default:
+      return left.same_as(right);
   }
 }
 
@@ -99,8 +102,7 @@ bool less(Runtime& runtime, const Value& left, const Value& right) {
     const int order = std::memcmp(a.data(), b.data(), std::min(a.size(), b.size()));
     return order < 0 || (order == 0 && a.size() < b.size());
   }
-  if (left.is_list() && right.is_list() && comparable_lists(left, right) &&
-      left.as_list().style != ListStyle::range) {
+  if (left.is_list() && right.is_list() && comparable_lists(left, right) && left.as_list().style != ListStyle::range) {
     const auto& a = left.as_list().items;
     const auto& b = right.as_list().items;
     for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
@@ -113,7 +115,9 @@ bool less(Runtime& runtime, const Value& left, const Value& right) {
 
 bool contains(Runtime& runtime, const Value& container, const Value& item) {
   switch (container.kind()) {
-    case Kind::undefined: require_defined(runtime, container); return false;
+    case Kind::undefined:
+      require_defined(runtime, container);
+      return false;
     case Kind::text:
       require_defined(runtime, item);
       if (!item.is_text()) fail_type(std::string("only a text can be in a text, not ") + item.noun());
@@ -126,24 +130,32 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
       return false;
     case Kind::map:
       require_defined(runtime, item);
-      if (item.is_list() || item.is_map()) fail_type(std::string(item.noun()) + " cannot be a key");
+      if (item.is_map() || (item.is_list() && item.as_list().style == ListStyle::list))
+        fail_type(std::string(item.noun()) + " cannot be a key");
       return item.is_text() && container.as_map().find(item.as_text()) != nullptr;
-    default: fail_type(std::string(container.noun()) + " has no elements");
+    default:
+      fail_type(std::string(container.noun()) + " has no elements");
   }
 }
 
 std::string hash_key(Runtime& runtime, const Value& value) {
   switch (value.kind()) {
-    case Kind::undefined: require_defined(runtime, value); return "u";
-    case Kind::null: return "0";
+    case Kind::undefined:
+      require_defined(runtime, value);
+      return "u";
+    case Kind::null:
+      return "0";
     case Kind::boolean:
-    case Kind::integer: return "n" + std::to_string(value.as_integer());
+    case Kind::integer:
+      return "n" + std::to_string(value.as_integer());
     case Kind::real: {
       const double real = value.as_real();
       const bool whole = std::nearbyint(real) == real && std::fabs(real) < 9e18;
       return "n" + (whole ? std::to_string(static_cast<std::int64_t>(real)) : real_text(real));
     }
-    case Kind::text: runtime.work(value.as_text().size()); return "t" + value.as_text();
+    case Kind::text:
+      runtime.work(value.as_text().size());
+      return "t" + value.as_text();
     case Kind::list: {
       if (!is_tuple(value)) break;
       std::string key = "(";
@@ -153,7 +165,8 @@ std::string hash_key(Runtime& runtime, const Value& value) {
       }
       return key;
     }
-    case Kind::map: break;
+    case Kind::map:
+      break;
     default: {
       const void* address = value.kind() == Kind::function ? static_cast<const void*>(value.as_function())
                             : value.kind() == Kind::macro  ? static_cast<const void*>(&value.as_macro())

@@ -104,6 +104,7 @@ std::string Evaluator::run() {
 }
 
 void Evaluator::run_block(const Block& block, const ScopePtr& scope, std::string& out) {
+  const std::string* outer = std::exchange(open_text_, &out);
   for (const auto& statement : block) {
     runtime_.set_here(statement->offset);
     runtime_.work();
@@ -119,26 +120,33 @@ void Evaluator::run_block(const Block& block, const ScopePtr& scope, std::string
       run_statement(*statement, scope, out);
     }
   }
+  open_text_ = outer;
 }
 
 void Evaluator::run_statement(const Statement& statement, const ScopePtr& scope, std::string& out) {
   switch (statement.kind) {
-    case StatementKind::for_loop: return run_for(statement, scope, out);
-    case StatementKind::if_block: return run_if(statement, scope, out);
+    case StatementKind::for_loop:
+      return run_for(statement, scope, out);
+    case StatementKind::if_block:
+      return run_if(statement, scope, out);
     case StatementKind::set: {
       const Value value = evaluate(*statement.values.front(), scope);
       runtime_.set_here(statement.offset);
       return bind(statement.targets.front(), value, scope, scope);
     }
     case StatementKind::set_block: {
-      const Value value = capture(statement.bodies.front(), statement.values.front().get(), scope, out);
+      const Value value = capture(statement.bodies.front(), statement.values.front().get(), scope);
       runtime_.set_here(statement.offset);
       return bind(statement.targets.front(), value, scope, scope);
     }
-    case StatementKind::with: return run_with(statement, scope, out);
-    case StatementKind::macro: return define_macro(statement, scope);
-    case StatementKind::filter_block: return run_filter_block(statement, scope, out);
-    default: return;
+    case StatementKind::with:
+      return run_with(statement, scope, out);
+    case StatementKind::macro:
+      return define_macro(statement, scope);
+    case StatementKind::filter_block:
+      return run_filter_block(statement, scope, out);
+    default:
+      return;
   }
 }
 
@@ -216,7 +224,7 @@ void Evaluator::run_with(const Statement& with, const ScopePtr& scope, std::stri
 }
 
 void Evaluator::run_filter_block(const Statement& block, const ScopePtr& scope, std::string& out) {
-  const Value value = capture(block.bodies.front(), block.values.front().get(), scope, out);
+  const Value value = capture(block.bodies.front(), block.values.front().get(), scope);
   // What a filter made of a block is not escaped again.
   append(runtime_, out, to_text(runtime_, value));
 }
@@ -226,10 +234,10 @@ void Evaluator::define_macro(const Statement& macro, const ScopePtr& scope) {
   scope->set(macro.name, Value::macro(std::make_shared<const MacroData>(MacroData{&macro, scope.get()})));
 }
 
-Value Evaluator::capture(const Block& body, const Expression* chain, const ScopePtr& scope, const std::string& outer) {
+Value Evaluator::capture(const Block& body, const Expression* chain, const ScopePtr& scope) {
   std::string text;
   {
-    const Charge open(&runtime_.meter(), outer.size());
+    const Charge open(&runtime_.meter(), open_text_->capacity());
     run_block(body, std::make_shared<Scope>(scope), text);
   }
   const Value printed = runtime_.text(std::move(text), runtime_.autoescape());
@@ -270,8 +278,8 @@ void Evaluator::bind(const Target& target, const Value& value, const ScopePtr& r
 
 Value Evaluator::call_macro(const MacroData& macro, Arguments arguments, std::size_t offset) {
   if (macro_depth_ >= runtime_.limits().max_depth) {
-    fail("limit", "macros call each other deeper than " + std::to_string(runtime_.limits().max_depth) +
-                      " (prompt.max_depth)");
+    fail("limit",
+         "macros call each other deeper than " + std::to_string(runtime_.limits().max_depth) + " (prompt.max_depth)");
   }
   ++macro_depth_;
   Value result;
@@ -289,7 +297,8 @@ Value Evaluator::call_macro(const MacroData& macro, Arguments arguments, std::si
 Value Evaluator::call_macro_here(const MacroData& macro, Arguments& arguments, std::size_t offset) {
   const Statement& definition = *macro.definition;
   const auto& parameters = definition.parameters;
-  const ScopePtr outer = *std::find_if(kept_.begin(), kept_.end(), [&](const auto& s) { return s.get() == macro.scope; });
+  const ScopePtr outer =
+      *std::find_if(kept_.begin(), kept_.end(), [&](const auto& s) { return s.get() == macro.scope; });
   const auto scope = std::make_shared<Scope>(outer);
   const std::size_t given = std::min(arguments.positional.size(), parameters.size());
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -306,8 +315,9 @@ Value Evaluator::call_macro_here(const MacroData& macro, Arguments& arguments, s
     } else if (parameter.fallback != nullptr) {
       scope->set(parameter.name, evaluate(*parameter.fallback, scope));
     } else {
-      scope->set(parameter.name,
-                 Value::undefined("the parameter " + parameter.text + " of " + definition.text + " was not given", offset));
+      scope->set(
+          parameter.name,
+          Value::undefined("the parameter " + parameter.text + " of " + definition.text + " was not given", offset));
     }
   }
   runtime_.set_here(offset);
@@ -320,11 +330,11 @@ Value Evaluator::call_macro_here(const MacroData& macro, Arguments& arguments, s
   }
   if (definition.takes_varargs) {
     const auto begin = arguments.positional.begin() + static_cast<std::ptrdiff_t>(given);
-    scope->set(parsed_.varargs,
-               runtime_.list(std::vector<Value>(begin, arguments.positional.end()), ListStyle::tuple));
+    scope->set(parsed_.varargs, runtime_.list(std::vector<Value>(begin, arguments.positional.end()), ListStyle::tuple));
   } else if (arguments.positional.size() > parameters.size()) {
     fail_type("the macro " + definition.text + " takes at most " + std::to_string(parameters.size()) + " arguments");
   }
+  const Charge open(&runtime_.meter(), open_text_->capacity());
   std::string text;
   run_block(definition.bodies.front(), scope, text);
   return runtime_.text(std::move(text), runtime_.autoescape());

@@ -50,7 +50,7 @@ class Evaluator {
   void run_filter_block(const Statement& block, const ScopePtr& scope, std::string& out);
   void define_macro(const Statement& macro, const ScopePtr& scope);
   /// What a block prints in a scope of its own, filtered when `chain` is not null.
-  Value capture(const Block& body, const Expression* chain, const ScopePtr& scope, const std::string& outer);
+  Value capture(const Block& body, const Expression* chain, const ScopePtr& scope);
   void bind(const Target& target, const Value& value, const ScopePtr& read, const ScopePtr& write);
 
   // Expressions.
@@ -77,9 +77,10 @@ class Evaluator {
   Runtime& runtime_;
   const Value& context_;
   const Value& fallbacks_;
-  std::vector<ScopePtr> kept_;                           ///< scopes that macros point into
-  std::vector<std::shared_ptr<NamespaceData>> names_;    ///< emptied at the end: they may hold themselves
-  const Value* filter_input_ = nullptr;                  ///< of the filter block being evaluated
+  std::vector<ScopePtr> kept_;                         ///< scopes that macros point into
+  std::vector<std::shared_ptr<NamespaceData>> names_;  ///< emptied at the end: they may hold themselves
+  const Value* filter_input_ = nullptr;                ///< of the filter block being evaluated
+  const std::string* open_text_ = nullptr;             ///< what the innermost block prints to
   std::size_t macro_depth_ = 0;
   bool large_stack_ = false;
 };

@@ -12,26 +12,41 @@ constexpr const char* kFunctions[] = {"range", "dict", "namespace"};
 
 bool apply_comparison(Runtime& runtime, Operator op, const Value& left, const Value& right) {
   switch (op) {
-    case Operator::equal: return equal(runtime, left, right);
-    case Operator::not_equal: return !equal(runtime, left, right);
-    case Operator::less: return less(runtime, left, right);
-    case Operator::greater: return less(runtime, right, left);
-    case Operator::less_equal: return less(runtime, left, right) || equal(runtime, left, right);
-    case Operator::greater_equal: return less(runtime, right, left) || equal(runtime, left, right);
-    case Operator::in: return contains(runtime, right, left);
-    default: return !contains(runtime, right, left);
+    case Operator::equal:
+      return equal(runtime, left, right);
+    case Operator::not_equal:
+      return !equal(runtime, left, right);
+    case Operator::less:
+      return less(runtime, left, right);
+    case Operator::greater:
+      return less(runtime, right, left);
+    case Operator::less_equal:
+      return less(runtime, left, right) || equal(runtime, left, right);
+    case Operator::greater_equal:
+      return less(runtime, right, left) || equal(runtime, left, right);
+    case Operator::in:
+      return contains(runtime, right, left);
+    default:
+      return !contains(runtime, right, left);
   }
 }
 
 Value apply_operator(Runtime& runtime, Operator op, const Value& left, const Value& right) {
   switch (op) {
-    case Operator::add: return add(runtime, left, right);
-    case Operator::subtract: return subtract(runtime, left, right);
-    case Operator::multiply: return multiply(runtime, left, right);
-    case Operator::divide: return divide(runtime, left, right);
-    case Operator::floor_divide: return floor_divide(runtime, left, right);
-    case Operator::modulo: return modulo(runtime, left, right);
-    default: return power(runtime, left, right);
+    case Operator::add:
+      return add(runtime, left, right);
+    case Operator::subtract:
+      return subtract(runtime, left, right);
+    case Operator::multiply:
+      return multiply(runtime, left, right);
+    case Operator::divide:
+      return divide(runtime, left, right);
+    case Operator::floor_divide:
+      return floor_divide(runtime, left, right);
+    case Operator::modulo:
+      return modulo(runtime, left, right);
+    default:
+      return power(runtime, left, right);
   }
 }
 
@@ -40,20 +55,28 @@ Value apply_operator(Runtime& runtime, Operator op, const Value& left, const Val
 Value Evaluator::evaluate(const Expression& node, const ScopePtr& scope) {
   runtime_.work();
   switch (node.kind) {
-    case ExpressionKind::constant: return node.constant;
-    case ExpressionKind::name: return evaluate_name(node, scope);
+    case ExpressionKind::constant:
+      return node.constant;
+    case ExpressionKind::name:
+      return evaluate_name(node, scope);
     case ExpressionKind::list:
-    case ExpressionKind::tuple: return evaluate_sequence(node, scope);
-    case ExpressionKind::map: return evaluate_map(node, scope);
+    case ExpressionKind::tuple:
+      return evaluate_sequence(node, scope);
+    case ExpressionKind::map:
+      return evaluate_map(node, scope);
     case ExpressionKind::attribute: {
       const Value object = evaluate(*node.parts[0], scope);
       runtime_.set_here(node.offset);
       return get_attribute(runtime_, object, node.text);
     }
-    case ExpressionKind::item: return evaluate_item(node, scope);
-    case ExpressionKind::call: return evaluate_call(node, scope);
-    case ExpressionKind::filter: return evaluate_filter(node, scope);
-    case ExpressionKind::test: return evaluate_test(node, scope);
+    case ExpressionKind::item:
+      return evaluate_item(node, scope);
+    case ExpressionKind::call:
+      return evaluate_call(node, scope);
+    case ExpressionKind::filter:
+      return evaluate_filter(node, scope);
+    case ExpressionKind::test:
+      return evaluate_test(node, scope);
     case ExpressionKind::negate: {
       const Value value = evaluate(*node.parts[0], scope);
       runtime_.set_here(node.offset);
@@ -73,11 +96,16 @@ Value Evaluator::evaluate(const Expression& node, const ScopePtr& scope) {
     }
     case ExpressionKind::all_of:
     case ExpressionKind::any_of:
-    case ExpressionKind::conditional: return evaluate_choice(node, scope);
-    case ExpressionKind::compare: return evaluate_compare(node, scope);
-    case ExpressionKind::arithmetic: return evaluate_arithmetic(node, scope);
-    case ExpressionKind::concat: return evaluate_concat(node, scope);
-    case ExpressionKind::slice: break;
+    case ExpressionKind::conditional:
+      return evaluate_choice(node, scope);
+    case ExpressionKind::compare:
+      return evaluate_compare(node, scope);
+    case ExpressionKind::arithmetic:
+      return evaluate_arithmetic(node, scope);
+    case ExpressionKind::concat:
+      return evaluate_concat(node, scope);
+    case ExpressionKind::slice:
+      break;
   }
   // A slice among several indices: nothing has such an item.
   return {};
@@ -183,9 +211,8 @@ Value Evaluator::evaluate_choice(const Expression& node, const ScopePtr& scope) 
     runtime_.set_here(node.offset);
     if (truth(runtime_, condition)) return evaluate(*node.parts[1], scope);
     if (node.parts[2] != nullptr) return evaluate(*node.parts[2], scope);
-    // Jinja2 gives its lenient undefined here, also in strict mode: it is about a branch, not about a name.
-    if (runtime_.strict()) return runtime_.undefined("the condition is false and there is no else");
-    return runtime_.undefined("the condition is false and there is no else");
+    // Jinja2 takes its lenient undefined here, also in strict mode.
+    return Value::undefined("the condition is false and there is no else", node.offset, true);
   }
   const bool stop_at = node.kind == ExpressionKind::any_of;
   for (std::size_t i = 0; i + 1 < node.parts.size(); ++i) {
@@ -267,16 +294,20 @@ Value Evaluator::call_function(const std::string& name, const Arguments& argumen
     const std::int64_t start = one ? 0 : bound.integer(0, 0), stop = bound.integer(one ? 0 : 1, 0);
     const std::int64_t step = bound.integer(2, 1);
     if (step == 0) fail_type("the step of a range must not be 0");
-    // In 128 bits no difference wraps around.
-    const __int128 distance = step > 0 ? static_cast<__int128>(stop) - start : static_cast<__int128>(start) - stop;
-    const __int128 stride = step > 0 ? static_cast<__int128>(step) : -static_cast<__int128>(step);
-    const __int128 count = distance <= 0 ? 0 : (distance + stride - 1) / stride;
-    if (count > static_cast<__int128>(runtime_.limits().max_range)) {
+    // Unsigned, so that no difference wraps around.
+    const auto bits = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
+    const bool empty = step > 0 ? start >= stop : start <= stop;
+    const std::uint64_t distance = step > 0 ? bits(stop) - bits(start) : bits(start) - bits(stop);
+    const std::uint64_t stride = step > 0 ? bits(step) : 0 - bits(step);
+    const std::uint64_t count = empty ? 0 : (distance - 1) / stride + 1;
+    if (count > runtime_.limits().max_range) {
       fail("limit", "a range of more than " + std::to_string(runtime_.limits().max_range) + " elements");
     }
     std::vector<Value> items;
     items.reserve(static_cast<std::size_t>(count));
-    for (__int128 i = 0; i < count; ++i) items.push_back(Value::integer(static_cast<std::int64_t>(start + i * step)));
+    for (std::uint64_t i = 0; i < count; ++i) {
+      items.push_back(Value::integer(static_cast<std::int64_t>(bits(start) + i * bits(step))));
+    }
     return runtime_.list(std::move(items), ListStyle::range);
   }
   std::vector<std::pair<Value, Value>> entries;

@@ -132,7 +132,8 @@ class Wrapper {
 
   bool hyphen_breaks(std::size_t i) const {
     const bool two_letters = i >= 2 && is_wrap_letter(text_[i - 2]) && is_wrap_letter(text_[i - 1]);
-    const bool letter_dash = i >= 3 && is_wrap_letter(text_[i - 3]) && text_[i - 2] == '-' && is_wrap_word(text_[i - 1]);
+    const bool letter_dash =
+        i >= 3 && is_wrap_letter(text_[i - 3]) && text_[i - 2] == '-' && is_wrap_word(text_[i - 1]);
     if (!two_letters && !letter_dash) return false;
     if (!is_wrap_letter(at(i + 1))) return false;
     return is_wrap_letter(at(i + 2)) || (at(i + 2) == '-' && is_wrap_letter(at(i + 3)));

@@ -104,13 +104,12 @@ Value run_groupby(const FilterCall& call) {
   const AttributePath path(runtime, attribute);
   std::vector<Value> groups;
   for (std::size_t begin = 0; begin < rows.size();) {
-    std::size_t end = begin;
-    std::vector<Value> members;
+    std::size_t end = begin + 1;
+    std::vector<Value> members = {rows[begin].value};
     while (end < rows.size() && equal(runtime, rows[end].key, rows[begin].key)) members.push_back(rows[end++].value);
     const Value name = sensitive ? rows[begin].key : path.get(runtime, members.front(), fallback);
     groups.push_back(runtime.list({name, runtime.list(std::move(members))}, ListStyle::group));
-    // A key that does not equal itself (NaN) is a group of its own.
-    begin = std::max(end, begin + 1);
+    begin = end;
   }
   return runtime.list(std::move(groups));
 }
@@ -127,8 +126,7 @@ Value run_unique(const FilterCall& call) {
 
 Value extreme(const FilterCall& call, bool largest) {
   Runtime& runtime = call.runtime;
-  const std::vector<Keyed> rows =
-      keyed(runtime, call.input, call.bound.value(1), call.bound.flag(runtime, 0, false));
+  const std::vector<Keyed> rows = keyed(runtime, call.input, call.bound.value(1), call.bound.flag(runtime, 0, false));
   if (rows.empty()) return runtime.undefined("there is nothing to choose from: the sequence is empty");
   const Keyed* best = &rows.front();
   for (std::size_t i = 1; i < rows.size(); ++i) {
@@ -200,7 +198,8 @@ Value run_last(const FilterCall& call) {
     if (!input.as_list().items.empty()) return input.as_list().items.back();
   } else {
     const std::vector<Value> all = elements(call.runtime, input);
-    if (!all.empty()) return all.back();
+    // Python reverses a safe text by indexing, which keeps it safe; first iterates, which does not.
+    if (!all.empty()) return input.is_text() ? all.back().with_safe(input.is_safe()) : all.back();
   }
   return call.runtime.undefined("there is no last item: the sequence is empty");
 }
@@ -224,7 +223,8 @@ Value run_reverse(const FilterCall& call) {
 std::size_t at_least_one(const FilterCall& call) {
   const std::int64_t count = call.bound.integer(0, 0);
   if (count < 1) fail_type("the number must be at least 1");
-  if (count > static_cast<std::int64_t>(call.runtime.limits().max_iterations)) call.runtime.count_iterations(static_cast<std::size_t>(count));
+  if (count > static_cast<std::int64_t>(call.runtime.limits().max_iterations))
+    call.runtime.count_iterations(static_cast<std::size_t>(count));
   return static_cast<std::size_t>(count);
 }
 

@@ -63,6 +63,7 @@ Value run_round(const FilterCall& call) {
   const std::int64_t digits = call.bound.integer(0, 0);
   const std::string method = call.bound.text(1, "common");
   if (method != "common" && method != "ceil" && method != "floor") fail_type("method must be common, ceil or floor");
+  if (call.input.is_undefined() && method != "common") fail_undefined(call.input);
   require_defined(call.runtime, call.input);
   if (!call.input.is_number()) fail_type(std::string(call.input.noun()) + " cannot be rounded");
   if (method == "common") {

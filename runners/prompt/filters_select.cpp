@@ -7,8 +7,7 @@ namespace {
 
 Arguments without_first(const Arguments& arguments, std::size_t count) {
   Arguments rest;
-  rest.positional.assign(arguments.positional.begin() + static_cast<std::ptrdiff_t>(count),
-                         arguments.positional.end());
+  rest.positional.assign(arguments.positional.begin() + static_cast<std::ptrdiff_t>(count), arguments.positional.end());
   rest.named = arguments.named;
   return rest;
 }
@@ -82,12 +81,8 @@ Value run_rejectattr(const FilterCall& call) { return choose(call, false, true);
 }  // namespace
 
 const FilterRow kSelectFilters[] = {
-    {"map", "*", 0, run_map},
-    {"reject", "*", 0, run_reject},
-    {"rejectattr", "*", 0, run_rejectattr},
-    {"select", "*", 0, run_select},
-    {"selectattr", "*", 0, run_selectattr},
-    {nullptr, nullptr, 0, nullptr},
+    {"map", "*", 0, run_map},       {"reject", "*", 0, run_reject},         {"rejectattr", "*", 0, run_rejectattr},
+    {"select", "*", 0, run_select}, {"selectattr", "*", 0, run_selectattr}, {nullptr, nullptr, 0, nullptr},
 };
 
 }  // namespace assay::prompt

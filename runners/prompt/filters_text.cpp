@@ -1,7 +1,7 @@
 // Filters from text to text, as in Jinja2's filters.py.
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/text/utf8.hpp"
@@ -172,20 +172,34 @@ Value run_wordcount(const FilterCall& call) {
 void append_json_text(Runtime& runtime, std::string& out, std::string_view text) {
   std::string quoted = "\"";
   const auto unit = [&](unsigned code) {
-    std::array<char, 8> escape{};
+    std::array<char, 16> escape{};
     std::snprintf(escape.data(), escape.size(), "\\u%04x", code);
     quoted += escape.data();
   };
   for (std::size_t at = 0, length = 0; at < text.size(); at += length) {
     const char32_t c = decode_at(text, at, length);
     switch (c) {
-      case '"': quoted += "\\\""; break;
-      case '\\': quoted += "\\\\"; break;
-      case '\n': quoted += "\\n"; break;
-      case '\r': quoted += "\\r"; break;
-      case '\t': quoted += "\\t"; break;
-      case '\b': quoted += "\\b"; break;
-      case '\f': quoted += "\\f"; break;
+      case '"':
+        quoted += "\\\"";
+        break;
+      case '\\':
+        quoted += "\\\\";
+        break;
+      case '\n':
+        quoted += "\\n";
+        break;
+      case '\r':
+        quoted += "\\r";
+        break;
+      case '\t':
+        quoted += "\\t";
+        break;
+      case '\b':
+        quoted += "\\b";
+        break;
+      case '\f':
+        quoted += "\\f";
+        break;
       default:
         if (c >= 0x10000) {
           unit(0xD800 + ((c - 0x10000) >> 10U));
@@ -212,16 +226,21 @@ class JsonWriter {
   void write(std::string& out, const Value& value, std::size_t level) {
     runtime_.work();
     switch (value.kind()) {
-      case Kind::null: return append(runtime_, out, "null");
-      case Kind::boolean: return append(runtime_, out, value.as_bool() ? "true" : "false");
-      case Kind::integer: return append(runtime_, out, std::to_string(value.as_integer()));
+      case Kind::null:
+        return append(runtime_, out, "null");
+      case Kind::boolean:
+        return append(runtime_, out, value.as_bool() ? "true" : "false");
+      case Kind::integer:
+        return append(runtime_, out, std::to_string(value.as_integer()));
       case Kind::real: {
         const double real = value.as_real();
         if (std::isnan(real)) return append(runtime_, out, "NaN");
         if (std::isinf(real)) return append(runtime_, out, real < 0 ? "-Infinity" : "Infinity");
         return append(runtime_, out, real_text(real));
       }
-      case Kind::text: runtime_.work(value.as_text().size()); return append_json_text(runtime_, out, value.as_text());
+      case Kind::text:
+        runtime_.work(value.as_text().size());
+        return append_json_text(runtime_, out, value.as_text());
       case Kind::list: {
         const ListStyle style = value.as_list().style;
         if (style != ListStyle::list && style != ListStyle::tuple && style != ListStyle::group) break;
@@ -239,7 +258,8 @@ class JsonWriter {
           write(out, sorted[i]->second, level + 1);
         });
       }
-      default: break;
+      default:
+        break;
     }
     if (value.is_undefined()) require_defined(runtime_, value);
     fail_type(std::string(value.noun()) + " cannot be written as JSON");

@@ -91,8 +91,10 @@ class Finder {
 
   void walk(const Statement& statement) {
     switch (statement.kind) {
-      case StatementKind::data: return;
-      case StatementKind::print: return walk(statement.values[0]);
+      case StatementKind::data:
+        return;
+      case StatementKind::print:
+        return walk(statement.values[0]);
       case StatementKind::for_loop:
         walk(statement.values[0]);
         open();

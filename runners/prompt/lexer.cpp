@@ -241,22 +241,44 @@ class Lexer {
     const char c = source_[at_ + 1];
     at_ += 2;
     switch (c) {
-      case '\n': return true;
-      case 'n': value += '\n'; return true;
-      case 't': value += '\t'; return true;
-      case 'r': value += '\r'; return true;
-      case 'a': value += '\a'; return true;
-      case 'b': value += '\b'; return true;
-      case 'f': value += '\f'; return true;
-      case 'v': value += '\v'; return true;
+      case '\n':
+        return true;
+      case 'n':
+        value += '\n';
+        return true;
+      case 't':
+        value += '\t';
+        return true;
+      case 'r':
+        value += '\r';
+        return true;
+      case 'a':
+        value += '\a';
+        return true;
+      case 'b':
+        value += '\b';
+        return true;
+      case 'f':
+        value += '\f';
+        return true;
+      case 'v':
+        value += '\v';
+        return true;
       case '\\':
       case '\'':
-      case '"': value += c; return true;
-      case 'x': return read_code(value, 2);
-      case 'u': return read_code(value, 4);
-      case 'U': return read_code(value, 8);
-      case 'N': return false;
-      default: break;
+      case '"':
+        value += c;
+        return true;
+      case 'x':
+        return read_code(value, 2);
+      case 'u':
+        return read_code(value, 4);
+      case 'U':
+        return read_code(value, 8);
+      case 'N':
+        return false;
+      default:
+        break;
     }
     if (c >= '0' && c <= '7') {
       char32_t code = static_cast<char32_t>(c - '0');

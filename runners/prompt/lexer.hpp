@@ -11,7 +11,20 @@
 
 namespace assay::prompt {
 
-enum class TokenKind : std::uint8_t { data, print_begin, print_end, block_begin, block_end, name, text, integer, real, op, error, end };
+enum class TokenKind : std::uint8_t {
+  data,
+  print_begin,
+  print_end,
+  block_begin,
+  block_end,
+  name,
+  text,
+  integer,
+  real,
+  op,
+  error,
+  end
+};
 
 struct Token {
   TokenKind kind = TokenKind::end;

@@ -13,8 +13,8 @@
 namespace assay::prompt {
 
 struct LoopData {
-  Value source;                            ///< keeps the elements alive
-  std::vector<Value> made;                 ///< elements of a text or a map
+  Value source;             ///< keeps the elements alive
+  std::vector<Value> made;  ///< elements of a text or a map
   const std::vector<Value>* items = nullptr;
   std::size_t cursor = 0;
   std::function<bool(const Value&)> keeps;  ///< the condition; empty when there is none or the loop is over

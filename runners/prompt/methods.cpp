@@ -263,7 +263,7 @@ bool is_method_name(std::string_view name) {
 
 std::string advice_for_method(std::string_view name) {
   static constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
-      {"append", "{% set xs = xs + [x] %}"}, {"update", "dict(a, **b)"}, {"islower", "the test lower"},
+      {"append", "{% set xs = xs + [x] %}"}, {"update", "dict(a, **b)"},   {"islower", "the test lower"},
       {"isupper", "the test upper"},         {"index", "the method find"}, {"encode", "the filter urlencode"}};
   if (find_filter(name) != nullptr) return "use the filter " + std::string(name);
   for (const auto& [method, instead] : kOthers) {

@@ -77,7 +77,8 @@ std::optional<double> parse_python_real(std::string_view text) {
   std::string_view body = digits;
   if (body[0] == '-' || body[0] == '+') body.remove_prefix(1);
   const std::string word = lower(body);
-  if (word != "inf" && word != "infinity" && word != "nan" && word.find_first_not_of("0123456789.e+-") != std::string::npos) {
+  if (word != "inf" && word != "infinity" && word != "nan" &&
+      word.find_first_not_of("0123456789.e+-") != std::string::npos) {
     return std::nullopt;
   }
   char* end = nullptr;

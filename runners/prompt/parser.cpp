@@ -34,15 +34,23 @@ bool is_constant_word(const std::string& word) {
 
 std::string describe(const Token& token) {
   switch (token.kind) {
-    case TokenKind::data: return "text";
-    case TokenKind::print_begin: return "{{";
-    case TokenKind::print_end: return "}}";
-    case TokenKind::block_begin: return "{%";
-    case TokenKind::block_end: return "%}";
-    case TokenKind::text: return "a text";
+    case TokenKind::data:
+      return "text";
+    case TokenKind::print_begin:
+      return "{{";
+    case TokenKind::print_end:
+      return "}}";
+    case TokenKind::block_begin:
+      return "{%";
+    case TokenKind::block_end:
+      return "%}";
+    case TokenKind::text:
+      return "a text";
     case TokenKind::error:
-    case TokenKind::end: return "the end of the template";
-    default: return token.text;
+    case TokenKind::end:
+      return "the end of the template";
+    default:
+      return token.text;
   }
 }
 
@@ -58,6 +66,7 @@ Parser::Parser(ParsedTemplate& parsed, TokenList tokens, const PromptLimits& lim
 void Parser::run() {
   check_current();
   parsed_.body = parse_until({}, 0, "");
+  if (unknown_) throw *unknown_;
 }
 
 void Parser::check_current() {
@@ -168,7 +177,10 @@ std::unique_ptr<Statement> Parser::parse_for(std::size_t opening) {
   auto loop = std::make_unique<Statement>();
   loop->kind = StatementKind::for_loop;
   next();
+  ++loops_;
+  refuse_loop_ = true;
   loop->targets.push_back(parse_target(false, true));
+  refuse_loop_ = false;
   loop->offset = current().offset;
   expect_word("in");
   loop->values.push_back(parse_tuple(false, false, true));
@@ -186,6 +198,7 @@ std::unique_ptr<Statement> Parser::parse_for(std::size_t opening) {
     loop->bodies.push_back(parse_until({"endfor"}, opening, "for"));
     next();
   }
+  --loops_;
   return loop;
 }
 
@@ -208,7 +221,9 @@ std::unique_ptr<Statement> Parser::parse_if(std::size_t opening) {
 std::unique_ptr<Statement> Parser::parse_set(std::size_t opening) {
   auto set = std::make_unique<Statement>();
   next();
+  refuse_loop_ = loops_ > 0;
   set->targets.push_back(parse_target(true, false));
+  refuse_loop_ = false;
   set->offset = current().offset;
   if (skip_op("=")) {
     set->kind = StatementKind::set;
@@ -311,6 +326,7 @@ Target Parser::parse_one_target(bool with_namespace) {
     return target;
   }
   if (current().kind != TokenKind::name) fail_here("a name to assign to");
+  if (refuse_loop_ && current().text == "loop") fail_here("a name other than loop");
   Target target = make_target(next());
   if (with_namespace && skip_op(".")) {
     const Token attribute = expect_name("the name of an attribute");

@@ -153,14 +153,12 @@ ExpressionPtr Parser::parse_concat() {
 
 ExpressionPtr Parser::parse_product() {
   static constexpr std::array<std::pair<std::string_view, Operator>, 4> kOperators = {
-      {{"*", Operator::multiply},
-       {"/", Operator::divide},
-       {"//", Operator::floor_divide},
-       {"%", Operator::modulo}}};
+      {{"*", Operator::multiply}, {"/", Operator::divide}, {"//", Operator::floor_divide}, {"%", Operator::modulo}}};
   ExpressionPtr first = parse_power();
   ExpressionPtr node;
   while (true) {
-    const auto* found = std::find_if(kOperators.begin(), kOperators.end(), [&](const auto& o) { return is_op(o.first); });
+    const auto* found =
+        std::find_if(kOperators.begin(), kOperators.end(), [&](const auto& o) { return is_op(o.first); });
     if (found == kOperators.end()) break;
     if (node == nullptr) {
       node = make(ExpressionKind::arithmetic, current().offset);
@@ -221,7 +219,8 @@ ExpressionPtr Parser::parse_primary() {
       return node;
     }
     case TokenKind::integer:
-    case TokenKind::real: return parse_number();
+    case TokenKind::real:
+      return parse_number();
     case TokenKind::op:
       if (token.text == "(") {
         next();
@@ -232,7 +231,8 @@ ExpressionPtr Parser::parse_primary() {
       if (token.text == "[") return parse_list();
       if (token.text == "{") return parse_map();
       break;
-    default: break;
+    default:
+      break;
   }
   fail_here("an expression");
 }
@@ -379,8 +379,8 @@ ExpressionPtr Parser::parse_index() {
 
 ExpressionPtr Parser::parse_call(ExpressionPtr callee) {
   auto node = make(ExpressionKind::call, current().offset);
-  const bool by_item = callee->kind == ExpressionKind::item &&
-                       callee->parts[1]->kind == ExpressionKind::constant && callee->parts[1]->constant.is_text();
+  const bool by_item = callee->kind == ExpressionKind::item && callee->parts[1]->kind == ExpressionKind::constant &&
+                       callee->parts[1]->constant.is_text();
   if (callee->kind == ExpressionKind::attribute || by_item) {
     const std::string& name = by_item ? callee->parts[1]->constant.as_text() : callee->text;
     if (!is_method_name(name)) {
@@ -440,13 +440,18 @@ ExpressionPtr Parser::parse_filter(ExpressionPtr input) {
   while (skip_op(".")) node->text += "." + expect_name("the name of a filter").text;
   node->filter = find_filter(node->text);
   if (node->filter == nullptr) {
-    fail("unknown", "there is no filter " + node->text, token.offset, advice_for_filter(node->text));
+    note_unknown("filter", node->text, token.offset, advice_for_filter(node->text));
   }
   add_part(*node, std::move(input));
   if (is_op("(")) node->arguments = parse_arguments();
   count_arguments(*node);
   check_filter_name_arguments(*node);
   return node;
+}
+
+void Parser::note_unknown(const char* what, const std::string& name, std::size_t offset, std::string advice) {
+  if (!unknown_)
+    unknown_ = Fault{"unknown", std::string("there is no ") + what + " " + name, offset, std::move(advice)};
 }
 
 void Parser::check_filter_name_arguments(const Expression& node) {
@@ -460,10 +465,10 @@ void Parser::check_filter_name_arguments(const Expression& node) {
   if (name.kind != ExpressionKind::constant || !name.constant.is_text()) return;
   const std::string& text = name.constant.as_text();
   if (maps && find_filter(text) == nullptr) {
-    fail("unknown", "there is no filter " + text, name.offset, advice_for_filter(text));
+    note_unknown("filter", text, name.offset, advice_for_filter(text));
   }
   if (!maps && find_test(text) == nullptr) {
-    fail("unknown", "there is no test " + text, name.offset, advice_for_test(text));
+    note_unknown("test", text, name.offset, advice_for_test(text));
   }
 }
 
@@ -483,7 +488,7 @@ ExpressionPtr Parser::parse_test(ExpressionPtr input) {
   while (skip_op(".")) node->text += "." + expect_name("the name of a test").text;
   node->test = find_test(node->text);
   if (node->test == nullptr) {
-    fail("unknown", "there is no test " + node->text, token.offset, advice_for_test(node->text));
+    note_unknown("test", node->text, token.offset, advice_for_test(node->text));
   }
   add_part(*node, std::move(input));
   const TokenKind kind = current().kind;

@@ -3,6 +3,7 @@
 // of Jinja2 3.1's parser.py.
 
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -87,6 +88,7 @@ class Parser {
   ExpressionPtr parse_list();
   ExpressionPtr parse_map();
   ExpressionPtr parse_number();
+  void note_unknown(const char* what, const std::string& name, std::size_t offset, std::string advice);
   void check_filter_name_arguments(const Expression& node);
 
   ExpressionPtr make(ExpressionKind kind, std::size_t offset) const;
@@ -99,8 +101,10 @@ class Parser {
   TokenList tokens_;
   const PromptLimits& limits_;
   std::size_t at_ = 0;
-  std::size_t fault_ = 0;
   std::size_t level_ = 0;
+  std::size_t loops_ = 0;                          ///< loops around the current tag
+  bool refuse_loop_ = false;                       ///< `loop` cannot be assigned to here
+  std::optional<Fault> unknown_;                   ///< the first unknown filter or test: raised when the syntax is good
   std::vector<std::pair<bool, bool>> macro_uses_;  ///< of the macros being parsed: varargs, kwargs read in the body
 };
 

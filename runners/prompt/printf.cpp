@@ -68,7 +68,7 @@ class Formatter {
     if (c == '(') {
       const std::size_t end = format_.find(')', at_);
       if (end == std::string::npos) fail_type("the format ends within a name");
-      if (named_ == nullptr) fail_type("the format wants named arguments");
+      if (named_ == nullptr || !named_->is_map()) fail_type("the format wants named arguments");
       const std::string key = format_.substr(at_, end - at_);
       const Value* found = named_->as_map().find(key);
       if (found == nullptr) fail_type("the format has no argument " + key);
@@ -113,10 +113,13 @@ class Formatter {
       }
       case 'd':
       case 'i':
-      case 'u': return whole(spec, value, 10, false, "");
+      case 'u':
+        return whole(spec, value, 10, false, "");
       case 'x':
-      case 'X': return whole(spec, value, 16, c == 'X', spec.alternate ? (c == 'X' ? "0X" : "0x") : "");
-      case 'o': return whole(spec, value, 8, false, spec.alternate ? "0o" : "");
+      case 'X':
+        return whole(spec, value, 16, c == 'X', spec.alternate ? (c == 'X' ? "0X" : "0x") : "");
+      case 'o':
+        return whole(spec, value, 8, false, spec.alternate ? "0o" : "");
       case 'c': {
         if (value.is_text() && value.text_data().length == 1) return pad(value.as_text(), spec);
         if (!value.is_whole() || value.as_integer() < 0 || value.as_integer() > 0x10FFFF) {
@@ -131,8 +134,10 @@ class Formatter {
       case 'e':
       case 'E':
       case 'g':
-      case 'G': return real(c, spec, value);
-      default: fail_type(std::string("the format has an unknown conversion ") + c);
+      case 'G':
+        return real(c, spec, value);
+      default:
+        fail_type(std::string("the format has an unknown conversion ") + c);
     }
   }
 
@@ -150,7 +155,8 @@ class Formatter {
     std::uint64_t rest = negative ? 0 - static_cast<std::uint64_t>(number) : static_cast<std::uint64_t>(number);
     std::string digits;
     do {
-      digits.insert(digits.begin(), (capitals ? "0123456789ABCDEF" : "0123456789abcdef")[rest % static_cast<unsigned>(base)]);
+      digits.insert(digits.begin(),
+                    (capitals ? "0123456789ABCDEF" : "0123456789abcdef")[rest % static_cast<unsigned>(base)]);
       rest /= static_cast<unsigned>(base);
     } while (rest != 0);
     if (spec.precision > static_cast<std::int64_t>(digits.size())) {
@@ -172,8 +178,12 @@ class Formatter {
       return signed_number(!std::isnan(number) && number < 0, "", capitals ? upper(name) : name, plain);
     }
     const int precision = static_cast<int>(std::min<std::int64_t>(spec.precision < 0 ? 6 : spec.precision, 100'000));
-    const char format[] = {'%', spec.alternate ? '#' : '.', spec.alternate ? '.' : '*', spec.alternate ? '*' : c,
-                           spec.alternate ? c : '\0', '\0'};
+    const char format[] = {'%',
+                           spec.alternate ? '#' : '.',
+                           spec.alternate ? '.' : '*',
+                           spec.alternate ? '*' : c,
+                           spec.alternate ? c : '\0',
+                           '\0'};
     std::string digits(static_cast<std::size_t>(precision) + 400, '\0');
     const int count = std::snprintf(digits.data(), digits.size(), format, precision, std::fabs(number));
     digits.resize(static_cast<std::size_t>(count));

@@ -76,10 +76,17 @@ void append_list(Runtime& runtime, std::string& out, const ListData& list, std::
       append(runtime, out, step == 1 ? ")" : ", " + std::to_string(step) + ")");
       return;
     }
-    case ListStyle::keys: append(runtime, out, "dict_keys("); break;
-    case ListStyle::values: append(runtime, out, "dict_values("); break;
-    case ListStyle::items: append(runtime, out, "dict_items("); break;
-    case ListStyle::list: break;
+    case ListStyle::keys:
+      append(runtime, out, "dict_keys(");
+      break;
+    case ListStyle::values:
+      append(runtime, out, "dict_values(");
+      break;
+    case ListStyle::items:
+      append(runtime, out, "dict_items(");
+      break;
+    case ListStyle::list:
+      break;
   }
   append(runtime, out, "[");
   append_items(runtime, out, list.items, item);
@@ -91,17 +98,23 @@ void append_repr(Runtime& runtime, std::string& out, const Value& value, std::si
   if (depth > 2 * kMaxValueDepth) fail("limit", "this value is nested too deeply to be printed");
   runtime.work();
   switch (value.kind()) {
-    case Kind::undefined: return append(runtime, out, "Undefined");
-    case Kind::null: return append(runtime, out, "None");
-    case Kind::boolean: return append(runtime, out, value.as_bool() ? "True" : "False");
-    case Kind::integer: return append(runtime, out, std::to_string(value.as_integer()));
-    case Kind::real: return append(runtime, out, real_text(value.as_real()));
+    case Kind::undefined:
+      return append(runtime, out, "Undefined");
+    case Kind::null:
+      return append(runtime, out, "None");
+    case Kind::boolean:
+      return append(runtime, out, value.as_bool() ? "True" : "False");
+    case Kind::integer:
+      return append(runtime, out, std::to_string(value.as_integer()));
+    case Kind::real:
+      return append(runtime, out, real_text(value.as_real()));
     case Kind::text:
       if (value.is_safe()) append(runtime, out, "Markup(");
       append_quoted(runtime, out, value.as_text());
       if (value.is_safe()) append(runtime, out, ")");
       return;
-    case Kind::list: return append_list(runtime, out, value.as_list(), depth);
+    case Kind::list:
+      return append_list(runtime, out, value.as_list(), depth);
     case Kind::map:
       append(runtime, out, "{");
       append_items(runtime, out, value.as_map().entries, [&](const auto& entry) {
@@ -163,7 +176,8 @@ std::string real_text(double value) {
     return out + (exponent < 0 ? "e-" : "e+") + (power.size() < 2 ? "0" : "") + power;
   }
   if (exponent < 0) return sign + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
-  if (count <= exponent + 1) return sign + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
+  if (count <= exponent + 1)
+    return sign + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
   return sign + digits.substr(0, static_cast<std::size_t>(exponent + 1)) + "." +
          digits.substr(static_cast<std::size_t>(exponent + 1));
 }
@@ -189,12 +203,23 @@ std::string escape_html(Runtime& runtime, std::string_view text) {
   out.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '\'': out += "&#39;"; break;
-      case '"': out += "&#34;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      default:
+        out += c;
     }
     if (out.size() > runtime.limits().max_output) runtime.check_size(out.size());
   }

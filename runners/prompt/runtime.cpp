@@ -9,7 +9,7 @@ namespace assay::prompt {
 namespace {
 
 // Beside the output itself; what is left of the 64 MiB a rendering may take goes to buffers that grow by doubling.
-constexpr std::size_t kValueSlack = std::size_t{16} << 20;
+constexpr std::size_t kValueSlack = std::size_t{8} << 20;
 constexpr std::size_t kBytesPerOperation = 64;
 
 }  // namespace
@@ -37,7 +37,7 @@ void Runtime::check_size(std::size_t bytes) {
 void Runtime::check_memory() {
   if (meter_.live > limits_.max_output + kValueSlack) {
     fail("limit", "the values of this rendering take more than " + std::to_string(limits_.max_output + kValueSlack) +
-                      " bytes (prompt.max_output and 16 MiB)");
+                      " bytes (prompt.max_output and 8 MiB)");
   }
 }
 
@@ -69,21 +69,32 @@ void fail_undefined(const Value& value) {
 
 bool truth(const Runtime& runtime, const Value& value) {
   switch (value.kind()) {
-    case Kind::undefined: require_defined(runtime, value); return false;
-    case Kind::null: return false;
+    case Kind::undefined:
+      require_defined(runtime, value);
+      return false;
+    case Kind::null:
+      return false;
     case Kind::boolean:
-    case Kind::integer: return value.as_integer() != 0;
-    case Kind::real: return value.as_real() != 0;
-    case Kind::text: return !value.as_text().empty();
-    case Kind::list: return !value.as_list().items.empty();
-    case Kind::map: return !value.as_map().entries.empty();
-    default: return true;
+    case Kind::integer:
+      return value.as_integer() != 0;
+    case Kind::real:
+      return value.as_real() != 0;
+    case Kind::text:
+      return !value.as_text().empty();
+    case Kind::list:
+      return !value.as_list().items.empty();
+    case Kind::map:
+      return !value.as_map().entries.empty();
+    default:
+      return true;
   }
 }
 
 std::vector<Value> elements(Runtime& runtime, const Value& value) {
   switch (value.kind()) {
-    case Kind::undefined: require_defined(runtime, value); return {};
+    case Kind::undefined:
+      require_defined(runtime, value);
+      return {};
     case Kind::list:
       runtime.count_iterations(value.as_list().items.size());
       runtime.check_size(value.as_list().items.size() * sizeof(Value));
@@ -105,18 +116,26 @@ std::vector<Value> elements(Runtime& runtime, const Value& value) {
       for (const auto& entry : value.as_map().entries) out.push_back(entry.first);
       return out;
     }
-    default: fail_type(std::string(value.noun()) + " has no elements");
+    default:
+      fail_type(std::string(value.noun()) + " has no elements");
   }
 }
 
 std::size_t length(Runtime& runtime, const Value& value) {
   switch (value.kind()) {
-    case Kind::undefined: require_defined(runtime, value); return 0;
-    case Kind::text: return value.text_data().length;
-    case Kind::list: return value.as_list().items.size();
-    case Kind::map: return value.as_map().entries.size();
-    case Kind::loop: return static_cast<std::size_t>(value.as_loop().length());
-    default: fail_type(std::string(value.noun()) + " has no length");
+    case Kind::undefined:
+      require_defined(runtime, value);
+      return 0;
+    case Kind::text:
+      return value.text_data().length;
+    case Kind::list:
+      return value.as_list().items.size();
+    case Kind::map:
+      return value.as_map().entries.size();
+    case Kind::loop:
+      return static_cast<std::size_t>(value.as_loop().length());
+    default:
+      fail_type(std::string(value.noun()) + " has no length");
   }
 }
 

@@ -66,7 +66,7 @@ class Runtime {
 [[noreturn]] void fail_undefined(const Value& value);
 /// In strict mode an undefined value must not be used in any way.
 inline void require_defined(const Runtime& runtime, const Value& value) {
-  if (value.is_undefined() && runtime.strict()) fail_undefined(value);
+  if (value.is_undefined() && runtime.strict() && !value.as_undefined().lenient) fail_undefined(value);
 }
 
 // Python's view of a value.

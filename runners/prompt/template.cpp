@@ -49,10 +49,10 @@ std::shared_ptr<const Template> Template::parse(std::string text, TemplateOption
   parsed->source = prompt::normalize_source(text, options.keep_trailing_newline);
   try {
     if (text.size() > options.limits.max_template) {
-      prompt::fail("limit",
-                   "the template has more than " + std::to_string(options.limits.max_template) +
-                       " bytes (prompt.max_template)",
-                   0);
+      prompt::fail(
+          "limit",
+          "the template has more than " + std::to_string(options.limits.max_template) + " bytes (prompt.max_template)",
+          0);
     }
     const prompt::LexerOptions lexing{options.trim_blocks, options.lstrip_blocks, options.keep_trailing_newline};
     prompt::parse_template(*parsed, lexing, options.limits);
@@ -66,8 +66,7 @@ std::string Template::render(const prompt::Value& context, RandomSource& random)
   return render(context, prompt::Value(), random);
 }
 
-std::string Template::render(const prompt::Value& context, const prompt::Value& fallbacks,
-                             RandomSource& random) const {
+std::string Template::render(const prompt::Value& context, const prompt::Value& fallbacks, RandomSource& random) const {
   prompt::Runtime runtime(options_.limits, options_.strict, options_.autoescape, random);
   try {
     prompt::Evaluator evaluator(*parsed_, runtime, context, fallbacks);

@@ -12,6 +12,10 @@ namespace {
 
 using Args = std::vector<Value>;
 
+bool is_hashable(const Value& value) {
+  return !value.is_map() && !(value.is_list() && value.as_list().style == ListStyle::list);
+}
+
 Value remainder(Runtime& runtime, const Value& value, std::int64_t divisor) {
   if (value.is_text()) fail_type("a text has no remainder");
   return modulo(runtime, value, Value::integer(divisor));
@@ -31,9 +35,8 @@ bool has_case(Runtime& runtime, const Value& value, bool (*right)(char32_t), boo
 }
 
 bool is_sequence(Runtime& runtime, const Value& value) {
-  if (value.is_undefined()) return !runtime.strict();
-  return value.is_text() || value.is_map() ||
-         (value.is_list() && (value.as_list().style < ListStyle::keys));
+  if (value.is_undefined()) return !runtime.strict() || value.as_undefined().lenient;
+  return value.is_text() || value.is_map() || (value.is_list() && (value.as_list().style < ListStyle::keys));
 }
 
 bool is_iterable(Runtime& runtime, const Value& value) {
@@ -80,7 +83,7 @@ const TestRow kTests[] = {
     {"filter", 0,
      [](Runtime& r, const Value& v, const Args&) {
        require_defined(r, v);
-       if (v.is_list() || v.is_map()) fail_type(std::string(v.noun()) + " is no name");
+       if (!is_hashable(v)) fail_type(std::string(v.noun()) + " is no name");
        return v.is_text() && find_filter(v.as_text()) != nullptr;
      }},
     {"float", 0, [](Runtime&, const Value& v, const Args&) { return is_kind(v, Kind::real); }},
@@ -98,15 +101,14 @@ const TestRow kTests[] = {
     {"ne", 1, test_unequal},
     {"none", 0, [](Runtime&, const Value& v, const Args&) { return v.is_null(); }},
     {"number", 0, [](Runtime&, const Value& v, const Args&) { return v.is_number(); }},
-    {"odd", 0,
-     [](Runtime& r, const Value& v, const Args&) { return equal(r, remainder(r, v, 2), Value::integer(1)); }},
+    {"odd", 0, [](Runtime& r, const Value& v, const Args&) { return equal(r, remainder(r, v, 2), Value::integer(1)); }},
     {"sameas", 1, [](Runtime&, const Value& v, const Args& a) { return v.same_as(a[0]); }},
     {"sequence", 0, [](Runtime& r, const Value& v, const Args&) { return is_sequence(r, v); }},
     {"string", 0, [](Runtime&, const Value& v, const Args&) { return v.is_text(); }},
     {"test", 0,
      [](Runtime& r, const Value& v, const Args&) {
        require_defined(r, v);
-       if (v.is_list() || v.is_map()) fail_type(std::string(v.noun()) + " is no name");
+       if (!is_hashable(v)) fail_type(std::string(v.noun()) + " is no name");
        return v.is_text() && find_test(v.as_text()) != nullptr;
      }},
     {"true", 0, [](Runtime&, const Value& v, const Args&) { return is_kind(v, Kind::boolean) && v.as_bool(); }},

@@ -26,8 +26,8 @@ std::size_t depth_of(const std::vector<Value>& values) {
 
 TextData::TextData(std::string bytes, Meter* meter)
     : text(std::move(bytes)),
-      length(static_cast<std::size_t>(
-          std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }))),
+      length(static_cast<std::size_t>(std::count_if(
+          text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }))),
       charge(meter, text.capacity() + sizeof(TextData)) {}
 
 ListData::ListData(std::vector<Value> values, ListStyle how, Meter* meter)
@@ -121,10 +121,10 @@ Value Value::map(std::vector<std::pair<Value, Value>> entries, Meter* meter) {
   return made;
 }
 
-Value Value::undefined(std::string message, std::size_t offset) {
+Value Value::undefined(std::string message, std::size_t offset, bool lenient) {
   Value made;
   made.kind_ = Kind::undefined;
-  made.data_ = std::make_shared<const UndefinedData>(UndefinedData{std::move(message), offset});
+  made.data_ = std::make_shared<const UndefinedData>(UndefinedData{std::move(message), offset, lenient});
   return made;
 }
 
@@ -168,13 +168,19 @@ LoopData& Value::as_loop() const { return *const_cast<LoopData*>(static_cast<con
 bool Value::same_as(const Value& other) const {
   if (kind_ != other.kind_) return false;
   switch (kind_) {
-    case Kind::null: return true;
+    case Kind::null:
+      return true;
     case Kind::boolean:
-    case Kind::integer: return integer_ == other.integer_;
-    case Kind::function: return function_ == other.function_;
-    case Kind::text: return data_ == other.data_ && safe_ == other.safe_;
-    case Kind::real: return real_ == other.real_;
-    default: return data_ == other.data_;
+    case Kind::integer:
+      return integer_ == other.integer_;
+    case Kind::function:
+      return function_ == other.function_;
+    case Kind::text:
+      return data_ == other.data_ && safe_ == other.safe_;
+    case Kind::real:
+      return real_ == other.real_;
+    default:
+      return data_ == other.data_;
   }
 }
 
@@ -186,26 +192,40 @@ std::size_t Value::depth() const {
 
 const char* Value::noun() const {
   switch (kind_) {
-    case Kind::undefined: return "an undefined value";
-    case Kind::null: return "none";
-    case Kind::boolean: return "a boolean";
-    case Kind::integer: return "an integer";
-    case Kind::real: return "a number";
-    case Kind::text: return "a text";
-    case Kind::list: return as_list().style == ListStyle::tuple ? "a tuple" : "a list";
-    case Kind::map: return "a map";
-    case Kind::macro: return "a macro";
-    case Kind::names: return "a namespace";
-    case Kind::loop: return "a loop";
-    case Kind::function: return "a function";
+    case Kind::undefined:
+      return "an undefined value";
+    case Kind::null:
+      return "none";
+    case Kind::boolean:
+      return "a boolean";
+    case Kind::integer:
+      return "an integer";
+    case Kind::real:
+      return "a number";
+    case Kind::text:
+      return "a text";
+    case Kind::list:
+      return as_list().style == ListStyle::tuple ? "a tuple" : "a list";
+    case Kind::map:
+      return "a map";
+    case Kind::macro:
+      return "a macro";
+    case Kind::names:
+      return "a namespace";
+    case Kind::loop:
+      return "a loop";
+    case Kind::function:
+      return "a function";
   }
   return "a value";
 }
 
 Value from_json(const Json& json) {
   switch (json.type()) {
-    case Json::value_t::boolean: return Value::boolean(json.get<bool>());
-    case Json::value_t::number_integer: return Value::integer(json.get<std::int64_t>());
+    case Json::value_t::boolean:
+      return Value::boolean(json.get<bool>());
+    case Json::value_t::number_integer:
+      return Value::integer(json.get<std::int64_t>());
     case Json::value_t::number_unsigned: {
       const auto value = json.get<std::uint64_t>();
       if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
@@ -213,7 +233,8 @@ Value from_json(const Json& json) {
       }
       return Value::integer(static_cast<std::int64_t>(value));
     }
-    case Json::value_t::number_float: return Value::real(json.get<double>());
+    case Json::value_t::number_float:
+      return Value::real(json.get<double>());
     case Json::value_t::string: {
       const auto& text = json.get_ref<const std::string&>();
       return Value::text(is_valid_utf8(text) ? text : repair_utf8(text));
@@ -232,7 +253,8 @@ Value from_json(const Json& json) {
       }
       return Value::map(std::move(entries));
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 

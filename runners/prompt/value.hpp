@@ -51,8 +51,8 @@ class Charge {
 
 struct TextData {
   TextData(std::string bytes, Meter* meter);
-  std::string text;        ///< UTF-8
-  std::size_t length;      ///< code points
+  std::string text;    ///< UTF-8
+  std::size_t length;  ///< code points
   Charge charge;
   bool ascii() const { return length == text.size(); }
 };
@@ -81,8 +81,9 @@ struct MapData {
 };
 
 struct UndefinedData {
-  std::string message;  ///< 'x' is undefined
-  std::size_t offset;   ///< where in the template the value was missing
+  std::string message;   ///< 'x' is undefined
+  std::size_t offset;    ///< where in the template the value was missing
+  bool lenient = false;  ///< as Jinja2's default also in strict mode: `a if false`
 };
 
 struct NamespaceData {
@@ -91,7 +92,18 @@ struct NamespaceData {
 };
 
 enum class Kind : std::uint8_t {
-  undefined, null, boolean, integer, real, text, list, map, macro, names, loop, function
+  undefined,
+  null,
+  boolean,
+  integer,
+  real,
+  text,
+  list,
+  map,
+  macro,
+  names,
+  loop,
+  function
 };
 
 class Value {
@@ -103,7 +115,7 @@ class Value {
   static Value text(std::string value, Meter* meter = nullptr, bool safe = false);
   static Value list(std::vector<Value> items, ListStyle style = ListStyle::list, Meter* meter = nullptr);
   static Value map(std::vector<std::pair<Value, Value>> entries, Meter* meter = nullptr);
-  static Value undefined(std::string message, std::size_t offset);
+  static Value undefined(std::string message, std::size_t offset, bool lenient = false);
   static Value macro(std::shared_ptr<const MacroData> data);
   static Value names(std::shared_ptr<NamespaceData> data);
   static Value loop(std::shared_ptr<LoopData> data, std::size_t depth);
@@ -132,7 +144,9 @@ class Value {
   const UndefinedData& as_undefined() const { return *static_cast<const UndefinedData*>(data_.get()); }
   const MacroData& as_macro() const { return *static_cast<const MacroData*>(data_.get()); }
   // Namespaces and loops are made as mutable objects and are constant only as seen through the shared pointer.
-  NamespaceData& as_names() const { return *const_cast<NamespaceData*>(static_cast<const NamespaceData*>(data_.get())); }
+  NamespaceData& as_names() const {
+    return *const_cast<NamespaceData*>(static_cast<const NamespaceData*>(data_.get()));
+  }
   LoopData& as_loop() const;
   const char* as_function() const { return function_; }
   /// Whether both share one payload (or are the same null, boolean, number).

@@ -36,7 +36,7 @@ Completions complete_words(std::string_view line, std::size_t cursor) {
   return out;
 }
 
-StyledText words(std::string_view text, Role role = Role::plain) { return StyledText().add(text, role); }
+StyledText words(std::string_view text, TextRole role = TextRole::plain) { return StyledText().add(text, role); }
 
 }  // namespace
 
@@ -77,21 +77,21 @@ int main(int argc, char** argv) {
   std::atomic<int> printed{0};
   std::thread talker([&] {
     while (lines_per_second > 0 && !leaving && printed < stop_lines_after) {
-      editor->print_above(words("event " + std::to_string(++printed), Role::dim));
+      editor->print_above(words("event " + std::to_string(++printed), TextRole::dim));
       std::this_thread::sleep_for(std::chrono::microseconds(1'000'000 / lines_per_second));
     }
   });
   std::thread status_thread([&] {
     for (int i = 0; status && !leaving; ++i) {
       editor->set_status(
-          {words("#1 " + std::to_string(i) + "/9,999,999 ok, a status line that is rather wide", Role::good)});
+          {words("#1 " + std::to_string(i) + "/9,999,999 ok, a status line that is rather wide", TextRole::good)});
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   });
 
   int code = 0;
   for (;;) {
-    const ReadResult result = editor->read(words("demo> ", Role::prompt), words("  ... "));
+    const ReadResult result = editor->read(words("demo> ", TextRole::prompt), words("  ... "));
     if (result.kind == ReadResult::Kind::interrupted) {
       screen.line("(interrupted)");
       continue;
@@ -107,7 +107,7 @@ int main(int argc, char** argv) {
       std::this_thread::sleep_for(std::chrono::milliseconds(300));
     } else if (result.text == "page") {
       std::vector<StyledText> lines;
-      for (int i = 1; i <= 100; ++i) lines.push_back(words("page line " + std::to_string(i), Role::good));
+      for (int i = 1; i <= 100; ++i) lines.push_back(words("page line " + std::to_string(i), TextRole::good));
       show_paged(screen, lines);
       screen.line("paged");
     } else {

@@ -166,6 +166,7 @@ Pty::Pty(const std::vector<std::string>& argv, const PtyOptions& options) : impl
     _exit(127);
   }
   fcntl(impl_->master, F_SETFD, FD_CLOEXEC);
+  fcntl(impl_->master, F_SETFL, fcntl(impl_->master, F_GETFL) | O_NONBLOCK);
 }
 
 Pty::~Pty() {
@@ -184,7 +185,8 @@ void Pty::send(std::string_view bytes) {
     const ssize_t count = ::write(impl_->master, bytes.data(), std::min<std::size_t>(bytes.size(), 512));
     if (count < 0 && errno != EINTR && errno != EAGAIN) return;
     if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
-    impl_->read_once(0);
+    // A program that can't write doesn't read either: what it says is taken meanwhile.
+    impl_->read_once(count > 0 ? 0 : 2);
   }
 }
 

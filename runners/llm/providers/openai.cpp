@@ -45,8 +45,10 @@ tl::expected<void, CallError> append_content(std::string& out, const Message& me
   const bool images =
       std::any_of(message.parts.begin(), message.parts.end(), [](const Part& part) { return part.image.has_value(); });
   if (!images) {
-    if (message.parts.size() == 1) append_json_string(out, message.parts.front().text);
-    else append_json_string(out, message.text());
+    if (message.parts.size() == 1)
+      append_json_string(out, message.parts.front().text);
+    else
+      append_json_string(out, message.text());
     return {};
   }
   out += '[';
@@ -85,8 +87,11 @@ tl::expected<void, CallError> append_content(std::string& out, const Message& me
 
 void write_response_format(ObjectWriter& body, const ResponseFormat& format) {
   switch (format.kind) {
-    case ResponseFormat::Kind::text: break;
-    case ResponseFormat::Kind::json: body.key("response_format") += R"({"type":"json_object"})"; break;
+    case ResponseFormat::Kind::text:
+      break;
+    case ResponseFormat::Kind::json:
+      body.key("response_format") += R"({"type":"json_object"})";
+      break;
     case ResponseFormat::Kind::json_schema: {
       ObjectWriter outer(body.key("response_format"));
       ObjectWriter schema(outer.key("json_schema"));
@@ -117,13 +122,18 @@ ReasoningFields reasoning_fields(const Reasoning& reasoning, const ModelEntry& e
     const std::string_view model = std::string_view(entry.model).substr(entry.model.rfind('/') + 1);
     if (reasoning.kind == Kind::budget) dropped.emplace_back("reasoning.budget");
     if (reasoning.kind == Kind::effort) {
-      if (reasoning_model) fields.effort = reasoning.effort;
-      else dropped.emplace_back("reasoning.effort");
+      if (reasoning_model)
+        fields.effort = reasoning.effort;
+      else
+        dropped.emplace_back("reasoning.effort");
     }
     if (reasoning.kind == Kind::off && reasoning_model) {
-      if (model.starts_with("gpt-5.")) fields.effort = "none";
-      else if (model.starts_with("gpt-5")) fields.effort = "minimal";
-      else dropped.emplace_back("reasoning.off");
+      if (model.starts_with("gpt-5."))
+        fields.effort = "none";
+      else if (model.starts_with("gpt-5"))
+        fields.effort = "minimal";
+      else
+        dropped.emplace_back("reasoning.off");
     }
     return fields;
   }
@@ -145,9 +155,12 @@ ReasoningFields reasoning_fields(const Reasoning& reasoning, const ModelEntry& e
       }
       break;
     case Kind::off:
-      if (dialect.thinking == Dialect::Thinking::openrouter) fields.openrouter = R"({"enabled":false})";
-      else if (dialect.thinking == Dialect::Thinking::vllm) fields.disable_thinking = true;
-      else dropped.emplace_back("reasoning.off");
+      if (dialect.thinking == Dialect::Thinking::openrouter)
+        fields.openrouter = R"({"enabled":false})";
+      else if (dialect.thinking == Dialect::Thinking::vllm)
+        fields.disable_thinking = true;
+      else
+        dropped.emplace_back("reasoning.off");
       break;
   }
   return fields;
@@ -167,7 +180,8 @@ class OpenAi final : public Provider {
     const bool reasoning_model = is_reasoning_model(entry, dialect);
     if (dialect.original) {
       if (p.temperature && !(*p.temperature >= 0 && *p.temperature <= 2)) return refuse("temperature lies in 0 to 2");
-      if (p.top_logprobs && (*p.top_logprobs < 0 || *p.top_logprobs > 20)) return refuse("top_logprobs lies in 0 to 20");
+      if (p.top_logprobs && (*p.top_logprobs < 0 || *p.top_logprobs > 20))
+        return refuse("top_logprobs lies in 0 to 20");
       if (p.stop.size() > 4) return refuse("at most 4 stop sequences");
     }
 
@@ -192,7 +206,8 @@ class OpenAi final : public Provider {
 
     ObjectWriter body(text);  // keys in byte order
     if (thinking.disable_thinking) body.key("chat_template_kwargs") += R"({"enable_thinking":false})";
-    if (keep(p.frequency_penalty.has_value(), "frequency_penalty")) body.number("frequency_penalty", *p.frequency_penalty);
+    if (keep(p.frequency_penalty.has_value(), "frequency_penalty"))
+      body.number("frequency_penalty", *p.frequency_penalty);
     const bool logprobs = keep(p.logprobs || p.top_logprobs, "logprobs");
     if (logprobs) body.boolean("logprobs", true);
     const bool completion_tokens =
@@ -228,8 +243,10 @@ class OpenAi final : public Provider {
     if (keep(p.temperature.has_value(), "temperature")) body.number("temperature", *p.temperature);
     if (thinking.thinking_budget) body.integer("thinking_token_budget", *thinking.thinking_budget);
     if (p.top_k) {
-      if (dialect.top_k) body.integer("top_k", *p.top_k);
-      else dropped.emplace_back("top_k");
+      if (dialect.top_k)
+        body.integer("top_k", *p.top_k);
+      else
+        dropped.emplace_back("top_k");
     }
     if (logprobs && p.top_logprobs) body.integer("top_logprobs", *p.top_logprobs);
     if (keep(p.top_p.has_value(), "top_p")) body.number("top_p", *p.top_p);
@@ -262,8 +279,23 @@ class OpenAi final : public Provider {
   }
 
   tl::expected<ChatReply, CallError> parse(std::string_view body, const ModelEntry& entry, bool whole) const override {
-    const bool think_tags = entry.provider != "openai" && entry.type != "azure" && !simulated_ && !entry.keep_think_tags;
+    const bool think_tags =
+        entry.provider != "openai" && entry.type != "azure" && !simulated_ && !entry.keep_think_tags;
     return parse_openai_reply(body, entry.provider, think_tags, whole);
+  }
+
+  std::string field_to_correct(const CallError& error) const override {
+    if (error.http_status != 400 || (error.code != "unsupported_parameter" && error.code != "unsupported_value"))
+      return "";
+    constexpr std::array fields = {"max_tokens",       "temperature", "top_p",    "frequency_penalty",
+                                   "presence_penalty", "stop",        "logprobs", "top_logprobs"};
+    return std::find(fields.begin(), fields.end(), error.param) == fields.end() ? "" : error.param;
+  }
+
+  void correct(Json& body, const std::string& field) const override {
+    if (field == "max_tokens" && body.contains(field)) body["max_completion_tokens"] = body[field];
+    if (field == "logprobs") body.erase("top_logprobs");
+    body.erase(field);
   }
 
  private:

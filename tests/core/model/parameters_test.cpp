@@ -59,11 +59,11 @@ TEST_CASE("parameters get their defaults and types, in the order of their rows; 
 TEST_CASE("a wrong parameter names itself, what was given and what is expected") {
   CHECK(message_of({{"n", "x"}}).starts_with("usage|n=x of kind qa: expected a whole number"));
   for (const char* bad : {"", " 1", "1 ", "1.5", "0x10", "1e3", "99999999999999999999", "--1", "+-1"}) {
-    CAPTURE(bad);
+    CAPTURE(std::string(bad));
     CHECK(message_of({{"n", bad}}) != "");
   }
   for (const char* bad : {"", "nan", "inf", "1e999", "1,5", "x"}) {
-    CAPTURE(bad);
+    CAPTURE(std::string(bad));
     CHECK(message_of({{"t", bad}}) != "");
   }
   CHECK(message_of({{"cot", "maybe"}}).find("true or false") != std::string::npos);

@@ -161,7 +161,7 @@ void Server::drop(Connection& c, bool reset) {
 }
 
 void Server::end_answer(Connection& c, bool sent) {
-  if (c.counted) chat_.stats().ended(c.fingerprint, c.answer.status, sent && c.whole);
+  if (c.counted) chat_.stats().ended(c.fingerprint, c.answer.status, sent, c.whole);
   for (const Held& held : c.held) held.limiter->release(held.key, held.model);
   c.held.clear();
   c.counted = c.busy = c.delay_over = false;

@@ -78,10 +78,10 @@ void Stats::charge(std::uint64_t key, std::string_view model, std::uint64_t in, 
   account.usd += (price->second.in * static_cast<double>(in) + price->second.out * static_cast<double>(out)) / 1e6;
 }
 
-void Stats::ended(std::uint64_t fingerprint, int status, bool sent) {
+void Stats::ended(std::uint64_t fingerprint, int status, bool sent, bool whole) {
   --in_flight_;
   if (!sent) ++abandoned_;
-  if (sent && status == 200) ++prints_[fingerprint].answered;
+  if (sent && whole && status == 200) ++prints_[fingerprint].answered;
 }
 
 void Stats::hinted(double expires_t, std::uint64_t fingerprint, std::uint64_t key) {

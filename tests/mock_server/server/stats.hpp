@@ -30,8 +30,9 @@ class Stats {
   /// What it will be answered (0: a reset or silence instead), and what the vendor would charge.
   void decided(double t, std::uint64_t fingerprint, int status);
   void charge(std::uint64_t key, std::string_view model, std::uint64_t in, std::uint64_t out);
-  /// The whole answer went to the socket, or the connection ended before.
-  void ended(std::uint64_t fingerprint, int status, bool sent);
+  /// The answer is over: all of it was `sent` as it was meant, or the client went before; `whole`: nothing about it
+  /// was spoilt.
+  void ended(std::uint64_t fingerprint, int status, bool sent, bool whole);
   void hinted(double expires_t, std::uint64_t fingerprint, std::uint64_t key);
   void drew(Nanos delay) { latencies_.push_back(static_cast<double>(delay.count()) / 1e6); }
 

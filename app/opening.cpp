@@ -1,0 +1,138 @@
+#include "app/opening.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+
+#include "core/text/duration.hpp"
+#include "core/text/error.hpp"
+
+namespace assay {
+namespace {
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  file >> id;
+  return id;
+}
+
+std::string folder_of_environment(const char* variable, const char* fallback) {
+  const char* set = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe): before the first thread
+  if (set != nullptr && *set != '\0') return std::string(set) + "/assay";
+  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
+  return home == nullptr ? std::string() : std::string(home) + fallback;
+}
+
+std::string clock_of(WallTime at) {
+  const auto seconds = static_cast<time_t>(at / 1'000'000);
+  tm parts{};
+  localtime_r(&seconds, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%H:%M:%S", &parts)};
+}
+
+std::string counted(std::uint64_t n, const char* one, const char* many) {
+  return format_count(static_cast<std::int64_t>(n)) + " " + (n == 1 ? one : many);
+}
+
+void make_folders(const std::string& path) {
+  std::filesystem::path built;
+  for (const auto& part : std::filesystem::path(path)) {
+    built /= part;
+    if (!built.empty()) ::mkdir(built.c_str(), 0700);
+  }
+}
+
+}  // namespace
+
+std::vector<SettingSpec> opening_settings() {
+  return {{"disk_reserve", "64MiB", "room kept free beside the experiment file, so that answers in flight can be kept; read at the start",
+           [](const std::string& text) { parse_bytes(text); }}};
+}
+
+std::uint64_t parse_bytes(const std::string& text) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, value);
+  const std::string unit(stop, end);
+  if (problem == std::errc() && value < (1ULL << 40)) {
+    if (unit.empty() || unit == "B") return value;
+    if (unit == "KiB") return value << 10;
+    if (unit == "MiB") return value << 20;
+    if (unit == "GiB") return value << 30;
+  }
+  throw Error("usage", "a size is a number with B, KiB, MiB or GiB, not \"" + text + "\"");
+}
+
+void read_settings(Settings& settings) {
+  const std::string folder = folder_of_environment("XDG_CONFIG_HOME", "/.config/assay");
+  if (!folder.empty() && std::filesystem::exists(folder + "/settings")) settings.read_file(folder + "/settings");
+  settings.read_environment(environ);
+}
+
+void make_folder_for(const std::string& path) {
+  if (path == ":memory:") return;
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  if (!folder.empty()) make_folders(folder);
+}
+
+std::string history_path() {
+  const std::string folder = folder_of_environment("XDG_STATE_HOME", "/.local/state/assay");
+  if (folder.empty()) return {};
+  make_folders(folder);
+  return folder + "/history";
+}
+
+std::vector<std::string> recovery_lines(Store& store) {
+  const Recovery& found = store.recovery();
+  std::vector<std::string> lines;
+  if (found.unclean) {
+    std::string line = "recovered " + store.path() + ": the last program (pid " + std::to_string(found.pid) +
+                       (found.host.empty() ? "" : ", " + found.host) + ") ended without closing";
+    if (found.last_record != 0) line += "; last record " + clock_of(found.last_record);
+    if (found.restarted) line += "; the machine restarted since";
+    line += ". Kept: " + counted(found.runs, "run", "runs") + ", " + counted(found.calls, "call", "calls") + ". " +
+            counted(found.resumable, "run goes", "runs go") + " on from where they were.";
+    lines.push_back(line);
+    if (found.in_doubt > 0) {
+      std::string doubt = counted(found.in_doubt, "call", "calls") + " in doubt (at most " + format_usd(found.in_doubt_max) + "):";
+      std::size_t shown = 0;
+      for (const CallRecord& call : store.calls_in_doubt()) {
+        if (call.doubt != CallDoubt::crash || call.state != CallState::sent) continue;
+        if (++shown > 3) break;
+        doubt += (shown > 1 ? ", " : " ") + ("run " + std::to_string(call.run + 1)) + " step " + std::to_string(call.step) +
+                 (call.key.empty() ? "" : " " + call.key) + " " + call.model + " " + clock_of(call.last_try.sent_at);
+      }
+      if (found.in_doubt > 3) doubt += " ..";
+      lines.push_back(doubt + "; `calls --in-doubt` lists them");
+    }
+  }
+  if (found.damaged > 0) lines.push_back(counted(found.damaged, "record", "records") + " damaged and set aside: `check` names them");
+  return lines;
+}
+
+std::vector<PauseInfo> stored_pauses(Store& store) {
+  std::vector<PauseInfo> pauses;
+  for (const StoredPause& stored : store.pauses()) {
+    const PutPause& pause = stored.pause;
+    pauses.push_back({pause.lane, pause.reason, pause.source, pause.set_at, pause.until, pause.duration_ms, pause.until_boot_us});
+  }
+  return pauses;
+}
+
+bool same_boot(Store& store) {
+  const std::vector<StoredPause> pauses = store.pauses();
+  return !pauses.empty() && pauses.back().pause.boot_id == boot_id();
+}
+
+PutPause stored_form(const PauseInfo& pause) {
+  return {pause.lane, pause.reason, pause.source, pause.set_at, pause.until, pause.duration_ms, boot_id(), pause.until_boot_us};
+}
+
+}  // namespace assay

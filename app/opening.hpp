@@ -1,0 +1,34 @@
+#pragma once
+// What happens between the command line and the first prompt: settings, folders, what recovery found, pauses that an
+// earlier session recorded. Main thread.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/model/settings.hpp"
+#include "core/store/store.hpp"
+#include "runners/llm/limiter.hpp"
+
+namespace assay {
+
+/// disk_reserve.
+std::vector<SettingSpec> opening_settings();
+/// $XDG_CONFIG_HOME/assay/settings when there is one, then ASSAY_* of the environment. Throws Error.
+void read_settings(Settings& settings);
+/// "64MiB", "4096", "1GiB". Throws Error "usage".
+std::uint64_t parse_bytes(const std::string& text);
+/// The folder of an experiment file, 0700 when it is made.
+void make_folder_for(const std::string& path);
+/// Where typed lines are kept; "" when there is no home.
+std::string history_path();
+
+/// The one to three lines of reliability.md 1.6; none after a clean end.
+std::vector<std::string> recovery_lines(Store& store);
+
+std::vector<PauseInfo> stored_pauses(Store& store);
+/// Whether the machine still runs since the recorded pauses were set.
+bool same_boot(Store& store);
+PutPause stored_form(const PauseInfo& pause);
+
+}  // namespace assay

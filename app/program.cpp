@@ -1,0 +1,199 @@
+#include "app/program.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+
+#include "app/arguments.hpp"
+#include "app/extra_commands.hpp"
+#include "app/function_kind.hpp"
+#include "app/opening.hpp"
+#include "app/signals.hpp"
+#include "app/version.hpp"
+#include "core/store/sqlite_store.hpp"
+#include "core/text/error.hpp"
+#include "core/text/input.hpp"
+#include "experiments/arithmetic/arithmetic.hpp"
+#include "experiments/qa/qa.hpp"
+#include "repl/plain_editor.hpp"
+#include "repl/shell.hpp"
+#include "runners/llm/http.hpp"
+
+namespace assay {
+namespace {
+
+struct StartBatch {
+  std::string name, kind;
+  std::vector<NewRun> runs;
+};
+
+bool is_terminal(int fd) { return isatty(fd) == 1; }
+
+/// Runs what the command line gave, or reads lines; true: go on to wind down.
+void converse(Shell& shell, const ProgramArguments& arguments) {
+  if (arguments.scripts.empty()) {
+    shell.run_interactive();
+    return;
+  }
+  for (const ProgramArguments::Script& script : arguments.scripts) {
+    const std::string text = script.is_file ? read_file(script.text, 16U << 20) : script.text;
+    if (!shell.run_script(text, script.is_file ? script.text : "-c")) return;
+  }
+}
+
+}  // namespace
+
+struct Program::Parts {
+  std::vector<std::function<std::unique_ptr<Kind>(const Services&)>> kinds;
+  std::vector<StartBatch> batches;
+
+  int run(const ProgramArguments& arguments);
+};
+
+Program::Program() : parts_(std::make_unique<Parts>()) {
+  add_kind([](const Services& services) { return make_arithmetic_kind({services.chat, services.models}); });
+  add_kind([](const Services& services) { return make_qa_kind({services.chat, services.models}); });
+}
+
+Program::~Program() = default;
+
+Program& Program::add_kind(std::function<std::unique_ptr<Kind>(const Services&)> make) {
+  parts_->kinds.push_back(std::move(make));
+  return *this;
+}
+
+Program& Program::add_load_function(const std::string& name, const std::string& summary, LoadFunction load,
+                                    RunnerFactory make_runner, std::vector<Parameter> parameters) {
+  return add_kind([=](const Services& services) {
+    return make_function_kind({name, summary, load, make_runner, parameters}, services);
+  });
+}
+
+Program& Program::add_batch(const std::string& name, const std::string& kind, std::vector<NewRun> runs) {
+  parts_->batches.push_back({name, kind, std::move(runs)});
+  return *this;
+}
+
+int Program::start_command_line(int argc, char** argv) {
+  prepare_process();
+  int status = 0;
+  const std::optional<ProgramArguments> arguments = parse_program_arguments(argc, argv, status);
+  if (!arguments) return status;
+  try {
+    return parts_->run(*arguments);
+  } catch (const Error& error) {
+    std::cerr << "assay: " << safe(error.what(), false).text() << "\n";
+    if (!error.hint().empty()) std::cerr << "       " << safe(error.hint(), false).text() << "\n";
+  } catch (const std::exception& error) {
+    std::cerr << "assay: " << safe(error.what(), false).text() << "\n";
+  }
+  return 1;
+}
+
+int Program::Parts::run(const ProgramArguments& arguments) {
+  SystemClock clock;
+  SystemEntropy entropy;
+  Settings settings;
+  for (auto& specs : {engine_settings(), llm_settings(), shell_settings(), opening_settings()}) {
+    for (const SettingSpec& spec : specs) settings.declare(spec);
+  }
+  read_settings(settings);
+
+  const bool interactive = arguments.scripts.empty() && is_terminal(0) && is_terminal(1) && !arguments.json;
+  Shell* live_shell = nullptr;
+  std::mutex shell_mutex;
+  const auto tell = [&](const std::string& text) {
+    const std::lock_guard lock(shell_mutex);
+    if (live_shell != nullptr) {
+      live_shell->notice(text);
+    } else {
+      std::cerr << safe(text, false).text() << "\n";
+    }
+  };
+
+  make_folder_for(arguments.experiment);
+  StoreOptions store_options;
+  store_options.path = arguments.experiment;
+  store_options.read_only = arguments.read_only;
+  store_options.take_over = arguments.take_over;
+  store_options.backup_on_migration = !arguments.no_backup;
+  store_options.version = kVersion;
+  store_options.disk_reserve = parse_bytes(settings.get("disk_reserve"));
+  store_options.notice = tell;
+  std::unique_ptr<Store> store = open_sqlite_store(store_options);
+  for (const std::string& line : recovery_lines(*store)) std::cerr << safe(line, false).text() << "\n";
+
+  // The model client. Declared before what uses it, so that it outlives it.
+  SecretStore secrets;
+  Limiter limiter(clock);
+  limiter.restore(stored_pauses(*store), same_boot(*store));
+  const auto transport = std::make_unique<InProcessTransport>(secrets);
+  Store& opened = *store;
+  ChatClient chat({clock, entropy, *transport, secrets, limiter,
+                   [&settings](std::string_view name) { return settings.get(name); }, opened.experiment_id(), kVersion,
+                   [&opened](const PauseInfo& pause) { opened.write({stored_form(pause)}); }});
+  ModelRegistry models(process_environment("."), secrets, {}, &limiter);
+  const Services services{chat, models};
+  KindRegistry registry;
+  for (const auto& make : kinds) registry.add(make(services));
+
+  Experiment experiment({std::move(store), registry, clock, settings, arguments.threads, [&](const JobFacts& facts) {
+                           const std::lock_guard lock(shell_mutex);
+                           if (live_shell != nullptr) live_shell->job_ended(facts);
+                         }});
+  for (StartBatch& batch : batches) {
+    if (experiment.table().read().find_batch(batch.name)) continue;
+    LoadedBatch loaded;
+    loaded.info.name = batch.name;
+    loaded.info.kind = batch.kind;
+    loaded.info.params = resolve_parameters(registry.require(batch.kind).parameters(), {}, batch.kind);
+    loaded.runs = batch.runs;
+    experiment.add(std::move(loaded));
+  }
+
+  LineEditorOptions editor_options;
+  std::unique_ptr<LineEditor> editor = interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
+  const std::string history = history_path();
+  if (interactive && !history.empty()) editor->open_history(history);
+
+  int status = 0;
+  {
+    ShellOptions options;
+    options.json = arguments.json;
+    options.interactive = interactive;
+    options.version = kVersion;
+    Shell shell({experiment, registry, models, settings, *editor}, options);
+    add_extra_commands(shell.commands(), services);
+    {
+      const std::lock_guard lock(shell_mutex);
+      live_shell = &shell;
+    }
+    {
+      const SignalThread signals([&](int signal) {
+        if (signal == SIGINT) shell.interrupt();
+        if (signal == SIGWINCH) editor->resized();
+        if (signal == SIGTSTP) editor->suspend();
+        if (signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT) shell.end_by_signal(signal);
+      });
+      if (interactive) shell.greet();
+      converse(shell, arguments);
+      shell.wind_down();
+    }
+    status = shell.exit_status();
+    const std::lock_guard lock(shell_mutex);
+    live_shell = nullptr;
+  }
+  if (experiment.engine().has_lost_workers()) {
+    // A runner's code never came back: its thread still uses what is here. Everything is on disk; leave without it.
+    experiment.close_file();
+    std::_Exit(status);
+  }
+  return status;
+}
+
+}  // namespace assay

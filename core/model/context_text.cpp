@@ -1,0 +1,26 @@
+#include "core/model/context_text.hpp"
+
+namespace assay {
+
+Json context_value(const std::vector<ContextMessage>& context) {
+  Json array = Json::array();
+  for (const ContextMessage& message : context) {
+    Json entry = Json::object();
+    entry["role"] = message.role;
+    entry["content"] = message.content;
+    array.push_back(std::move(entry));
+  }
+  return array;
+}
+
+std::string context_text(const std::vector<ContextMessage>& context) {
+  return context.empty() ? std::string() : dump_json(context_value(context));
+}
+
+std::vector<ContextMessage> context_from(const Json& value) {
+  std::vector<ContextMessage> context;
+  for (const Json& entry : value) context.push_back({entry.at("role").get<std::string>(), entry.at("content")});
+  return context;
+}
+
+}  // namespace assay

@@ -1,0 +1,17 @@
+#pragma once
+// The JSON text under which a run's chat context is stored and saved: [{"role","content"}..]. Any thread.
+
+#include <string>
+#include <vector>
+
+#include "core/model/run.hpp"
+
+namespace assay {
+
+Json context_value(const std::vector<ContextMessage>& context);
+/// "" when it is empty.
+std::string context_text(const std::vector<ContextMessage>& context);
+/// The inverse of context_value. Throws nlohmann's exceptions for another shape.
+std::vector<ContextMessage> context_from(const Json& value);
+
+}  // namespace assay

@@ -1,0 +1,38 @@
+#pragma once
+// Where a query finds what runs keep on disk. The shell implements it on the store.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/model/ids.hpp"
+#include "core/query/query.hpp"
+
+namespace assay {
+
+/// JSON texts as stored; "" where there is none or it was not asked for. Valid during the visit.
+struct QueryPayload {
+  std::string_view data, answer, context;
+  std::vector<std::string> logs;
+};
+
+struct PayloadParts {
+  bool data = false, answer = false, context = false, logs = false;
+};
+
+class PayloadSource {
+ public:
+  virtual ~PayloadSource() = default;
+  /// Calls `each` once for every run of `runs` (ascending), in any order, until it returns false. Called without any
+  /// lock of the run table held. May throw Error: it passes through select().
+  virtual void visit(const std::vector<RunId>& runs, const PayloadParts& parts,
+                     const std::function<bool(RunId, const QueryPayload&)>& each) = 0;
+};
+
+/// The parts that a term on data, answer, context or log reads, and whether a run's payload fulfils it.
+PayloadParts parts_of(const QueryTerm& term);
+bool matches_payload(const QueryTerm& term, const QueryPayload& payload);
+
+}  // namespace assay

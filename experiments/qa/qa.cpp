@@ -1,0 +1,125 @@
+#include "experiments/qa/qa.hpp"
+
+#include <algorithm>
+
+#include "core/text/embedded.hpp"
+#include "core/text/error.hpp"
+#include "experiments/qa/loading.hpp"
+#include "experiments/qa/parameters.hpp"
+#include "experiments/qa/report.hpp"
+#include "experiments/qa/runner.hpp"
+
+namespace assay {
+namespace {
+
+class QaKind final : public Kind {
+ public:
+  explicit QaKind(QaDependencies dependencies) : dependencies_(dependencies) {}
+
+  std::string name() const override { return "qa"; }
+  std::string summary() const override {
+    return "questions with a known answer: MMLU-Pro, CommonsenseQA, GSM8K, any table";
+  }
+  std::vector<Parameter> parameters() const override { return qa_parameters(); }
+  std::vector<std::string> samples() const override { return {"sample"}; }
+  std::string_view sample(const std::string& name) const override {
+    return name == "sample" ? ASSAY_EMBEDDED(experiments_qa_samples_sample_jsonl) : std::string_view();
+  }
+
+  LoadedBatch load(const Source& source, const ParameterTexts& params) const override;
+  bool accepts(const Json& data) const override {
+    return data.is_object() && data.contains("answer") && (data.contains("question") || data.contains("n_options"));
+  }
+  std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const override;
+  Report report(const BatchView& batch) const override { return qa_report(batch); }
+
+ private:
+  QaDependencies dependencies_;
+};
+
+void check(const Json& params) {
+  const auto positive = [&](const char* name) {
+    if (params.contains(name) && params[name].get<std::int64_t>() < 1) {
+      throw Error("usage", std::string(name) + "=" + dump_json(params[name]) + ", expected at least 1", name);
+    }
+  };
+  positive("samples");
+  positive("max_tokens");
+  positive("max_prompt_tokens");
+  if (params.value("shots", std::int64_t{0}) < 0) throw Error("usage", "shots is negative", "shots");
+  stop_words(params);
+  if (params.value("mode", std::string()) == "completion") {
+    throw Error("unsupported", "no provider here has a completion endpoint yet", "mode", "mode=chat");
+  }
+}
+
+LoadedBatch QaKind::load(const Source& source, const ParameterTexts& given) const {
+  LoadedBatch batch;
+  Json params = resolve_parameters(qa_parameters(), given, name());
+  PinnedPrompt prompt = pin_prompt(params, batch.warnings);
+  for (const auto& [key, value] : prompt.defaults.items()) {
+    if (!params.contains(key)) params[key] = value;
+  }
+  if (params.value("shots", std::int64_t{0}) > 0 && !prompt.takes_examples) {
+    batch.warnings.push_back("shots are given, but the prompt " + prompt.pin["name"].get<std::string>() +
+                             " shows no examples");
+  }
+  check(params);
+  const Scorer scorer(params);
+  auto items = read_items(source, params, batch.warnings);
+
+  Json pinned = Json::object();
+  pinned["prompt"] = std::move(prompt.pin);
+  if (Json examples = pin_examples(params, items, batch.warnings); !examples.is_null()) {
+    pinned["shots"] = std::move(examples);
+  }
+  const Prompting checked(params, pinned);
+
+  // Recorded replies need no model; it is asked for only where something is to be run.
+  const bool runnable = std::any_of(items.begin(), items.end(), [](const Item& item) { return !item.replies; });
+  if (runnable || params.contains("model")) {
+    const auto model = dependencies_.models.entry(params.value("model", std::string()));
+    params["model"] = model->name;
+    batch.info.model = model->name;
+    pinned["model"] = to_json(*model);
+  }
+  if (params.value("samples", std::int64_t{1}) > 1 && params.contains("temperature") && params["temperature"] == 0.0) {
+    batch.warnings.push_back("samples at temperature 0 are near copies of one another");
+  }
+  const Json run_params = qa_run_parameters(params);
+  for (auto& item : items) batch.runs.push_back(make_run(std::move(item), run_params, scorer));
+  batch.info.kind = name();
+  batch.info.params = std::move(params);
+  batch.info.pinned = std::move(pinned);
+  batch.info.source = source.name;
+  return batch;
+}
+
+std::shared_ptr<Runner> QaKind::make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const {
+  Json params = batch.params.is_object() ? batch.params : Json::object();
+  Json scoring = params;
+  // Without its defaults: only what was typed changes.
+  const Json changes = resolve_parameters(qa_scoring_parameters(), overrides, "qa evaluate");
+  for (const auto& [name, text] : overrides) {
+    if (changes.contains(name)) {
+      scoring[name] = changes[name];
+    } else {
+      scoring.erase(name);
+    }
+  }
+  ModelHandle model;
+  std::unique_ptr<const Prompting> prompting;
+  const bool pinned = batch.pinned.is_object() && batch.pinned.contains("model");
+  if (overrides.empty() && (pinned || !batch.model.empty())) {
+    model = pinned ? dependencies_.models.callable_pinned(batch.pinned.at("model"))
+                   : dependencies_.models.callable(batch.model);
+    prompting = std::make_unique<Prompting>(params, batch.pinned);
+  }
+  return std::make_shared<QaRunner>(dependencies_.client, std::move(model), std::move(prompting), params, scoring);
+}
+
+}  // namespace
+
+std::unique_ptr<Kind> make_qa_kind(QaDependencies dependencies) { return std::make_unique<QaKind>(dependencies); }
+
+}  // namespace assay

@@ -1,0 +1,19 @@
+#pragma once
+// `qa`: questions with a known answer, one model. MMLU-Pro, CommonsenseQA, GSM8K and any table. Specs: qa.md.
+
+#include <memory>
+
+#include "core/model/kind.hpp"
+#include "runners/llm/client.hpp"
+
+namespace assay {
+
+struct QaDependencies {
+  ChatClient& client;
+  const ModelRegistry& models;
+};
+
+/// The dependencies outlive the kind and its runners.
+std::unique_ptr<Kind> make_qa_kind(QaDependencies dependencies);
+
+}  // namespace assay

@@ -1,0 +1,384 @@
+#include "experiments/qa/report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+
+#include "core/statistics/proportion.hpp"
+#include "core/text/duration.hpp"
+#include "experiments/qa/tally.hpp"
+
+namespace assay {
+namespace {
+
+using Form = ReportTable::Form;
+
+constexpr std::array<const char*, 4> kCompared{"letter", "mad_eval", "tiger_l2", "tiger_apix"};
+
+/// Counts in order of first appearance.
+template <typename Value>
+class Ordered {
+ public:
+  Value& operator[](const std::string& name) {
+    const auto [at, fresh] = index_.try_emplace(name, entries_.size());
+    if (fresh) entries_.emplace_back(name, Value{});
+    return entries_[at->second].second;
+  }
+  const std::vector<std::pair<std::string, Value>>& entries() const { return entries_; }
+
+ private:
+  std::vector<std::pair<std::string, Value>> entries_;
+  std::map<std::string, std::size_t> index_;
+};
+
+/// The same replies read by another rule.
+struct Reading {
+  Extractor extractor;
+  std::uint64_t n = 0, correct = 0, unextracted = 0;
+};
+
+Json low_high(const Figure& figure) {
+  if (std::isnan(figure.low) || std::isnan(figure.high)) return nullptr;
+  return Json::array({figure.low, figure.high});
+}
+
+Json ci95(const Tally& tally) { return low_high(wilson(tally.correct, tally.scored)); }
+
+Json at(const Json& pair, std::size_t index) { return pair.is_array() ? pair[index] : Json(); }
+
+class Collector {
+ public:
+  explicit Collector(const BatchView& batch)
+      : scorer_(batch.info().params.is_object() ? batch.info().params : Json::object()) {
+    for (const char* name : kCompared) readings_.push_back({Extractor(name)});
+    batch.each(true, [&](const RunView& run) { add(run); });
+  }
+
+  Json figures() const;
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  void add(const RunView& run);
+  void read_again(const RunView& run, const Item& item);
+  bool repeated() const;
+  Json interval() const;
+  Json macro() const;
+  Json categories() const;
+  Json readings() const;
+  void add_repeats(Json& figures) const;
+
+  Scorer scorer_;
+  Tally all_;
+  Ordered<Tally> categories_;
+  Ordered<Repeats> items_;
+  Ordered<std::uint64_t> rules_, stops_;
+  std::vector<Reading> readings_;
+  double chance_sum_ = 0;
+  std::uint64_t choice_runs_ = 0;
+  UsageSum usage_;
+  mutable std::vector<std::string> warnings_;
+};
+
+void Collector::add(const RunView& run) {
+  const Item item = from_data(run.data);
+  const bool gold = !item.answer.is_null();
+  all_.add(run, gold);
+  categories_[item.category].add(run, gold);
+  items_[item.id.empty() ? run.run_id : item.id].add(run, item, scorer_);
+  if (item.n_options > 0) {
+    chance_sum_ += 1.0 / static_cast<double>(item.n_options);
+    ++choice_runs_;
+  }
+  usage_.in += run.usage.in;
+  usage_.out += run.usage.out;
+  usage_.cost += run.usage.cost;
+  if (run.status != Status::complete) return;
+  if (run.answer.is_object() && run.answer.contains("samples")) {
+    for (const Json& sample : run.answer["samples"]) {
+      if (sample.contains("rule") && sample["rule"].is_string()) ++rules_[sample["rule"].get<std::string>()];
+    }
+  }
+  for (const auto& reply : recorded_replies(run.context, run.answer)) {
+    if (!reply.stop.empty()) ++stops_[reply.stop];
+    if (reply.text.empty()) ++stops_["empty"];
+  }
+  if (gold && item.n_options > 0) read_again(run, item);
+}
+
+void Collector::read_again(const RunView& run, const Item& item) {
+  const auto replies = recorded_replies(run.context, run.answer);
+  if (replies.size() != 1) return;
+  const AnswerForm form = answer_form(item);
+  const std::string gold = item.answer.is_string() ? item.answer.get<std::string>() : dump_json(item.answer);
+  for (auto& reading : readings_) {
+    const Found found = reading.extractor.find(replies.front().text, form);
+    ++reading.n;
+    if (!found.value) ++reading.unextracted;
+    if (found.value && *found.value == gold) ++reading.correct;
+  }
+}
+
+bool Collector::repeated() const {
+  return std::any_of(items_.entries().begin(), items_.entries().end(),
+                     [](const auto& item) { return item.second.runs > 1 || item.second.samples > 1; });
+}
+
+/// Wilson; with several runs of an item, clustered by item.
+Json Collector::interval() const {
+  std::vector<double> values;
+  std::vector<std::uint32_t> clusters;
+  std::uint32_t cluster = 0;
+  for (const auto& [id, item] : items_.entries()) {
+    for (std::uint64_t i = 0; i < item.scored_runs; ++i) {
+      values.push_back(i < item.correct_runs ? 1.0 : 0.0);
+      clusters.push_back(cluster);
+    }
+    ++cluster;
+  }
+  return low_high(proportion(values, clusters));
+}
+
+Json Collector::macro() const {
+  double sum = 0;
+  std::uint64_t n = 0;
+  for (const auto& [name, tally] : categories_.entries()) {
+    if (tally.scored == 0) continue;
+    sum += tally.accuracy().get<double>();
+    ++n;
+  }
+  if (n == 0) return nullptr;
+  return sum / static_cast<double>(n);
+}
+
+Json Collector::categories() const {
+  Json list = Json::array();
+  for (const auto& [name, tally] : categories_.entries()) {
+    list.push_back({{"category", name},
+                    {"n", tally.n},
+                    {"correct", tally.correct},
+                    {"accuracy", tally.accuracy()},
+                    {"ci95", ci95(tally)},
+                    {"unextracted", tally.unextracted},
+                    {"bounds", tally.bounds()}});
+  }
+  return list;
+}
+
+Json Collector::readings() const {
+  Json list = Json::array();
+  for (const auto& reading : readings_) {
+    if (reading.n == 0) continue;
+    list.push_back({{"extractor", reading.extractor.spec()},
+                    {"n", reading.n},
+                    {"correct", reading.correct},
+                    {"accuracy", static_cast<double>(reading.correct) / static_cast<double>(reading.n)},
+                    {"unextracted", reading.unextracted}});
+  }
+  return list;
+}
+
+void Collector::add_repeats(Json& figures) const {
+  std::uint64_t most = 0, voted = 0, right = 0, tied = 0, unanimous = 0;
+  for (const auto& [id, item] : items_.entries()) {
+    most = std::max(most, item.samples);
+    if (item.samples == 0) continue;
+    ++voted;
+    if (item.tied()) ++tied;
+    const auto winner = item.majority();
+    if (winner && item.right.at(*winner)) ++right;
+    if (item.votes.size() == 1 && item.votes.front().second == item.samples) ++unanimous;
+  }
+  figures["majority"] = {
+      {"n", voted},
+      {"correct", right},
+      {"tied", tied},
+      {"unanimous", unanimous},
+      {"accuracy", voted == 0 ? Json() : Json(static_cast<double>(right) / static_cast<double>(voted))}};
+  Json pass = Json::object();
+  Json every = Json::object();
+  Json short_of = Json::object();
+  constexpr std::uint64_t kMostK = 100;
+  for (std::uint64_t k = 1; k <= std::min(most, kMostK); ++k) {
+    double pass_sum = 0, all_sum = 0;
+    std::uint64_t n = 0, few = 0;
+    for (const auto& [id, item] : items_.entries()) {
+      if (item.samples < k) {
+        ++few;
+        continue;
+      }
+      pass_sum += pass_at_k(item.samples, item.correct_samples, k);
+      all_sum += all_at_k(item.samples, item.correct_samples, k);
+      ++n;
+    }
+    const std::string name = std::to_string(k);
+    pass[name] = n == 0 ? Json() : Json(pass_sum / static_cast<double>(n));
+    every[name] = n == 0 ? Json() : Json(all_sum / static_cast<double>(n));
+    if (few > 0) short_of[name] = few;
+  }
+  figures["pass"] = std::move(pass);
+  figures["all"] = std::move(every);
+  if (!short_of.empty()) figures["items_with_fewer"] = std::move(short_of);
+}
+
+Json Collector::figures() const {
+  Json f = Json::object();
+  f["n"] = all_.n;
+  f["scored"] = all_.scored;
+  f["correct"] = all_.correct;
+  f["accuracy"] = all_.accuracy();
+  f["ci95"] = interval();
+  f["unextracted"] = all_.unextracted;
+  f["out_of_options"] = all_.out_of_options;
+  f["failed"] = all_.failed;
+  f["not_run"] = all_.not_run;
+  f["unscored"] = all_.unscored;
+  f["bounds"] = all_.bounds();
+  f["macro_accuracy"] = macro();
+  f["chance"] = choice_runs_ == 0 ? Json() : Json(chance_sum_ / static_cast<double>(choice_runs_));
+  if (all_.scored > 0) {
+    const double p = all_.accuracy().get<double>();
+    f["stderr"] = std::sqrt(p * (1 - p) / static_cast<double>(all_.scored));
+  } else {
+    f["stderr"] = nullptr;
+  }
+  auto rules = rules_.entries();
+  std::stable_sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  f["rules"] = Json::object();
+  for (const auto& [rule, count] : rules) f["rules"][rule] = count;
+  f["stop_reasons"] = Json::object();
+  for (const auto& [stop, count] : stops_.entries()) f["stop_reasons"][stop] = count;
+  f["tokens_in"] = usage_.in;
+  f["tokens_out"] = usage_.out;
+  const double cost = static_cast<double>(usage_.cost) * 1e-12;
+  f["cost_usd"] = cost;
+  f["cost_per_correct"] = all_.correct == 0 ? Json() : Json(cost / static_cast<double>(all_.correct));
+  f["categories"] = categories();
+  if (Json list = readings(); !list.empty()) f["extractors"] = std::move(list);
+  if (repeated()) add_repeats(f);
+  return f;
+}
+
+std::string percent(const Json& ratio) {
+  if (!ratio.is_number()) return "-";
+  std::array<char, 32> text{};
+  const int size = std::snprintf(text.data(), text.size(), "%.1f %%", ratio.get<double>() * 100);
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+std::string counted(const Json& figures, const char* name) {
+  return format_count(figures.at(name).get<std::int64_t>());
+}
+
+void add_overview(Report& report) {
+  const Json& f = report.figures;
+  ReportTable table{"",
+                    {{"runs", Form::count},
+                     {"scored", Form::count},
+                     {"correct", Form::count},
+                     {"accuracy", Form::ratio},
+                     {"low", Form::ratio},
+                     {"high", Form::ratio},
+                     {"worst", Form::ratio},
+                     {"best", Form::ratio},
+                     {"macro", Form::ratio},
+                     {"chance", Form::ratio}},
+                    {}};
+  table.rows.push_back({f["n"], f["scored"], f["correct"], f["accuracy"], at(f["ci95"], 0), at(f["ci95"], 1),
+                        at(f["bounds"], 0), at(f["bounds"], 1), f["macro_accuracy"], f["chance"]});
+  report.table(std::move(table));
+}
+
+void add_categories(Report& report) {
+  if (report.figures["categories"].size() < 2) return;
+  ReportTable table{"by category",
+                    {{"category", Form::text},
+                     {"n", Form::count},
+                     {"correct", Form::count},
+                     {"accuracy", Form::ratio},
+                     {"low", Form::ratio},
+                     {"high", Form::ratio},
+                     {"unextracted", Form::count},
+                     {"worst", Form::ratio},
+                     {"best", Form::ratio}},
+                    {}};
+  for (const Json& c : report.figures["categories"]) {
+    table.rows.push_back({c["category"], c["n"], c["correct"], c["accuracy"], at(c["ci95"], 0), at(c["ci95"], 1),
+                          c["unextracted"], at(c["bounds"], 0), at(c["bounds"], 1)});
+  }
+  report.table(std::move(table));
+}
+
+void add_counts(Report& report, const char* key, const char* title, const char* column) {
+  if (report.figures[key].empty()) return;
+  ReportTable table{title, {{column, Form::text}, {"replies", Form::count}}, {}};
+  for (const auto& [name, count] : report.figures[key].items()) table.rows.push_back({name, count});
+  report.table(std::move(table));
+}
+
+/// The same replies under other rules; how far they are apart says how much the figure is the rule's.
+void add_extractors(Report& report) {
+  if (!report.figures.contains("extractors")) return;
+  ReportTable table{
+      "the same replies read by other rules",
+      {{"extractor", Form::text}, {"correct", Form::count}, {"accuracy", Form::ratio}, {"unextracted", Form::count}},
+      {}};
+  std::string apart;
+  const Json& interval = report.figures["ci95"];
+  for (const Json& e : report.figures["extractors"]) {
+    table.rows.push_back({e["extractor"], e["correct"], e["accuracy"], e["unextracted"]});
+    const double accuracy = e["accuracy"].get<double>();
+    if (interval.is_array() && (accuracy < interval[0].get<double>() || accuracy > interval[1].get<double>())) {
+      apart += (apart.empty() ? "" : ", ") + e["extractor"].get<std::string>();
+    }
+  }
+  report.table(std::move(table));
+  if (apart.empty()) return;
+  const std::string warning = "warning: " + apart +
+                              " differ from the reported accuracy by more than its interval: the rule "
+                              "decides the figure";
+  report.figures["warnings"].push_back(warning);
+  report.text(warning);
+}
+
+void add_repeats(Report& report) {
+  if (!report.figures.contains("pass")) return;
+  const Json& majority = report.figures["majority"];
+  report.text("majority of the repeats: " + counted(majority, "correct") + " of " + counted(majority, "n") + " = " +
+              percent(majority["accuracy"]) + "; unanimous " + counted(majority, "unanimous") + ", tied " +
+              counted(majority, "tied"));
+  ReportTable table{
+      "repeats",
+      {{"k", Form::text}, {"pass@k", Form::ratio}, {"all@k", Form::ratio}, {"items with fewer", Form::count}},
+      {}};
+  for (const auto& [k, value] : report.figures["pass"].items()) {
+    const bool few = report.figures.contains("items_with_fewer") && report.figures["items_with_fewer"].contains(k);
+    table.rows.push_back({k, value, report.figures["all"][k], few ? report.figures["items_with_fewer"][k] : Json(0)});
+  }
+  report.table(std::move(table));
+}
+
+}  // namespace
+
+Report qa_report(const BatchView& batch) {
+  const Collector collector(batch);
+  Report report;
+  report.figures = collector.figures();
+  const BatchInfo& info = batch.info();
+  report.heading(1, "qa: " + info.name + (info.model.empty() ? "" : ", " + info.model));
+  add_overview(report);
+  add_categories(report);
+  add_counts(report, "rules", "where the answer was found", "rule");
+  add_counts(report, "stop_reasons", "how replies ended", "stop");
+  add_extractors(report);
+  add_repeats(report);
+  const Json& f = report.figures;
+  report.text(counted(f, "tokens_in") + " tokens in, " + counted(f, "tokens_out") + " out");
+  report.text("the accuracy leaves out " + counted(f, "failed") + " failed, " + counted(f, "not_run") + " not run, " +
+              counted(f, "unscored") + " unscored; in it, " + counted(f, "unextracted") +
+              " replies without a found answer count as wrong; with all of these it lies between " +
+              percent(at(f["bounds"], 0)) + " and " + percent(at(f["bounds"], 1)));
+  return report;
+}
+
+}  // namespace assay

@@ -1,0 +1,480 @@
+#include "runners/llm/chat_effect.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace assay {
+
+using std::chrono::milliseconds;
+
+struct ChatEffect::TrySlot {
+  std::mutex mutex;
+  bool cancelled = false, sent = false;  // guarded by mutex
+  WireRequest request;                   // until sent
+};
+
+struct ChatEffect::ReplyMessage final : EffectMessage {
+  std::shared_ptr<TrySlot> slot;
+  WireReply reply;
+};
+
+struct ChatEffect::SimSent final : EffectMessage {
+  std::shared_ptr<TrySlot> slot;
+};
+
+void ChatClient::Shared::mark_worked(const std::string& lane) {
+  if (has_worked(lane)) return;
+  const std::unique_lock lock(mutex);
+  worked.insert(lane);
+}
+
+bool ChatClient::Shared::has_worked(const std::string& lane) const {
+  const std::shared_lock lock(mutex);
+  return worked.contains(lane);
+}
+
+bool ChatClient::Shared::remember_correction(const std::string& lane, const std::string& field) {
+  const std::unique_lock lock(mutex);
+  std::vector<std::string>& fields = corrected[lane];
+  if (std::find(fields.begin(), fields.end(), field) != fields.end()) return false;
+  fields.push_back(field);
+  return true;
+}
+
+std::vector<std::string> ChatClient::Shared::corrections(const std::string& lane) const {
+  const std::shared_lock lock(mutex);
+  const auto found = corrected.find(lane);
+  return found == corrected.end() ? std::vector<std::string>() : found->second;
+}
+
+ChatEffect::ChatEffect(std::shared_ptr<ChatClient::Shared> shared, const ChatRequest& request, ModelHandle model)
+    : shared_(std::move(shared)),
+      entry_(std::move(model)),
+      provider_(find_provider(entry_->type)),
+      lane_(entry_->lane()),
+      random_(shared_->random()) {
+  if (provider_ == nullptr) {
+    refused_ = make_error(ErrorKind::local, "absent", entry_->name + ": provider " + entry_->type + " is not built in");
+    return;
+  }
+  auto built = provider_->build(request, *entry_);
+  if (!built) {
+    refused_ = std::move(built.error());
+    prepared_.canonical = "null";
+    return;
+  }
+  prepared_ = std::move(*built);
+  if (shared_->options.secrets.holds_secret(prepared_.canonical)) {
+    refused_ = make_error(ErrorKind::secret, "", "the request holds a key and was not sent");
+    prepared_.canonical = shared_->options.secrets.redact(prepared_.canonical);
+    return;
+  }
+  if (provider_->simulated()) request_ = std::make_unique<ChatRequest>(request);
+  if (entry_->price) {
+    const ChatParams params = request.params.over(entry_->params);
+    const auto bound = cost_bound(ChatRequest{{}, params, {}, {}, 0, {}}, *entry_->price, entry_->max_output);
+    const auto input =
+        cost_bound(ChatRequest{request.messages, {}, {}, {}, 0, {}}, *entry_->price, 0, entry_->image_tokens);
+    reserved_ = bound.value_or(0) + input.value_or(0);
+  }
+}
+
+EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<EffectPort>& port, SteadyTime now) {
+  assert(state_ != State::done);
+  port_ = port;
+  switch (event.kind) {
+    case EffectEvent::Kind::start:
+      if (refused_) return refuse(*refused_);
+      return enter_queue(now);
+    case EffectEvent::Kind::stop: {
+      const bool sent = state_ == State::in_flight || state_ == State::simulating;
+      CallError error = make_error(ErrorKind::cancelled, "", "stopped");
+      error.ambiguous = sent;
+      return give_up(std::move(error), "", now);
+    }
+    case EffectEvent::Kind::message:
+      if (dynamic_cast<LimiterTurn*>(event.message.get()) != nullptr) {
+        return state_ == State::queued ? poll_limiter(now) : wait(now);
+      }
+      if (auto* reply = dynamic_cast<ReplyMessage*>(event.message.get())) {
+        if (reply->slot == slot_ && state_ == State::in_flight) return on_reply(std::move(reply->reply), now);
+      }
+      if (auto* sent = dynamic_cast<SimSent*>(event.message.get())) {
+        if (sent->slot == slot_ && state_ == State::in_flight) return on_sim_sent(now);
+      }
+      return wait(now);
+    case EffectEvent::Kind::timer:
+      if (const auto total = total_deadline(); total && now >= *total && !excluded_since_) {
+        CallError error = make_error(ErrorKind::timeout, "total",
+                                     "no answer within the limit of all tries" +
+                                         (previous_ ? "; last: " + previous_->kind + " " + previous_->message : ""));
+        error.ambiguous = state_ == State::in_flight || state_ == State::simulating;
+        return give_up(std::move(error), "", now);
+      }
+      if (state_ == State::queued) return poll_limiter(now);
+      if (look_at_ && now >= *look_at_) {
+        if (state_ == State::backing_off) return enter_queue(now);
+        if (state_ == State::simulating) return on_reply(std::move(sim_plan_->reply), now);
+      }
+      return wait(now);
+  }
+  return wait(now);
+}
+
+EffectAction ChatEffect::wait(SteadyTime) const {
+  EffectWait action;
+  action.deadline = look_at_;
+  if (!excluded_since_) {
+    if (const auto total = total_deadline())
+      action.deadline = action.deadline ? std::min(*action.deadline, *total) : *total;
+  }
+  return action;
+}
+
+std::optional<SteadyTime> ChatEffect::total_deadline() const {
+  if (!first_sent_) return std::nullopt;
+  return *first_sent_ + shared_->settings.values()->total + excluded_;
+}
+
+EffectAction ChatEffect::enter_queue(SteadyTime now) {
+  state_ = State::queued;
+  look_at_.reset();
+  if (!excluded_since_) excluded_since_ = now;
+  ticket_ = shared_->options.limiter.enter(lane_, try_no_ > 0, port_);
+  return poll_limiter(now);
+}
+
+EffectAction ChatEffect::poll_limiter(SteadyTime now) {
+  const auto values = shared_->settings.values();
+  LaneLimits limits = entry_->limits;
+  if (limits.rpm <= 0) limits.rpm = values->rpm;
+  if (limits.concurrency <= 0) limits.concurrency = values->concurrency;
+  const Limiter::Ticket::Answer answer = ticket_.poll(limits, now);
+  look_at_ = answer.look_again;
+  if (!answer.admitted) return wait(now);
+  if (first_sent_) excluded_ += now - *excluded_since_;
+  excluded_since_.reset();
+  return send(now);
+}
+
+Deadlines ChatEffect::deadlines(const ClientValues& values) const {
+  const bool local = entry_->local();
+  const EntryTimeouts& own = entry_->timeouts;
+  Deadlines limits;
+  limits.connect = own.connect.value_or(values.connect);
+  limits.stall = own.stall.value_or(values.stall);
+  limits.first_byte = own.first_byte.value_or(values.first_byte);
+  if (limits.first_byte.count() == 0 && prepared_.stream) limits.first_byte = milliseconds(local ? 600'000 : 120'000);
+  limits.attempt = own.attempt.value_or(values.attempt);
+  if (limits.attempt.count() == 0) limits.attempt = milliseconds(local ? 3'600'000 : 600'000);
+  return limits;
+}
+
+std::string ChatEffect::wire_body() {
+  std::string body = prepared_.wire_body();
+  corrected_ = shared_->corrections(lane_);
+  if (corrected_.empty()) return body;
+  Json value = parse_json(body, "request");
+  std::erase_if(corrected_, [&](const std::string& field) { return !value.contains(field); });
+  for (const std::string& field : corrected_) provider_->correct(value, field);
+  return dump_json(value);
+}
+
+EffectAction ChatEffect::send(SteadyTime now) {
+  ++try_no_;
+  if (!first_sent_) first_sent_ = now;
+  state_ = State::in_flight;
+  look_at_.reset();
+  slot_ = std::make_shared<TrySlot>();
+
+  EffectRecordSent action;
+  action.previous = std::exchange(previous_, std::nullopt);
+  action.reserved = reserved_;
+  action.deadline = total_deadline();
+  if (provider_->simulated()) {
+    action.transmit = [slot = slot_, port = port_](CallId, std::uint32_t) {
+      auto message = std::make_unique<SimSent>();
+      message->slot = slot;
+      port->post(std::move(message));
+    };
+    return action;
+  }
+  WireRequest& request = slot_->request;
+  request.url = entry_->url;
+  request.headers = prepared_.headers;
+  request.headers.push_back({"User-Agent", "assay/" + shared_->options.version, ""});
+  request.headers.push_back({"X-Client-Request-Id", to_hex(shared_->random()), ""});
+  request.body = wire_body();
+  request.deadlines = deadlines(*shared_->settings.values());
+  request.ca_file = entry_->ca_file;
+  request.proxy = entry_->proxy;
+  action.transmit = [slot = slot_, port = port_, shared = shared_, keyed = provider_->idempotency_key()](
+                        CallId call, std::uint32_t try_number) {
+    WireRequest ready;
+    {
+      const std::lock_guard lock(slot->mutex);
+      if (slot->cancelled) return;
+      slot->sent = true;
+      slot->request.call = call;
+      slot->request.try_no = static_cast<int>(try_number);
+      ready = std::move(slot->request);
+      slot->request = WireRequest{};
+      slot->request.call = call;
+      slot->request.try_no = static_cast<int>(try_number);
+    }
+    if (keyed) {
+      const std::string identity = shared->options.experiment_id + ":" + std::to_string(call);
+      ready.headers.push_back({"Idempotency-Key", "assay-" + to_hex(xxh3_128(identity)), ""});
+    }
+    shared->options.transport.send(std::move(ready), [slot, port](WireReply reply) {
+      auto message = std::make_unique<ReplyMessage>();
+      message->slot = slot;
+      message->reply = std::move(reply);
+      port->post(std::move(message));
+    });
+  };
+  return action;
+}
+
+EffectAction ChatEffect::on_sim_sent(SteadyTime now) {
+  sim_plan_ = std::make_unique<SimPlan>(shared_->sim.begin(*entry_, *request_, prepared_.canonical, try_no_));
+  state_ = State::simulating;
+  const milliseconds attempt = deadlines(*shared_->settings.values()).attempt;
+  if (sim_plan_->latency > attempt) {
+    sim_plan_->latency = attempt;
+    sim_plan_->reply = WireReply{};
+    sim_plan_->reply.fault = WireFault{"timeout", "attempt", "no answer within the limit of a try", true};
+  }
+  if (sim_plan_->latency.count() == 0) return on_reply(std::move(sim_plan_->reply), now);
+  look_at_ = now + sim_plan_->latency;
+  return wait(now);
+}
+
+void ChatEffect::give_back() {
+  ticket_.leave();
+  if (sim_plan_ && sim_plan_->counted) shared_->sim.end(*entry_);
+  sim_plan_.reset();
+}
+
+tl::expected<ChatReply, CallError> ChatEffect::judge(const WireReply& reply) const {
+  const bool good_status = reply.http >= 200 && reply.http < 300;
+  if (reply.fault) {
+    std::string partial;
+    if (good_status && !reply.body.empty()) {
+      auto parsed = provider_->parse(reply.body, *entry_, false);
+      if (parsed) return parsed;
+      partial = std::move(parsed.error().partial_text);
+    }
+    CallError error = make_error(error_kind_from_text(reply.fault->kind).value_or(ErrorKind::network), reply.fault->sub,
+                                 reply.fault->message);
+    error.ambiguous = reply.fault->sent;
+    error.http_status = reply.http;
+    error.partial_text = std::move(partial);
+    return tl::unexpected(std::move(error));
+  }
+  if (good_status) {
+    auto parsed = provider_->parse(reply.body, *entry_, true);
+    if (!parsed) parsed.error().http_status = reply.http;
+    return parsed;
+  }
+  const std::optional<Json> document = parse_json_lenient(reply.body);
+  CallError error = classify_error(entry_->provider, reply.http, document.value_or(Json()));
+  if (error.sub == "redirect") {
+    const auto target = find_header(reply.headers, "location");
+    error.message = "redirected to " + std::string(target.value_or("another address")) + "; not followed";
+  }
+  return tl::unexpected(std::move(error));
+}
+
+EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
+  give_back();
+  auto outcome = judge(reply);
+  if (!outcome) return on_failure(std::move(outcome.error()), reply.headers, std::move(reply.body), now);
+
+  const bool empty = outcome->flags.empty && outcome->stop == Stop::stop;
+  const RetryRule rule = shared_->settings.values()->rule(ErrorKind::empty);
+  if (empty && failures_[static_cast<std::size_t>(ErrorKind::empty)] + 1U < rule.tries) {
+    if (entry_->price && outcome->usage) spent_ += cost_of(*outcome->usage, *entry_->price);
+    return on_failure(make_error(ErrorKind::empty, "", "the answer is empty"), reply.headers, std::move(reply.body),
+                      now);
+  }
+
+  shared_->mark_worked(lane_);
+  EffectDone done;
+  done.state = CallState::answered;
+  done.last_try.number = static_cast<std::uint32_t>(try_no_);
+  done.last_try.http_status = reply.http;
+  done.last_try.ended_at = shared_->options.clock.wall();
+  if (ambiguous_) done.doubt = CallDoubt::ambiguous;
+  if (outcome->usage) {
+    done.usage = *outcome->usage;
+    if (outcome->usage->told_cost) {
+      outcome->cost = *outcome->usage->told_cost;
+      outcome->priced = true;
+    } else if (entry_->price) {
+      outcome->cost = cost_of(*outcome->usage, *entry_->price);
+      outcome->priced = true;
+    }
+  }
+  outcome->cost += spent_;
+  done.cost = outcome->cost;
+  done.priced = outcome->priced;
+  done.reply = redacted(std::move(reply.body));
+  outcome->provider = entry_->provider;
+  outcome->dropped = prepared_.dropped;
+  outcome->dropped.insert(outcome->dropped.end(), corrected_.begin(), corrected_.end());
+  std::sort(outcome->dropped.begin(), outcome->dropped.end());
+  tries_.push_back(done.last_try);
+  outcome->tries = std::move(tries_);
+  result_ = std::move(outcome);
+  state_ = State::done;
+  return done;
+}
+
+TryRecord ChatEffect::record_of(const CallError& error) const {
+  TryRecord record;
+  record.number = static_cast<std::uint32_t>(try_no_);
+  record.http_status = error.http_status;
+  record.kind = to_text(error.kind);
+  record.sub = error.sub;
+  record.message = redacted(error.message);
+  record.ambiguous = error.ambiguous;
+  record.ended_at = shared_->options.clock.wall();
+  return record;
+}
+
+EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& headers, std::string body,
+                                    SteadyTime now) {
+  const auto values = shared_->settings.values();
+  if (const std::string field = provider_->field_to_correct(error);
+      !field.empty() && std::find(corrected_.begin(), corrected_.end(), field) == corrected_.end()) {
+    shared_->remember_correction(lane_, field);
+    tries_.push_back(record_of(error));
+    previous_ = tries_.back();
+    slot_.reset();
+    return enter_queue(now);
+  }
+  RetryQuestion question;
+  question.kind = error.kind;
+  std::uint8_t& failures = failures_.at(static_cast<std::size_t>(error.kind));
+  if (failures < 255) ++failures;
+  question.failures_of_kind = failures;
+  question.rule = values->rule(error.kind);
+  question.http_status = error.http_status;
+  if (const auto word = find_header(headers, "x-should-retry")) {
+    if (*word == "true") question.should_retry = true;
+    if (*word == "false") question.should_retry = false;
+  }
+  question.ambiguous = error.ambiguous;
+  question.retry_ambiguous = values->retry_ambiguous;
+  question.key_has_worked = shared_->has_worked(lane_);
+  question.max_hint = values->max_hint;
+  if (error.http_status >= 400 || error.kind == ErrorKind::rate_limit) {
+    const std::optional<Json> document = parse_json_lenient(body);
+    const double wall_s = static_cast<double>(shared_->options.clock.wall()) / 1e6;
+    question.hint = find_wait_hint(headers, document.value_or(Json()), wall_s);
+  }
+  const RetryAnswer answer = decide_retry(question, random_);
+
+  if (answer.pause_lane) {
+    const SteadyTime until = now + *answer.pause_lane;
+    if (shared_->options.limiter.pause(lane_, until) && shared_->options.on_pause) {
+      Clock& clock = shared_->options.clock;
+      PauseInfo pause;
+      pause.lane = lane_;
+      pause.reason = "retry_after";
+      pause.source = question.hint->source + " " + redacted(question.hint->raw);
+      pause.set_at = clock.wall();
+      pause.duration_ms = answer.pause_lane->count();
+      pause.until = pause.set_at + pause.duration_ms * 1000;
+      pause.until_boot_us = clock.boot_us() + pause.duration_ms * 1000;
+      shared_->options.on_pause(pause);
+    }
+  }
+  if (!answer.retry) return give_up(std::move(error), std::move(body), now);
+
+  ambiguous_ = ambiguous_ || error.ambiguous;
+  TryRecord record = record_of(error);
+  record.wait_ms = answer.wait.count();
+  tries_.push_back(record);
+  previous_ = std::move(record);
+  slot_.reset();
+  if (question.hint && error.kind == ErrorKind::rate_limit) excluded_since_ = now;
+  if (answer.wait.count() == 0) return enter_queue(now);
+  state_ = State::backing_off;
+  look_at_ = now + answer.wait;
+  return wait(now);
+}
+
+EffectAction ChatEffect::give_up(CallError error, std::string body, SteadyTime) {
+  if (state_ == State::in_flight || state_ == State::simulating || state_ == State::queued) {
+    abandon();
+  } else {
+    give_back();
+  }
+  EffectDone done;
+  done.state = CallState::failed;
+  done.last_try = record_of(error);
+  done.possible = error.ambiguous ? reserved_ : 0;
+  done.cost = spent_;
+  done.priced = entry_->price.has_value();
+  if (ambiguous_ || error.ambiguous) done.doubt = CallDoubt::ambiguous;
+  done.reply = redacted(std::move(body));
+  error.message = done.last_try.message;
+  error.partial_text = redacted(std::move(error.partial_text));
+  result_ = tl::unexpected(std::move(error));
+  state_ = State::done;
+  return done;
+}
+
+EffectAction ChatEffect::refuse(CallError error) {
+  EffectDone done;
+  done.state = CallState::failed;
+  done.last_try = record_of(error);
+  result_ = tl::unexpected(std::move(error));
+  state_ = State::done;
+  return done;
+}
+
+void ChatEffect::abandon() {
+  if (state_ == State::done) return;
+  state_ = State::done;
+  if (slot_) {
+    bool sent = false;
+    CallId call = 0;
+    int try_no = 0;
+    {
+      const std::lock_guard lock(slot_->mutex);
+      slot_->cancelled = true;
+      sent = slot_->sent;
+      call = slot_->request.call;
+      try_no = slot_->request.try_no;
+    }
+    if (sent) shared_->options.transport.cancel(call, try_no);
+    slot_.reset();
+  }
+  give_back();
+}
+
+std::optional<tl::expected<ChatReply, CallError>> ChatEffect::take_result() {
+  return std::exchange(result_, std::nullopt);
+}
+
+tl::expected<ChatReply, CallError> ChatEffect::read(std::string_view bytes) const {
+  if (provider_ == nullptr) return tl::unexpected(*refused_);
+  auto reply = provider_->parse(bytes, *entry_, false);
+  if (!reply) reply = provider_->parse(bytes, *entry_, true);
+  if (reply) {
+    reply->provider = entry_->provider;
+    reply->dropped = prepared_.dropped;
+  }
+  return reply;
+}
+
+std::string ChatEffect::redacted(std::string text) const {
+  if (text.empty() || !shared_->options.secrets.holds_secret(text)) return text;
+  return shared_->options.secrets.redact(text);
+}
+
+}  // namespace assay

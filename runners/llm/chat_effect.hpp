@@ -1,0 +1,116 @@
+#pragma once
+// One chat call as a state machine (core/model/effect.hpp): wait for the limiter, record `sent`, transmit, judge the
+// reply on the worker thread, perhaps back off and try again. Used by ChatClient only.
+// Thread rule: as Effect; what leaves it for other threads is in TrySlot.
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "runners/llm/client.hpp"
+#include "runners/llm/provider.hpp"
+
+namespace assay {
+
+/// What all calls of a client share.
+struct ChatClient::Shared {
+  explicit Shared(ClientOptions given)
+      : options(std::move(given)),
+        settings(options.setting, options.clock),
+        sim(options.clock),
+        seed(options.entropy.next()) {}
+  std::uint64_t random() { return RandomStream(seed + 0x9E3779B97F4A7C15ULL * ++drawn).next(); }
+  void mark_worked(const std::string& lane);
+  bool has_worked(const std::string& lane) const;
+
+  ClientOptions options;
+  LiveSettings settings;
+  SimWorld sim;
+  const std::uint64_t seed;
+  std::atomic<std::uint64_t> drawn{0};
+  /// Fields that a target was found not to take (models.md 2.4); true when it was not known yet.
+  bool remember_correction(const std::string& lane, const std::string& field);
+  std::vector<std::string> corrections(const std::string& lane) const;
+
+  mutable std::shared_mutex mutex;
+  std::unordered_set<std::string> worked;  // guarded by mutex: lanes whose key was accepted in this process
+  std::unordered_map<std::string, std::vector<std::string>> corrected;  // guarded by mutex
+};
+
+class ChatEffect final : public Effect {
+ public:
+  ChatEffect(std::shared_ptr<ChatClient::Shared> shared, const ChatRequest& request, ModelHandle model);
+  ~ChatEffect() override { abandon(); }
+
+  Hash128 request_hash() const override { return prepared_.hash; }
+  const std::string& request_text() const override { return prepared_.canonical; }
+  const std::string& model() const override { return entry_->name; }
+  const std::string& lane() const override { return lane_; }
+  EffectAction advance(EffectEvent event, const std::shared_ptr<EffectPort>& port, SteadyTime now) override;
+  void abandon() override;
+
+  /// The outcome of a live call, once.
+  std::optional<tl::expected<ChatReply, CallError>> take_result();
+  /// Recorded bytes as a reply.
+  tl::expected<ChatReply, CallError> read(std::string_view bytes) const;
+
+ private:
+  enum class State { idle, queued, in_flight, simulating, backing_off, done };
+  /// Shared with the writer's and the HTTP thread: one try's request until it is sent, and whether it may be.
+  struct TrySlot;
+  struct ReplyMessage;
+  struct SimSent;
+
+  EffectAction enter_queue(SteadyTime now);
+  EffectAction poll_limiter(SteadyTime now);
+  EffectAction send(SteadyTime now);
+  EffectAction on_sim_sent(SteadyTime now);
+  EffectAction on_reply(WireReply reply, SteadyTime now);
+  EffectAction on_failure(CallError error, const std::vector<Header>& headers, std::string body, SteadyTime now);
+  EffectAction give_up(CallError error, std::string body, SteadyTime now);
+  EffectAction refuse(CallError error);
+  EffectAction wait(SteadyTime now) const;
+  tl::expected<ChatReply, CallError> judge(const WireReply& reply) const;
+  std::string wire_body();
+  TryRecord record_of(const CallError& error) const;
+  void give_back();
+  std::optional<SteadyTime> total_deadline() const;
+  std::string redacted(std::string text) const;
+  Deadlines deadlines(const ClientValues& values) const;
+
+  std::shared_ptr<ChatClient::Shared> shared_;
+  ModelHandle entry_;
+  const Provider* provider_;
+  std::string lane_;
+  PreparedRequest prepared_;
+  std::optional<CallError> refused_;      // found while building
+  std::unique_ptr<ChatRequest> request_;  // kept for sim only
+  RandomStream random_;
+  Pico reserved_ = 0;
+
+  State state_ = State::idle;
+  std::shared_ptr<EffectPort> port_;
+  Limiter::Ticket ticket_;
+  std::shared_ptr<TrySlot> slot_;
+  std::optional<SteadyTime> look_at_;  // limiter, back-off or simulated reply
+  std::unique_ptr<SimPlan> sim_plan_;
+  int try_no_ = 0;
+  std::array<std::uint8_t, 32> failures_{};  // by kind
+  std::optional<SteadyTime> first_sent_;
+  std::chrono::nanoseconds excluded_{0};  // waited for limits and pauses: does not count for `total`
+  std::optional<SteadyTime> excluded_since_;
+  std::optional<TryRecord> previous_;
+  std::vector<std::string> corrected_;  // fields left out or renamed in the last try
+  std::vector<TryRecord> tries_;
+  Pico spent_ = 0;  // by tries whose replies were not delivered
+  bool ambiguous_ = false;
+  std::optional<tl::expected<ChatReply, CallError>> result_;
+};
+
+}  // namespace assay

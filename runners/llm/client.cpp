@@ -1,0 +1,41 @@
+#include "runners/llm/client.hpp"
+
+#include <cassert>
+
+#include "runners/llm/chat_effect.hpp"
+
+namespace assay {
+
+ChatClient::ChatClient(ClientOptions options) : shared_(std::make_shared<Shared>(std::move(options))) {}
+
+ChatClient::~ChatClient() = default;
+
+std::unique_ptr<Effect> ChatClient::make_effect(const ChatRequest& request, const ModelHandle& model) {
+  assert(model != nullptr);
+  return std::make_unique<ChatEffect>(shared_, request, model);
+}
+
+tl::expected<ChatReply, CallError> ChatClient::get(Step& step, CallHandle handle) {
+  const CallOutcome outcome = step.get(handle);
+  auto* effect = dynamic_cast<ChatEffect*>(outcome.effect);
+  assert(effect != nullptr);
+  if (!outcome.replayed) {
+    shared_->options.transport.settled(outcome.record.id, static_cast<int>(outcome.record.last_try.number));
+    if (auto result = effect->take_result()) return std::move(*result);
+  }
+  if (outcome.ok()) {
+    auto reply = effect->read(outcome.reply);
+    if (reply) {
+      reply->source = ReplySource::replay;
+      reply->priced = outcome.record.priced;
+    }
+    return reply;
+  }
+  const TryRecord& last = outcome.record.last_try;
+  CallError error = make_error(error_kind_from_text(last.kind).value_or(ErrorKind::server), last.sub, last.message);
+  error.http_status = last.http_status;
+  error.ambiguous = last.ambiguous;
+  return tl::unexpected(std::move(error));
+}
+
+}  // namespace assay

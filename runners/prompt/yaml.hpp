@@ -1,0 +1,43 @@
+#pragma once
+// YAML 1.1 as PyYAML's safe_load understands it (specs/prompts.md section 1), over yaml-cpp's event parser. Bounded:
+// depth, nodes after alias expansion, size. Any thread.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/text/json.hpp"
+
+namespace assay {
+
+struct YamlLimits {
+  std::size_t max_bytes = 1U << 20;
+  std::size_t max_depth = 100;
+  std::size_t max_nodes = 10'000;  ///< after alias expansion
+};
+
+/// A parsed document with what JSON has no room for.
+struct YamlNode {
+  enum class Kind { scalar, list, map } kind = Kind::scalar;
+  std::string text;                  ///< of a scalar, as written
+  bool plain = false;                ///< not quoted, no block: its type is found by looking at it
+  std::size_t line = 1, column = 1;  ///< from 1
+  std::vector<YamlNode> items;
+  std::vector<std::pair<YamlNode, YamlNode>> entries;
+  const YamlNode* find(std::string_view key) const;  ///< of a map; null when absent
+};
+
+/// One document (null for an empty one). Throws Error "yaml" at "PLACE:LINE:COLUMN": syntax, repeated keys, tags,
+/// limits, a second document.
+YamlNode parse_yaml(std::string_view text, const std::string& place, const YamlLimits& limits = {});
+
+/// What safe_load gives: plain scalars resolved (booleans, integers, doubles, null; dates and 1e3 stay texts).
+Json yaml_to_json(const YamlNode& node);
+Json yaml_to_json(std::string_view text, const std::string& place);
+
+/// A BOM skipped, CRLF and CR as LF.
+std::string normalize_yaml(std::string_view text);
+
+}  // namespace assay
