@@ -289,6 +289,7 @@ void SqliteStore::each_run(const std::function<void(const StoredRunRow&)>& visit
   RunRecord record;
   RowReader reader(RunRecord::kTable);
   std::string lost_name;
+  bool lost_attempts = file_.lost_attempts;
 
   const auto show_lost = [&](std::int64_t id, const char* why) {
     row = {};
@@ -325,7 +326,7 @@ void SqliteStore::each_run(const std::function<void(const StoredRunRow&)>& visit
     decode_pairs(record.facets, row.facets);
     decode_list(record.tags, row.tags);
     for (const std::int64_t open_id : open_ids) open_attempt(connection, open_id, row, record.attempt);
-    if (file_.lost_attempts) lost_attempt(connection, row);
+    if (lost_attempts) lost_attempt(connection, row);
     if (!damaged.empty()) {
       if (const auto found = damaged.find(id); found != damaged.end()) {
         row.damaged = true;
@@ -346,6 +347,7 @@ void SqliteStore::each_run(const std::function<void(const StoredRunRow&)>& visit
       if (!failure.corrupt()) throw;
       found_damage("attempt", "page", failure.what());
       more_attempts = false;
+      lost_attempts = true;
     }
     next_open = more_attempts ? attempts.number(0) : 0;
   };

@@ -83,7 +83,7 @@ void add_warnings(std::vector<std::string>& warnings, const std::vector<std::str
 }  // namespace
 
 std::vector<Item> read_items(const Source& source, const Json& params, std::vector<std::string>& warnings) {
-  RowReader reader(mapping_options(params));
+  ItemReader reader(mapping_options(params));
   RowOptions options;
   options.rows = params.value("rows", std::string());
   options.header = params.value("header", true);

@@ -102,7 +102,7 @@ bool has(const Json& row, const char* name) { return row.contains(name) && !row[
 
 }  // namespace
 
-struct RowReader::Choices {
+struct ItemReader::Choices {
   std::vector<std::string> texts;    // as in the source
   std::vector<std::string> names;    // labels as in the source, may be empty
   std::vector<std::size_t> letters;  // position among those kept; kGone: dropped
@@ -115,7 +115,7 @@ struct RowReader::Choices {
   }
 };
 
-RowReader::RowReader(MappingOptions options) : options_(std::move(options)) {
+ItemReader::ItemReader(MappingOptions options) : options_(std::move(options)) {
   for (const auto& [field, path] : options_.paths) {
     if (std::find(kFields.begin(), kFields.end(), field) != kFields.end()) continue;
     const std::vector<std::string> names(kFields.begin(), kFields.end());
@@ -127,7 +127,7 @@ RowReader::RowReader(MappingOptions options) : options_(std::move(options)) {
   }
 }
 
-std::string RowReader::detect(const Json& row) const {
+std::string ItemReader::detect(const Json& row) const {
   if (row.contains("question") && row["question"].is_object() && row["question"].contains("stem")) return "csqa_orig";
   if (row.contains("choices") && row["choices"].is_object() && row["choices"].contains("text")) return "csqa";
   if (has(row, "question_id") && has(row, "options") && (row.contains("answer") || row.contains("answer_index"))) {
@@ -139,7 +139,7 @@ std::string RowReader::detect(const Json& row) const {
   return "generic";
 }
 
-void RowReader::choose_format(const Json& row) {
+void ItemReader::choose_format(const Json& row) {
   format_ = options_.format == "auto" ? detect(row) : options_.format;
   for (const auto& [format, field, paths] : defaults()) {
     if (format != format_) continue;
@@ -151,7 +151,7 @@ void RowReader::choose_format(const Json& row) {
   }
 }
 
-const Json* RowReader::find(const Row& row, const std::string& field) {
+const Json* ItemReader::find(const Row& row, const std::string& field) {
   const auto candidates = fields_.find(field);
   if (candidates == fields_.end()) return nullptr;
   for (const auto& [path, given] : candidates->second) {
@@ -173,19 +173,19 @@ const Json* RowReader::find(const Row& row, const std::string& field) {
   return nullptr;
 }
 
-std::string RowReader::read_text(const Row& row, const std::string& field) {
+std::string ItemReader::read_text(const Row& row, const std::string& field) {
   const Json* value = find(row, field);
   if (value == nullptr || value->is_null()) return {};
   if (!is_text_or_number(*value)) refuse(row, field, shown(*value), "a text");
   return as_text(*value);
 }
 
-std::string RowReader::read_id(const Row& row) {
+std::string ItemReader::read_id(const Row& row) {
   std::string id = read_text(row, "id");
   return id.empty() ? std::to_string(row.number) : id;
 }
 
-void RowReader::read_replies(const Row& row, Item& item) {
+void ItemReader::read_replies(const Row& row, Item& item) {
   const Json* value = find(row, "reply");
   if (value == nullptr || value->is_null()) return;
   std::vector<std::string> replies;
@@ -201,7 +201,7 @@ void RowReader::read_replies(const Row& row, Item& item) {
   if (!replies.empty()) item.replies = std::move(replies);
 }
 
-void RowReader::read_question(const Row& row, Item& item) {
+void ItemReader::read_question(const Row& row, Item& item) {
   const Json* value = find(row, "question");
   if (value == nullptr || value->is_null()) {
     if (!item.replies) missing(row, options_.paths.contains("question") ? options_.paths.at("question") : "question");
@@ -214,7 +214,7 @@ void RowReader::read_question(const Row& row, Item& item) {
   }
 }
 
-RowReader::Choices RowReader::read_choices(const Row& row) {
+ItemReader::Choices ItemReader::read_choices(const Row& row) {
   Choices choices;
   const auto given = options_.paths.find("options");
   const Json* labels = find(row, "labels");
@@ -292,7 +292,7 @@ RowReader::Choices RowReader::read_choices(const Row& row) {
   return choices;
 }
 
-Json RowReader::worked_gold(const Row& row, const std::string& text, Item& item) const {
+Json ItemReader::worked_gold(const Row& row, const std::string& text, Item& item) const {
   const auto at = text.rfind("####");
   const auto value = at == std::string::npos ? std::nullopt : number_value(std::string_view(text).substr(at + 4));
   if (!value) refuse(row, "answer", shown(text), "a solution with its number after ####");
@@ -300,7 +300,7 @@ Json RowReader::worked_gold(const Row& row, const std::string& text, Item& item)
   return *value;
 }
 
-Json RowReader::gold_of(const Row& row, const Json& value, const Choices& choices, Item& item) const {
+Json ItemReader::gold_of(const Row& row, const Json& value, const Choices& choices, Item& item) const {
   if (value.is_null()) return nullptr;
   if (!is_text_or_number(value)) refuse(row, "answer", shown(value), "a text or a number");
   if (value.is_string() && value.get_ref<const std::string&>().find_first_not_of(" \t\r\n") == std::string::npos) {
@@ -314,7 +314,7 @@ Json RowReader::gold_of(const Row& row, const Json& value, const Choices& choice
   return gold.value;
 }
 
-Json RowReader::read_gold(const Row& row, const Choices& choices, Item& item) {
+Json ItemReader::read_gold(const Row& row, const Choices& choices, Item& item) {
   const Json* value = find(row, "answer");
   const Json gold = value == nullptr ? Json() : gold_of(row, *value, choices, item);
   const bool indexed = !options_.paths.contains("answer") && row.value.contains("answer_index") && choices.count > 0 &&
@@ -332,7 +332,7 @@ Json RowReader::read_gold(const Row& row, const Choices& choices, Item& item) {
   return gold;
 }
 
-Item RowReader::read(Row&& row) {
+Item ItemReader::read(Row&& row) {
   if (!row.value.is_object()) {
     throw BadRow(
         "data",

@@ -1,6 +1,6 @@
 #pragma once
 // From a row to an item: where each field stands (formats and map.FIELD=PATH), and how the gold answer is written.
-// Specs: qa.md 1.1, 1.2. A RowReader belongs to one load: one thread.
+// Specs: qa.md 1.1, 1.2. A ItemReader belongs to one load: one thread.
 
 #include <map>
 #include <optional>
@@ -28,10 +28,10 @@ class BadRow : public Error {
   using Error::Error;
 };
 
-class RowReader {
+class ItemReader {
  public:
   /// Throws Error "usage" for a field that can't be mapped (with the nearest).
-  explicit RowReader(MappingOptions options);
+  explicit ItemReader(MappingOptions options);
 
   /// The item of a row; its id may repeat. Throws BadRow for a row that is no object or misses a needed column, Error
   /// "data" for everything else that is wrong with it, both with place, row, column, what was found and expected.

@@ -43,7 +43,7 @@ Json low_high(const Figure& figure) {
   return Json::array({figure.low, figure.high});
 }
 
-Json ci95(const Tally& tally) { return low_high(wilson(tally.correct, tally.scored)); }
+Json ci95(const QaTally& tally) { return low_high(wilson(tally.correct, tally.scored)); }
 
 Json at(const Json& pair, std::size_t index) { return pair.is_array() ? pair[index] : Json(); }
 
@@ -69,8 +69,8 @@ class Collector {
   void add_repeats(Json& figures) const;
 
   Scorer scorer_;
-  Tally all_;
-  Ordered<Tally> categories_;
+  QaTally all_;
+  Ordered<QaTally> categories_;
   Ordered<Repeats> items_;
   Ordered<std::uint64_t> rules_, stops_;
   std::vector<Reading> readings_;

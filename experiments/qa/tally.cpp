@@ -15,7 +15,7 @@ bool has_metric(const RunView& run, std::string_view name) {
 bool is_unextracted(const RunView& run) { return has_metric(run, "unextracted"); }
 bool is_out_of_options(const RunView& run) { return has_metric(run, "out_of_options"); }
 
-void Tally::add(const RunView& run, bool has_gold) {
+void QaTally::add(const RunView& run, bool has_gold) {
   ++n;
   if (has_gold) ++gold;
   const bool complete = run.status == Status::complete;
@@ -38,12 +38,12 @@ void Tally::add(const RunView& run, bool has_gold) {
   if (nothing && has_gold) ++open;
 }
 
-Json Tally::accuracy() const {
+Json QaTally::accuracy() const {
   if (scored == 0) return nullptr;
   return static_cast<double>(correct) / static_cast<double>(scored);
 }
 
-Json Tally::bounds() const {
+Json QaTally::bounds() const {
   if (gold == 0) return nullptr;
   const auto all = static_cast<double>(gold);
   return Json::array({static_cast<double>(correct) / all, static_cast<double>(correct + open) / all});

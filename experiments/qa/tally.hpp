@@ -13,7 +13,7 @@
 namespace assay {
 
 /// Runs by outcome. An error is never a wrong answer: `failed`, `not_run` and `unscored` are in no accuracy.
-struct Tally {
+struct QaTally {
   std::uint64_t n = 0, scored = 0, correct = 0, unextracted = 0, out_of_options = 0, failed = 0, not_run = 0,
                 unscored = 0;
   std::uint64_t gold = 0, open = 0;  ///< with a right answer; of those, how many might still be right

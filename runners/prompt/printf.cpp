@@ -2,6 +2,7 @@
 // precision, * for both, and %(name)s.
 
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 
@@ -152,13 +153,12 @@ class Formatter {
       fail_type(std::string("this conversion wants an integer, not ") + value.noun());
     }
     const bool negative = number < 0;
-    std::uint64_t rest = negative ? 0 - static_cast<std::uint64_t>(number) : static_cast<std::uint64_t>(number);
-    std::string digits;
-    do {
-      digits.insert(digits.begin(),
-                    (capitals ? "0123456789ABCDEF" : "0123456789abcdef")[rest % static_cast<unsigned>(base)]);
-      rest /= static_cast<unsigned>(base);
-    } while (rest != 0);
+    const std::uint64_t magnitude =
+        negative ? 0 - static_cast<std::uint64_t>(number) : static_cast<std::uint64_t>(number);
+    std::array<char, 24> buffer{};
+    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), magnitude, base);
+    std::string digits(buffer.data(), end.ptr);
+    if (capitals) digits = upper(digits);
     if (spec.precision > static_cast<std::int64_t>(digits.size())) {
       runtime_.check_size(static_cast<std::size_t>(spec.precision));
       digits.insert(0, static_cast<std::size_t>(spec.precision) - digits.size(), '0');

@@ -1,0 +1,125 @@
+// kill -9 at random moments of a job over HTTP whose steps make several calls (reliability.md 10.1, R1).
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "tests/faults/common.hpp"
+
+using namespace assay;
+using namespace assay::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int kRuns = 2000, kSamples = 3;
+
+struct Ledger {
+  std::set<std::string> answered;  // call id and hash of what was answered
+  std::size_t in_doubt = 0;
+};
+
+Ledger read_ledger(const std::string& file) {
+  Ledger ledger;
+  for (const auto& row : sql(file, "SELECT id, hex(request_hash), hex(reply) FROM call WHERE state = 'answered' OR state = 1")) {
+    ledger.answered.insert(row[0] + " " + row[1] + " " + row[2]);
+  }
+  return ledger;
+}
+
+std::string finish_and_save(const TemporaryFolder& folder, const std::string& experiment, const Environment& environment) {
+  const Finished done = run({assay_program(), folder.file(experiment), "--json", "-c",
+                             "run_n 50; status; calls --in-doubt; check; save " + folder.file(experiment + ".jsonl")},
+                            folder.path(), environment);
+  INFO(done.out.substr(0, 2000));
+  INFO(done.error);
+  CHECK(done.status == 0);
+  return done.out;
+}
+
+}  // namespace
+
+TEST_CASE("200 kills of a 2,000-run job: no recorded answer is lost, every second sending is named, results are equal") {
+  const char* soak = std::getenv("ASSAY_SOAK");
+  const int kills = soak != nullptr ? 5000 : 200;
+  TemporaryFolder folder;
+  folder.write("questions.jsonl", questions(kRuns));
+  MockServer server({"--seed", "11"});
+  server.config(R"({"reply":{"mode":"qa"},"latency":{"lognormal":[25,0.5]}})");
+  const Environment environment = server_environment(server);
+  const std::string load = "load qa questions.jsonl model=openai/any samples=" + std::to_string(kSamples) + " as=job";
+  const std::string file = folder.file("killed.assay");
+  REQUIRE(run({assay_program(), file, "-c", load}, folder.path(), environment).status == 0);
+
+  std::mt19937_64 random(42);
+  Ledger before;
+  int killed = 0, most_in_flight = 0;
+  for (; killed < kills; ++killed) {
+    Child child({assay_program(), file, "-c", "run_n 4"}, folder.path(), environment);
+    const auto after = std::chrono::milliseconds(20 + static_cast<int>(random() % 160));
+    if (child.wait_for(after) != -1) break;  // the job is done
+    child.signal(SIGKILL);
+    child.wait();
+    if (killed % 10 == 0) {
+      const Ledger now = read_ledger(file);
+      for (const std::string& answer : before.answered) REQUIRE(now.answered.contains(answer));
+      before = now;
+    }
+  }
+  MESSAGE(killed << " kills, " << before.answered.size() << " answers recorded by then");
+  CHECK(killed >= kills / 2);
+  most_in_flight = 4 * kSamples;
+
+  const std::vector<Json> finished = results(finish_and_save(folder, "killed.assay", environment));
+  REQUIRE(finished.size() == 5);
+  const Json &job = finished[0], &status = finished[1], &doubt = finished[2], &check = finished[3];
+  CHECK(job.at("fail") == 0);
+  CHECK(status.at("by_status").at("COMPLETE") == kRuns);
+  CHECK(check.at("findings").empty());
+  const std::size_t in_doubt = doubt.at("calls").size();
+  const Json bill = server.stats();
+  const auto requests = bill.at("requests").get<std::size_t>();
+  const std::size_t needed = static_cast<std::size_t>(kRuns) * kSamples;
+  MESSAGE(requests << " requests for " << needed << " calls, " << in_doubt << " in doubt");
+  CHECK(status.at("calls").at("answered") == needed);
+  CHECK(requests - needed <= in_doubt);                                       // sent twice: named
+  CHECK(in_doubt <= static_cast<std::size_t>(killed * most_in_flight));       // never more than were in flight
+  for (const Json& call : doubt.at("calls")) CHECK(call.at("why") == "crash");
+
+  server.reset(true);
+  server.config(R"({"reply":{"mode":"qa"},"latency":{"const":0}})");
+  REQUIRE(run({assay_program(), folder.file("whole.assay"), "-c", load}, folder.path(), environment).status == 0);
+  finish_and_save(folder, "whole.assay", environment);
+  CHECK(outcomes(folder.read("killed.assay.jsonl")) == outcomes(folder.read("whole.assay.jsonl")));
+}
+
+TEST_CASE("in_doubt=hold: nothing is sent for calls that were in flight until a person says so") {
+  TemporaryFolder folder;
+  folder.write("questions.jsonl", questions(4));
+  MockServer server;
+  server.config(R"({"reply":{"mode":"qa"},"latency":{"const":3000}})");
+  const Environment environment = server_environment(server);
+  const std::string file = folder.file("held.assay");
+  {
+    Child child({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job; run_n 4"}, folder.path(), environment);
+    for (int i = 0; i < 500 && server.stats().at("requests") != 4; ++i) std::this_thread::sleep_for(10ms);
+    child.signal(SIGKILL);
+    child.wait();
+  }
+  REQUIRE(server.stats().at("requests") == 4);
+  server.config(R"({"reply":{"mode":"qa"},"latency":{"const":0}})");
+  const Finished held = run({assay_program(), file, "--json", "-c", "set in_doubt hold; run_n 4; calls --in-doubt; status"}, folder.path(), environment);
+  const std::vector<Json> said = results(held.out);
+  REQUIRE(said.size() == 4);
+  CHECK(said[1].at("incomplete") == 4);
+  CHECK(said[2].at("calls").size() == 4);
+  CHECK(said[3].at("recovery").at("unclean") == true);
+  CHECK(said[3].at("recovery").at("in_doubt") == 4);
+  CHECK(server.stats().at("requests") == 4);
+  const Finished resumed = run({assay_program(), file, "--json", "-c", "set in_doubt hold; resume all; status"}, folder.path(), environment);
+  const std::vector<Json> then = results(resumed.out);
+  CHECK(then.at(2).at("by_status").at("COMPLETE") == 4);
+  CHECK(server.stats().at("requests") == 8);
+}
