@@ -310,10 +310,11 @@ void Shell::ask_before_leaving() {
 void Shell::greet() {
   const std::size_t runs = table().read().size();
   StyledText text;
-  text.add("assay " + options_.version + " ", TextRole::title).add(store().path() + ", ");
-  text.add(runs == 0 ? "no runs yet: try `load arithmetic sample`, `run_n 8`, `ls`"
-                     : format_count(static_cast<std::int64_t>(runs)) + " runs");
-  out_.line(text.add("; `help` lists the commands", TextRole::dim));
+  text.add("assay " + options_.version + "  ", TextRole::title).add(store().path() + ", ");
+  out_.line(text.add(runs == 0 ? "no runs yet" : format_count(static_cast<std::int64_t>(runs)) + " runs"));
+  out_.line(StyledText().add(runs == 0 ? "`help` lists the commands; a first try: load arithmetic sample; run_n 8; ls"
+                                       : "`help` lists the commands",
+                             TextRole::dim));
 }
 
 void Shell::wind_down() {

@@ -21,7 +21,7 @@ JobId parse_job(const std::string& text) {
 
 void run_n(Shell& shell, const Arguments& arguments, Reply& reply) {
   JobRequest request;
-  request.width = parse_count(arguments.at(0), "N, the runs in flight,", 1);
+  request.width = parse_count(arguments.at(0), "N (runs in flight)", 1);
   const std::string query = arguments.rest(1);
   Selection selection;
   if (query.empty()) {
@@ -51,7 +51,7 @@ void rerun(Shell& shell, const Arguments& arguments, Reply& reply) {
   const bool width = arguments.size() >= 2 && is_number(arguments.at(0));
   JobRequest request;
   request.type = JobType::rerun;
-  if (width) request.width = parse_count(arguments.at(0), "N, the runs in flight,", 1);
+  if (width) request.width = parse_count(arguments.at(0), "N (runs in flight)", 1);
   const Selection selection = shell.select(arguments.rest(width ? 1 : 0));
   request.runs = selection.runs;
   shell.run_job(request, selection, reply);
@@ -60,7 +60,7 @@ void rerun(Shell& shell, const Arguments& arguments, Reply& reply) {
 void rerun_fails(Shell& shell, const Arguments& arguments, Reply& reply) {
   JobRequest request;
   request.type = JobType::rerun;
-  if (arguments.size() > 0) request.width = parse_count(arguments.at(0), "N, the runs in flight,", 1);
+  if (arguments.size() > 0) request.width = parse_count(arguments.at(0), "N (runs in flight)", 1);
   const Selection selection = shell.select("status:FAIL", false, false);
   if (selection.runs.empty()) {
     std::string why = "no run has failed";
@@ -141,7 +141,7 @@ void resume(Shell& shell, const Arguments& arguments, Reply& reply) {
 
 void width(Shell& shell, const Arguments& arguments, Reply& reply) {
   const JobId job = parse_job(arguments.at(0));
-  const std::uint64_t n = parse_count(arguments.at(1), "N, the runs in flight,", 1);
+  const std::uint64_t n = parse_count(arguments.at(1), "N (runs in flight)", 1);
   shell.engine().set_width(job, n);
   reply.line("#" + std::to_string(job) + " runs at most " + format_count(static_cast<std::int64_t>(n)) + " at a time");
   reply.result = job_json(shell.engine().facts(job));

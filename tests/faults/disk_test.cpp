@@ -43,7 +43,7 @@ TEST_CASE("a full disk stops the work, not the results, and the job goes on by i
   }
   folder.write("questions.jsonl", questions(200));
   MockServer server;
-  server.config(R"({"reply":{"mode":"qa"},"latency":{"const":40}})");
+  server.config(R"({"reply":"qa","latency":"const:40ms"})");
   Environment environment = server_environment(server);
   environment.emplace_back("ASSAY_DISK_RESERVE", "512KiB");
   const std::string file = folder.file("disk/x.assay");

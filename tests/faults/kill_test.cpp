@@ -23,7 +23,7 @@ struct Ledger {
 
 Ledger read_ledger(const std::string& file) {
   Ledger ledger;
-  for (const auto& row : sql(file, "SELECT id, hex(request_hash), hex(reply) FROM call WHERE state = 'answered' OR state = 1")) {
+  for (const auto& row : sql(file, "SELECT id, hex(hash), hex(reply) FROM call WHERE state = 1")) {
     ledger.answered.insert(row[0] + " " + row[1] + " " + row[2]);
   }
   return ledger;
@@ -47,7 +47,7 @@ TEST_CASE("200 kills of a 2,000-run job: no recorded answer is lost, every secon
   TemporaryFolder folder;
   folder.write("questions.jsonl", questions(kRuns));
   MockServer server({"--seed", "11"});
-  server.config(R"({"reply":{"mode":"qa"},"latency":{"lognormal":[25,0.5]}})");
+  server.config(R"({"reply":"qa","latency":"lognormal:25ms,0.5"})");
   const Environment environment = server_environment(server);
   const std::string load = "load qa questions.jsonl model=openai/any samples=" + std::to_string(kSamples) + " as=job";
   const std::string file = folder.file("killed.assay");
@@ -89,7 +89,7 @@ TEST_CASE("200 kills of a 2,000-run job: no recorded answer is lost, every secon
   for (const Json& call : doubt.at("calls")) CHECK(call.at("why") == "crash");
 
   server.reset(true);
-  server.config(R"({"reply":{"mode":"qa"},"latency":{"const":0}})");
+  server.config(R"({"reply":"qa","latency":"const:0ms"})");
   REQUIRE(run({assay_program(), folder.file("whole.assay"), "-c", load}, folder.path(), environment).status == 0);
   finish_and_save(folder, "whole.assay", environment);
   CHECK(outcomes(folder.read("killed.assay.jsonl")) == outcomes(folder.read("whole.assay.jsonl")));
@@ -99,7 +99,7 @@ TEST_CASE("in_doubt=hold: nothing is sent for calls that were in flight until a 
   TemporaryFolder folder;
   folder.write("questions.jsonl", questions(4));
   MockServer server;
-  server.config(R"({"reply":{"mode":"qa"},"latency":{"const":3000}})");
+  server.config(R"({"reply":"qa","latency":"const:3000ms"})");
   const Environment environment = server_environment(server);
   const std::string file = folder.file("held.assay");
   {
@@ -109,7 +109,7 @@ TEST_CASE("in_doubt=hold: nothing is sent for calls that were in flight until a 
     child.wait();
   }
   REQUIRE(server.stats().at("requests") == 4);
-  server.config(R"({"reply":{"mode":"qa"},"latency":{"const":0}})");
+  server.config(R"({"reply":"qa","latency":"const:0ms"})");
   const Finished held = run({assay_program(), file, "--json", "-c", "set in_doubt hold; run_n 4; calls --in-doubt; status"}, folder.path(), environment);
   const std::vector<Json> said = results(held.out);
   REQUIRE(said.size() == 4);

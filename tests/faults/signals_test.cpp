@@ -26,7 +26,7 @@ TEST_CASE("a signal ends the program in time, with its status; every answer is r
     TemporaryFolder folder;
     folder.write("questions.jsonl", questions(300));
     MockServer server;
-    server.config(R"({"reply":{"mode":"qa"},"latency":{"const":150}})");
+    server.config(R"({"reply":"qa","latency":"const:150ms"})");
     const Environment environment = server_environment(server);
     const std::string file = folder.file("x.assay");
     Child child({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job; run_n 20"}, folder.path(), environment);
@@ -37,7 +37,7 @@ TEST_CASE("a signal ends the program in time, with its status; every answer is r
     const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
     CHECK(took < 3);
 
-    server.config(R"({"reply":{"mode":"qa"},"latency":{"const":0}})");
+    server.config(R"({"reply":"qa","latency":"const:0ms"})");
     const Finished again = run({assay_program(), file, "--json", "-c", "status; run_n 50; calls --in-doubt; status"}, folder.path(), environment);
     CHECK(again.error.find("recovered") == std::string::npos);  // it was closed
     const std::vector<Json> said = results(again.out);
@@ -58,7 +58,7 @@ TEST_CASE("Ctrl-C three times in a script: drain, stop, leave; nothing recorded 
   TemporaryFolder folder;
   folder.write("questions.jsonl", questions(40));
   MockServer server;
-  server.config(R"({"reply":{"mode":"qa"},"latency":{"const":20000}})");
+  server.config(R"({"reply":"qa","latency":"const:20000ms"})");
   const Environment environment = server_environment(server);
   const std::string file = folder.file("x.assay");
   Child child({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job; run_n 10"}, folder.path(), environment);
@@ -67,7 +67,7 @@ TEST_CASE("Ctrl-C three times in a script: drain, stop, leave; nothing recorded 
   CHECK(child.wait_for(400ms) == -1);  // waits for those in flight
   child.signal(SIGINT);
   CHECK(child.wait_for(2s) == 130);
-  server.config(R"({"reply":{"mode":"qa"},"latency":{"const":0}})");
+  server.config(R"({"reply":"qa","latency":"const:0ms"})");
   const std::vector<Json> said = results(run({assay_program(), file, "--json", "-c", "status; calls --in-doubt; run_n 10; status"}, folder.path(), environment).out);
   REQUIRE(said.size() == 4);
   CHECK(said[0].at("by_status").at("INCOMPLETE") == 10);
