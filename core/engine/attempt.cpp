@@ -78,7 +78,13 @@ class Execution {
   }
 
   void load() {
-    read_payloads();
+    if (plan_.data) {
+      run_.batch = plan_.batch;
+      run_.id = plan_.id;
+      run_.data = parse_json(*plan_.data, "data");
+    } else {
+      read_payloads();
+    }
     if (plan_.resumed) {
       ledger_.load(parts_.store);
       std::vector<StoredStep> steps = parts_.store.steps(plan_.run, plan_.number);

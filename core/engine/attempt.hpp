@@ -23,7 +23,8 @@ struct AttemptPlan {
   std::string batch, id;
   std::shared_ptr<Runner> runner;
   std::uint32_t number = 1;
-  bool resumed = false;  // earlier sessions began this attempt: read its records
+  std::optional<std::string> data;  // its data where that has been read already: a JSON text
+  bool resumed = false;             // earlier sessions began this attempt: read its records
   AttemptLimits limits;
   std::string experiment_id;
 };

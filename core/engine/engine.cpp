@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "core/engine/attempt.hpp"
+#include "core/engine/data_pages.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 
@@ -47,6 +48,7 @@ struct Engine::Impl final : TaskSource {
     std::size_t next = 0;
     std::unordered_set<RunId> dropped;  // waiting runs that were stopped
     std::map<BatchId, std::shared_ptr<Runner>> runners;
+    std::unique_ptr<DataPages> data;  // of the runs about to begin
     SteadyTime began;
     std::uint64_t unsettled = 0;  // ended, not yet committed
     bool release_held = false;
@@ -88,6 +90,8 @@ struct Engine::Impl final : TaskSource {
     return {};
   }
 
+  static JobType type_of(const Job& job) { return job.facts.type; }
+
   // --- on a worker ----------------------------------------------------------------------------------------------
   void execute(const std::shared_ptr<Job>& job, RunId run) {
     AttemptPlan plan;
@@ -100,6 +104,7 @@ struct Engine::Impl final : TaskSource {
     }
     plan.run = run;
     plan.runner = job->runners.at(before.batch);
+    if (type_of(*job) != JobType::evaluate) plan.data = job->data->take(run);
     plan.experiment_id = experiment_id;
     plan.limits.step = limit_of(parts.settings.get("timeout.step"));
     plan.limits.run = limit_of(parts.settings.get("timeout.run"));
@@ -428,6 +433,7 @@ JobId Engine::start(const JobRequest& request) {
     job->facts.selected = job->queue.size();
     job->facts.waiting = job->queue.size();
     job->began = impl.parts.clock.steady();
+    job->data = std::make_unique<DataPages>(impl.parts.store, job->queue);
     impl.open_jobs.push_back(job);
     finished = impl.close_if_done(job);
   }

@@ -26,15 +26,20 @@ struct Pool::Shared : std::enable_shared_from_this<Shared> {
   TaskSource* source = nullptr;
   std::size_t base = 2;       // workers that may compute at the same time
   std::size_t boost = 0;      // more of them while nothing moves
-  std::size_t threads = 0, idle = 0, computing = 0, lost = 0;
+  std::size_t threads = 0, idle = 0, lost = 0;
+  std::atomic<std::ptrdiff_t> computing{0};
+  std::atomic<bool> maybe_work{true};  // false: whoever last looked found nothing to take, and nothing has changed since
   std::uint64_t taken = 0;    // tasks taken so far
   bool closing = false;
 
-  std::size_t allowed() const { return base + boost; }
+  std::ptrdiff_t allowed() const { return static_cast<std::ptrdiff_t>(base + boost); }
 
   /// Lets one more worker begin, if there is something to begin and room to compute. Under the lock.
   void admit() {
-    if (closing || computing >= allowed() || !source->has_task()) return;
+    if (closing || computing >= allowed()) return;
+    maybe_work = false;
+    if (!source->has_task()) return;
+    maybe_work = true;
     if (idle > 0) {
       work.notify_one();
     } else {
@@ -68,24 +73,22 @@ Pool::Pool(TaskSource& source, std::size_t computing) : shared_(std::make_shared
 Pool::~Pool() { shutdown(); }
 
 void Pool::kick() {
+  shared_->maybe_work = true;
   const std::lock_guard lock(shared_->mutex);
   shared_->admit();
 }
 
+// Twice for every wait of every run: no lock unless somebody can be let in.
 void Pool::blocking() {
-  if (!this_worker) return;
-  const std::lock_guard lock(shared_->mutex);
-  if (this_worker->lost || !this_worker->computing) return;
-  this_worker->computing = false;
+  if (!this_worker || !this_worker->computing.exchange(false)) return;
   --shared_->computing;
+  if (!shared_->maybe_work) return;
+  const std::lock_guard lock(shared_->mutex);
   shared_->admit();
 }
 
 void Pool::unblocked() {
-  if (!this_worker) return;
-  const std::lock_guard lock(shared_->mutex);
-  if (this_worker->lost || this_worker->computing) return;
-  this_worker->computing = true;
+  if (!this_worker || this_worker->lost || this_worker->computing.exchange(true)) return;
   ++shared_->computing;
 }
 
@@ -93,11 +96,10 @@ std::shared_ptr<WorkerSlot> Pool::current() { return this_worker; }
 
 void Pool::lose(const std::shared_ptr<WorkerSlot>& slot) {
   const std::lock_guard lock(shared_->mutex);
-  if (!slot || slot->lost) return;
-  slot->lost = true;
+  if (!slot || slot->lost.exchange(true)) return;
   ++shared_->lost;
   --shared_->threads;
-  if (slot->computing) --shared_->computing;
+  if (slot->computing.exchange(false)) --shared_->computing;
   shared_->admit();
   shared_->ended.notify_all();
 }
@@ -140,12 +142,12 @@ void* Pool::worker_main(void* raw) {
         task();
         task = nullptr;
         lock.lock();
+        if (slot->computing.exchange(false)) --shared->computing;
+        shared->maybe_work = true;
         if (slot->lost) {
           --shared->lost;
           return nullptr;
         }
-        slot->computing = false;
-        --shared->computing;
         continue;
       }
     }

@@ -6,6 +6,7 @@
 //
 // Thread rule: all functions from any thread. Tasks run on the workers.
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -26,9 +27,9 @@ class TaskSource {
   virtual std::function<void()> take_task() = 0;
 };
 
-/// One worker's place in the count. Guarded by the pool's lock.
+/// One worker's place in the count.
 struct WorkerSlot {
-  bool computing = false, lost = false;
+  std::atomic<bool> computing{false}, lost{false};
 };
 
 class Pool final : public BlockingScope {

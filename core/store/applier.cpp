@@ -197,6 +197,7 @@ void Applier::add_run(const AddBatch& batch, std::size_t index) {
     attempt.outcome = static_cast<std::int64_t>(summary.outcome);
     if (summary.outcome != Status::incomplete) attempt.ended_at = 0;
     attempt.seconds = summary.seconds;
+    if (&summary == &run.attempts.back()) attempt.usage = record.usage;  // a save tells the usage of the last one
     attempt.error = ErrorColumns(summary.error);
     attempt.ver = ver_;
     put(attempt);

@@ -292,6 +292,19 @@ void count(Connection& connection, Recovery& recovery) {
   recovery.damaged = static_cast<std::uint32_t>(connection.number("SELECT count(*) FROM damaged"));
 }
 
+// Number of attempts, and which of them have no end. A page of theirs that is lost, or stands where another belongs,
+// takes open attempts with it, and no other record would miss them.
+std::int64_t attempts_digest(Connection& connection) {
+  try {
+    return connection.number(
+        "SELECT (SELECT count(*) FROM attempt) * 1000003 + "
+        "(SELECT coalesce(sum(id), 0) + count(*) FROM attempt WHERE ended_at IS NULL)");
+  } catch (const SqliteFailure& failure) {
+    if (!failure.corrupt()) throw;
+    return -1;
+  }
+}
+
 // The row of this session, in one transaction with the marks that the end of the last one asks for.
 void open_session(OpenedFile& file, const StoreOptions& options) {
   Connection& connection = *file.connection;
@@ -328,7 +341,7 @@ void open_session(OpenedFile& file, const StoreOptions& options) {
       recover(connection, applier, *last, ver, file.recovery);
     } else {
       file.recovery.last_record = *last->closed_at;
-      file.lost_attempts = connection.number("SELECT count(*) FROM attempt") != last->attempts;
+      file.lost_attempts = attempts_digest(connection) != last->attempts;
     }
   }
   SessionRecord session;
@@ -368,7 +381,7 @@ OpenedFile open_file(const StoreOptions& options, const SchemaPlan& plan) {
       auto statement = file.connection->use("SELECT * FROM session ORDER BY id DESC LIMIT 1");
       SessionRecord last;
       if (statement.step() && RowReader(SessionRecord::kTable).read(statement.get(), last) && last.closed_at) {
-        file.lost_attempts = file.connection->number("SELECT count(*) FROM attempt") != last.attempts;
+        file.lost_attempts = attempts_digest(*file.connection) != last.attempts;
       }
     } else {
       file.lock = std::make_unique<WriterLock>(options.path, options.version, options.take_over);
@@ -422,7 +435,7 @@ void close_session(Connection& connection, std::int64_t session, const std::stri
   record.sent_left =
       connection.number("SELECT count(*) FROM call WHERE state = 0 AND id >= " + std::to_string(record.first_call)) +
       connection.number("SELECT count(*) FROM call WHERE doubt > 0 AND state = 0");
-  record.attempts = connection.number("SELECT count(*) FROM attempt");
+  record.attempts = attempts_digest(connection);
   record.ver = ver;
   Applier(connection).put_session(record);
 }

@@ -22,7 +22,7 @@ struct SessionRecord {
   std::string_view how, version;
   std::int64_t first_call = 1;  // calls of this session have this id or a higher one
   std::int64_t sent_left = 0;   // calls in state `sent` when it was closed
-  std::int64_t attempts = 0;    // rows of `attempt` when it was closed: a set digest
+  std::int64_t attempts = 0;    // set digest of `attempt` when it was closed
   std::int64_t ver = 0;
   template <typename V>
   void fields(V& v) {

@@ -3,6 +3,8 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include <mutex>
+#include <vector>
 #include <new>
 
 #include "core/text/error.hpp"
@@ -23,10 +25,66 @@ void append_little_endian(char* to, std::uint64_t value) {
   for (int i = 0; i < 8; ++i) to[i] = static_cast<char>((value >> (8 * i)) & 0xFF);
 }
 
-struct FreeContext {
-  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+/// zstd's contexts are 100 KB and more each: borrowed for one call, so that there are as many as calls at the same time,
+/// not as many as threads (10,000 of them keep runs in flight).
+template <typename Context, Context* (*create)(), std::size_t (*destroy)(Context*)>
+class Contexts {
+ public:
+  class Loan {
+   public:
+    explicit Loan(Contexts& owner) : owner_(owner), context_(owner.take()) {}
+    ~Loan() { owner_.give_back(context_); }
+    Loan(const Loan&) = delete;
+    Loan& operator=(const Loan&) = delete;
+    Context* get() const { return context_; }
+
+   private:
+    Contexts& owner_;
+    Context* context_;
+  };
+  ~Contexts() {
+    for (Context* context : free_) destroy(context);
+  }
+
+ private:
+  static constexpr std::size_t kKept = 8;
+  Context* take() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        Context* context = free_.back();
+        free_.pop_back();
+        return context;
+      }
+    }
+    Context* context = create();
+    if (context == nullptr) throw std::bad_alloc();
+    return context;
+  }
+  void give_back(Context* context) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (free_.size() < kKept) {
+        free_.push_back(context);
+        return;
+      }
+    }
+    destroy(context);
+  }
+  std::mutex mutex_;
+  std::vector<Context*> free_;
 };
+using Compressors = Contexts<ZSTD_CCtx, ZSTD_createCCtx, ZSTD_freeCCtx>;
+using Decompressors = Contexts<ZSTD_DCtx, ZSTD_createDCtx, ZSTD_freeDCtx>;
+
+Compressors& compressors() {
+  static Compressors* all = new Compressors;  // for ever: a worker left behind may still use it at the end
+  return *all;
+}
+Decompressors& decompressors() {
+  static Decompressors* all = new Decompressors;
+  return *all;
+}
 
 }  // namespace
 
@@ -126,9 +184,7 @@ RowHasher& RowHasher::add_raw(std::string_view bytes) {
 std::uint64_t RowHasher::digest() const { return XXH3_64bits_digest(impl_->state); }
 
 std::string zstd_compress(std::string_view bytes, int level) {
-  thread_local std::unique_ptr<ZSTD_CCtx, FreeContext> context;
-  if (context == nullptr) context.reset(ZSTD_createCCtx());
-  if (context == nullptr) throw std::bad_alloc();
+  const Compressors::Loan context(compressors());
   std::string out(ZSTD_compressBound(bytes.size()), '\0');
   const std::size_t size = ZSTD_compressCCtx(context.get(), out.data(), out.size(), bytes.data(), bytes.size(), level);
   if (ZSTD_isError(size) != 0) throw Error("internal", std::string("zstd: ") + ZSTD_getErrorName(size));
@@ -137,9 +193,7 @@ std::string zstd_compress(std::string_view bytes, int level) {
 }
 
 std::string zstd_decompress(std::string_view packed, std::size_t max_bytes) {
-  thread_local std::unique_ptr<ZSTD_DCtx, FreeContext> context;
-  if (context == nullptr) context.reset(ZSTD_createDCtx());
-  if (context == nullptr) throw std::bad_alloc();
+  const Decompressors::Loan context(decompressors());
   const auto damaged = [](const char* what) { return Error("file", std::string("damaged zstd data: ") + what); };
   const unsigned long long plain = ZSTD_getFrameContentSize(packed.data(), packed.size());
   if (plain == ZSTD_CONTENTSIZE_ERROR) throw damaged("no frame");

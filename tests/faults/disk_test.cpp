@@ -36,12 +36,12 @@ class SmallDisk {
 
 TEST_CASE("a full disk stops the work, not the results, and the job goes on by itself when there is room") {
   TemporaryFolder folder;
-  SmallDisk disk(folder.file("disk"), "size=3m");
+  SmallDisk disk(folder.file("disk"), "size=24m");
   if (!disk.mounted()) {
     MESSAGE("skipped: no right to mount a small tmpfs here (root needed)");
     return;
   }
-  folder.write("questions.jsonl", questions(200));
+  folder.write("questions.jsonl", questions(1500));
   MockServer server;
   server.config(R"({"reply":"qa","latency":"const:40ms"})");
   Environment environment = server_environment(server);
@@ -49,7 +49,7 @@ TEST_CASE("a full disk stops the work, not the results, and the job goes on by i
   const std::string file = folder.file("disk/x.assay");
   REQUIRE(run({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job"}, folder.path(), environment).status == 0);
   // Somebody else fills the disk while the job runs.
-  Child child({assay_program(), file, "-c", "run_n 8"}, folder.path(), environment);
+  Child child({assay_program(), file, "-c", "run_n 16"}, folder.path(), environment);
   for (int i = 0; i < 500 && server.stats().at("requests").get<int>() < 20; ++i) std::this_thread::sleep_for(5ms);
   {
     std::ofstream filler(folder.file("disk/filler"), std::ios::binary);
@@ -61,14 +61,14 @@ TEST_CASE("a full disk stops the work, not the results, and the job goes on by i
   const auto stuck = server.stats().at("requests").get<int>();
   std::this_thread::sleep_for(1500ms);
   CHECK(child.running());
-  CHECK(server.stats().at("requests").get<int>() <= stuck + 8);  // nothing new begins
-  CHECK(stuck < 200);
+  CHECK(server.stats().at("requests").get<int>() <= stuck + 16);  // nothing new begins
+  CHECK(stuck < 1500);
   CHECK(child.error().find("disk full") != std::string::npos);
   std::filesystem::remove(folder.file("disk/filler"));
   CHECK(child.wait_for(20s) == 0);
   const std::vector<Json> said = results(run({assay_program(), file, "--json", "-c", "status; check; calls --in-doubt"}, folder.path(), environment).out);
   REQUIRE(said.size() == 3);
-  CHECK(said[0].at("by_status").at("COMPLETE") == 200);
+  CHECK(said[0].at("by_status").at("COMPLETE") == 1500);
   CHECK(said[1].at("findings").empty());
-  CHECK(server.stats().at("requests") == 200);
+  CHECK(server.stats().at("requests") == 1500);
 }

@@ -97,13 +97,29 @@ Printed run(const std::vector<std::string>& argv, const std::vector<std::string>
   return printed;
 }
 
+/// A line of plain progress ("#1 3/4 done, .."): how many there are is a matter of time.
+bool is_progress(std::string_view line) {
+  if (!line.starts_with('#')) return false;
+  const auto rest = line.find_first_not_of("0123456789,", 1);
+  if (rest == std::string_view::npos || line[rest] != ' ') return false;
+  const auto after = line.find_first_not_of("0123456789,/", rest + 1);
+  return after != std::string_view::npos && line.substr(after).starts_with(" done, ");
+}
+
+/// Lines as they are compared: without progress.
+std::vector<std::string> shown_lines(std::string_view text) {
+  std::vector<std::string> lines = split_lines(text);
+  std::erase_if(lines, is_progress);
+  return lines;
+}
+
 /// What each command of a session printed. Behind each stands a line of ours that `!` prints; with --json the reply
 /// to that `!` follows it.
 std::vector<std::vector<std::string>> by_command(const std::string& text, std::size_t commands) {
   std::vector<std::vector<std::string>> blocks(commands);
   std::size_t at = 0;
   bool after_mark = false;
-  for (std::string& line : split_lines(text)) {
+  for (std::string& line : shown_lines(text)) {
     if (const auto mark = line.find(kMark); mark != std::string::npos) {
       if (mark > 0) blocks[at].push_back(line.substr(0, mark));  // the last line had no end
       if (at + 1 < commands) ++at;
@@ -155,7 +171,7 @@ class Player {
     for (std::size_t i = 0; i < transcript_.blocks.size();) {
       if (transcript_.blocks[i].shell) {
         const Printed printed = run({"/bin/sh", "-c", transcript_.blocks[i].command}, environment_, work_);
-        all.push_back(split_lines(printed.text));
+        all.push_back(shown_lines(printed.text));
         if (printed.status != 0) all.back().push_back("[exit " + std::to_string(printed.status) + "]");
         ++i;
         continue;

@@ -32,6 +32,16 @@ void drop_empty_end(std::vector<std::string>& lines) {
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
 }
 
+/// "#1 done in 8 ms: .." -> "#1 done in [..]: ..".
+std::string without_time(const std::string& line) {
+  if (!line.starts_with('#')) return line;
+  const auto begin = line.find(" in ");
+  const auto end = line.find(": ");
+  const bool job = line.find(" done in ") == begin - 5 || line.find(" cancelled in ") == begin - 10;
+  if (begin == std::string::npos || end == std::string::npos || end < begin || !job) return line;
+  return line.substr(0, begin + 4) + std::string(kAnyText) + line.substr(end);
+}
+
 [[noreturn]] void refuse(std::size_t line, const std::string& what) {
   throw std::runtime_error("line " + std::to_string(line) + ": " + what);
 }
@@ -190,13 +200,13 @@ std::vector<std::string> updated_block(const std::vector<std::string>& expected,
     if (i < n && best[i][j] == best[after(i)][j + 1] + points(i, j)) {
       const bool any = expected[i] == kAnyLines;
       if (!any || lines.empty() || lines.back() != kAnyLines)
-        lines.push_back(points(i, j) == 2 ? printed[j] : expected[i]);
+        lines.push_back(points(i, j) == 2 ? without_time(printed[j]) : expected[i]);
       i = after(i);
       ++j;
     } else if (i < n && best[i][j] == best[i + 1][j]) {
       ++i;
     } else {
-      lines.push_back(printed[j++]);
+      lines.push_back(without_time(printed[j++]));
     }
   }
   return lines;

@@ -14,8 +14,8 @@
 //     $ assay -c kinds | wc -l    a line for sh; ends the session; a status other than 0 is shown as `[exit 2]`
 //
 // Below a command stands what it prints, both streams as they come. `[..]` within a line stands for any text, a line
-// `[...]` for any number of lines; empty lines at the end do not count. Printed lines that look like a command begin
-// with a backslash here.
+// `[...]` for any number of lines; empty lines at the end do not count, lines of plain progress are left out. Printed
+// lines that look like a command begin with a backslash here.
 
 #include <map>
 #include <string>
@@ -54,7 +54,8 @@ bool line_fits(std::string_view pattern, std::string_view line);
 /// Whether what was printed fits what was expected.
 bool block_fits(const std::vector<std::string>& expected, const std::vector<std::string>& printed);
 
-/// The printed lines, with the placeholders of `expected` kept where its lines still fit.
+/// The printed lines, with the placeholders of `expected` kept where its lines still fit; the time in the line that
+/// ends a job ("#1 done in 8 ms: ..") becomes one.
 std::vector<std::string> updated_block(const std::vector<std::string>& expected,
                                        const std::vector<std::string>& printed);
 

@@ -44,6 +44,8 @@ TEST_CASE("an update keeps the placeholders of lines that still fit") {
   CHECK(updated_block({"head", "[...]", "last"}, {"Head", "1", "2", "last"}) == Lines{"Head", "[...]", "last"});
   CHECK(updated_block({}, {"all", "new"}) == Lines{"all", "new"});
   CHECK(updated_block({"gone"}, {}) == Lines{});
+  CHECK(updated_block({}, {"#1 done in 8 ms: 2 COMPLETE"}) == Lines{"#1 done in [..]: 2 COMPLETE"});
+  CHECK(updated_block({}, {"# put in here: x"}) == Lines{"# put in here: x"});
 }
 
 TEST_CASE("a transcript is read into its parts, and written as it was") {

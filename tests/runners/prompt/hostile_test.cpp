@@ -35,7 +35,7 @@ std::string kind_of(const std::string& text, const Json& context = Json::object(
   return result.substr(0, result.find(' '));
 }
 
-std::size_t resident_bytes() {
+[[maybe_unused]] std::size_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::size_t pages = 0, resident = 0;
   file >> pages >> resident;
