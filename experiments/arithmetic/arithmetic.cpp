@@ -16,7 +16,8 @@ class ArithmeticKind final : public Kind {
   std::string name() const override { return "arithmetic"; }
   std::string summary() const override { return "two numbers to add, one question each: the origin's example"; }
   std::vector<Parameter> parameters() const override {
-    return {{"model", Parameter::Type::text, "", "model alias or PROVIDER/MODEL; none: the default model", {}}};
+    return {{"model", Parameter::Type::text, "", "model alias or PROVIDER/MODEL; none: the default model", {}},
+            {"max_tokens", Parameter::Type::integer, "1024", "longest reply, in tokens", {}}};
   }
   std::vector<std::string> samples() const override { return {"sample"}; }
   std::string_view sample(const std::string& name) const override {
@@ -84,11 +85,12 @@ LoadedBatch ArithmeticKind::load(const Source& source, const ParameterTexts& par
 
 std::shared_ptr<Runner> ArithmeticKind::make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const {
   resolve_parameters({}, overrides, name());
-  if (!batch.pinned.is_object() || !batch.pinned.contains("model")) {
-    return std::make_shared<ArithmeticRunner>(dependencies_.client, dependencies_.models.callable(batch.model));
-  }
-  return std::make_shared<ArithmeticRunner>(dependencies_.client,
-                                            dependencies_.models.callable_pinned(batch.pinned.at("model")));
+  const bool pinned = batch.pinned.is_object() && batch.pinned.contains("model");
+  ModelHandle model = pinned ? dependencies_.models.callable_pinned(batch.pinned.at("model"))
+                             : dependencies_.models.callable(batch.model);
+  ChatParams chat;
+  chat.max_tokens = batch.params.value("max_tokens", 1024);
+  return std::make_shared<ArithmeticRunner>(dependencies_.client, std::move(model), chat);
 }
 
 }  // namespace

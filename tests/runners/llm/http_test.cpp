@@ -201,7 +201,12 @@ TEST_CASE("every fault mode ends as it is declared, and the next call works") {
     if (mode == "refusal") CHECK(outcome.reply->flags.refused);
     CHECK(name_of(w.ask("next 1+1")) == "answered");
   }
+#ifdef __SANITIZE_ADDRESS__
+  std::cout << "skipped: memory bound, AddressSanitizer keeps what was freed (" << resident_kib() - memory_before
+            << " KiB)\n";
+#else
   CHECK(resident_kib() - memory_before < 64 * 1024);
+#endif
 }
 
 TEST_CASE("connect, first byte, stall, attempt and total each fire at their time with their sub") {
