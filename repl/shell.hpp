@@ -82,7 +82,8 @@ class Shell {
   void run_job(const JobRequest& request, const Selection& selection, Reply& reply);
   /// A question that needs an answer: true when a person says y. In a script: false.
   bool confirm(const std::string& question);
-  void leave() { leaving_ = true; }
+  /// Leaves; on a terminal with runs in flight it asks first what is to become of them.
+  void ask_before_leaving();
   bool leaving() const { return leaving_ || ending_ != 0; }
   void stop_at_first_error(bool on) { stop_at_error_ = on; }
   /// Runs one command line; false when it failed.
@@ -105,7 +106,6 @@ class Shell {
   void tick(const std::stop_token& stop);
   StyledText job_line(const JobFacts& facts) const;
   ProgressFacts progress_of(const JobFacts& facts, double now_s);
-  void ask_before_leaving();
   SteadyTime engine_now();
 
   ShellParts parts_;

@@ -15,26 +15,25 @@ struct Aim {
   long passage = 1;
 };
 
-const Aim& aim() {
-  static const Aim value = [] {
-    Aim out;
-    if (const char* text = std::getenv("ASSAY_KILL_AT")) {
-      out.point = text;
-      if (const auto colon = out.point.rfind(':'); colon != std::string::npos) {
-        out.passage = std::strtol(out.point.c_str() + colon + 1, nullptr, 10);
-        out.point.resize(colon);
-      }
+// Read anew at each passage: a test sets it in the child that it has forked.
+Aim aim() {
+  Aim out;
+  if (const char* text = std::getenv("ASSAY_KILL_AT")) {
+    out.point = text;
+    if (const auto colon = out.point.rfind(':'); colon != std::string::npos) {
+      out.passage = std::strtol(out.point.c_str() + colon + 1, nullptr, 10);
+      out.point.resize(colon);
     }
-    return out;
-  }();
-  return value;
+  }
+  return out;
 }
 }  // namespace
 
 void kill_point(const char* name) {
-  if (aim().point.empty() || aim().point != name) return;
+  const Aim at = aim();
+  if (at.point.empty() || at.point != name) return;
   static std::atomic<long> passages{0};
-  if (++passages == aim().passage) {
+  if (++passages == at.passage) {
     ::kill(::getpid(), SIGKILL);
     for (;;) ::pause();
   }

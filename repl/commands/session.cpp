@@ -204,7 +204,7 @@ void add_session_commands(CommandTable& table) {
              {"help run_n"}, {}, 0, 1, false, true, help,
              [](Shell& shell, const std::vector<std::string>&, std::string_view word) { return command_names(shell, word); }});
   table.add({"exit", {"quit", "q"}, group, "exit", "leave; with runs in flight it asks (drain, stop, cancel)", {}, {}, 0, 0,
-             false, true, [](Shell& shell, const Arguments&, Reply&) { shell.leave(); }, {}});
+             false, true, [](Shell& shell, const Arguments&, Reply&) { shell.ask_before_leaving(); }, {}});
   table.add({"clear", {"c"}, group, "clear", "clear the screen", {}, {}, 0, 0, false, true,
              [](Shell& shell, const Arguments&, Reply&) {
                if (shell.options().interactive) Screen(shell.options().out, terminal_facts(shell.options().out)).clear();

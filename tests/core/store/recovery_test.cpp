@@ -210,7 +210,8 @@ TEST_CASE("death at named points: the file opens, whole, before or after the com
       {"store.commit.after:2", 1},       {"store.callbacks.before:2", 1},   {"store.close.before", 4},
       {"store.checkpoint.before", 4},    {"store.checkpoint.after", 4}};
   for (const Case& one : cases) {
-    CAPTURE(one.point);
+    const std::string point = one.point;
+    CAPTURE(point);
     TemporaryFolder folder;
     const std::string path = folder.path("x.assay");
     int pipe[2];
