@@ -25,11 +25,13 @@ struct AttemptPlan {
   std::uint32_t number = 1;
   std::optional<std::string> data;  // its data where that has been read already: a JSON text
   bool resumed = false;             // earlier sessions began this attempt: read its records
+  UsageSum earlier;  // of the attempts before it
   AttemptLimits limits;
   std::string experiment_id;
 };
 
 struct AttemptOutcome {
+  UsageSum earlier;         // of the attempts before it: a run's usage is the sum over all of them
   EndAttempt end;           // end.status INCOMPLETE: interrupted, goes on later
   std::string interrupted;  // why, when it was
   std::vector<Change> logs;

@@ -115,6 +115,12 @@ struct Engine::Impl final : TaskSource {
       plan.resumed = before.calls > 0;
     } else {
       plan.number = before.attempts + 1U;
+      if (before.attempts > 0) {
+        for (const StoredAttempt& earlier : parts.store.attempts(run)) {
+          const bool open = earlier.ended_at == 0 && !earlier.imported;
+          plan.earlier += open ? UsageSum{} : earlier.usage;
+        }
+      }
       if (type == JobType::execute && before.status == Status::incomplete && before.attempts > 0) {
         const std::vector<StoredAttempt> earlier = parts.store.attempts(run);
         if (!earlier.empty() && earlier.back().ended_at == 0 && !earlier.back().imported) {
@@ -147,6 +153,7 @@ struct Engine::Impl final : TaskSource {
     const LiveStep::Parts step_parts{parts.store, parts.clock, pool, counters, plan.limits.hold_in_doubt};
     AttemptOutcome outcome = type == JobType::evaluate ? execute_evaluation(plan, step_parts, control, mailbox)
                                                        : execute_attempt(plan, step_parts, control, mailbox);
+    outcome.earlier = plan.earlier;
     if (control->claim_end()) {
       conclude(job, type, std::move(outcome));
     } else {  // the watchdog ended it: what comes now belongs to an attempt that is over
@@ -196,14 +203,18 @@ struct Engine::Impl final : TaskSource {
     kept.answer.clear();
     kept.context.clear();
     if (changes.empty()) {
-      settle(job, type, kept);
+      settle(job, type, kept, outcome.earlier);
       return;
     }
-    parts.store.submit(std::move(changes), [this, job, type, kept = std::move(kept)] { settle(job, type, kept); });
+    parts.store.submit(std::move(changes), [this, job, type, kept = std::move(kept), earlier = outcome.earlier] {
+      settle(job, type, kept, earlier);
+    });
   }
 
   /// After the commit, on the writer thread: the table shows the result, the job counts it.
-  void settle(const std::shared_ptr<Job>& job, JobType type, const EndAttempt& end) {
+  void settle(const std::shared_ptr<Job>& job, JobType type, const EndAttempt& end, const UsageSum& earlier) {
+    UsageSum sum = end.usage;
+    sum += earlier;
     if (type == JobType::evaluate) {
       if (end.status != Status::incomplete) {
         parts.table.set_result(end.run, end.score, end.error, [&](RunRow& row) {
@@ -216,11 +227,11 @@ struct Engine::Impl final : TaskSource {
         row.status = end.status;
         row.in_flight = false;
         row.steps = end.steps;
-        row.calls = end.usage.calls;
-        row.tokens_in = static_cast<std::uint32_t>(end.usage.in);
-        row.tokens_out = static_cast<std::uint32_t>(end.usage.out);
-        row.cost = end.usage.cost;
-        row.possible = end.usage.possible;
+        row.calls = sum.calls;
+        row.tokens_in = static_cast<std::uint32_t>(sum.in);
+        row.tokens_out = static_cast<std::uint32_t>(sum.out);
+        row.cost = sum.cost;
+        row.possible = sum.possible;
         row.seconds = static_cast<float>(end.seconds);
         row.ended_at = end.at;
       });

@@ -335,7 +335,7 @@ void Experiment::each_serialized(const std::vector<RunId>& runs,
     }
     for (const StoredAttempt& attempt : store_->attempts(run)) {
       out.run.attempts.push_back({attempt.number, attempt.outcome, attempt.error, attempt.seconds});
-      if (attempt.number == row.attempts) out.run.usage = attempt.usage;
+      out.run.usage += attempt.usage;
     }
     for (const StoredLog& line : store_->logs(run)) {
       if (line.from_runner) out.run.logs.push_back(json_or_null(line.text, place));

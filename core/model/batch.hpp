@@ -41,6 +41,16 @@ struct UsageSum {
   std::int64_t in = 0, cached = 0, out = 0, reasoning = 0;
   Pico cost = 0, possible = 0;
   bool operator==(const UsageSum&) const = default;
+  UsageSum& operator+=(const UsageSum& other) {
+    calls += other.calls;
+    in += other.in;
+    cached += other.cached;
+    out += other.out;
+    reasoning += other.reasoning;
+    cost += other.cost;
+    possible += other.possible;
+    return *this;
+  }
 };
 
 /// A run that enters an experiment. A fresh one has only id and data; one from a save, or with a recorded reply, has

@@ -97,7 +97,7 @@ void apply_shared(LoadedBatch& batch, const ParameterTexts& shared) {
 }
 
 void report_batch(const BatchInfo& info, const std::vector<std::string>& warnings, Reply& reply) {
-  reply.line(StyledText().add(info.name, TextRole::name).add(": " + format_count(info.count) + " runs, kind " +
+  reply.line(StyledText().add(info.name, TextRole::name).add(": " + format_count(info.count) + (info.count == 1 ? " run, kind " : " runs, kind ") +
                                                          (info.kind.empty() ? "unknown" : info.kind) +
                                                          (info.model.empty() ? "" : ", model " + info.model)));
   for (const std::string& warning : warnings) reply.line(StyledText().add("  warning: ", TextRole::warn).add(warning));

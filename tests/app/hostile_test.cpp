@@ -55,7 +55,7 @@ TEST_CASE("a reply of 10 MB is kept whole, and shown without harm") {
   folder.write("questions.jsonl", questions(1));
   MockServer server;
   server.config(R"({"reply":")" + std::string(10 << 20, 'x') + R"( The answer is (B).","latency":"const:0ms"})");
-  const Finished done = run({assay_program(), folder.file("x.assay"), "--json", "-c", "load qa questions.jsonl model=openai/any as=job; run_n 1; detail job:q1"},
+  const Finished done = run({assay_program(), folder.file("x.assay"), "--json", "-c", "load qa questions.jsonl model=openai/any max_tokens=2000 as=job; run_n 1; detail job:q1"},
                             folder.path(), server_environment(server));
   const std::vector<Json> said = results(done.out);
   REQUIRE(said.size() == 3);

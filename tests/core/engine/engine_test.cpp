@@ -126,8 +126,8 @@ TEST_CASE("never more than N runs are in flight, and the window slides") {  // f
   const JobFacts facts = bench.execute(20);
   const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   CHECK(facts.complete == delays.size());
-  CHECK(world.most_in_flight <= 20);
-  CHECK(world.most_in_flight >= 18);
+  CHECK(world.most_in_flight.load() <= 20);
+  CHECK(world.most_in_flight.load() >= 18);
   // List scheduling of the same delays on 20 slots; chunks of 20 would take 2.9 times as long.
   std::priority_queue<double, std::vector<double>, std::greater<>> slots;
   for (int i = 0; i < 20; ++i) slots.push(0);
@@ -160,7 +160,7 @@ TEST_CASE("a second job runs beside the first; a run that waits in one is skippe
   engine.wait(0);
   CHECK(engine.facts(a).complete == 12);
   CHECK(engine.facts(b).complete == 8);
-  CHECK(world.sent == 20);
+  CHECK(world.sent.load() == 20);
 }
 
 TEST_CASE("a run past its time limit fails, and what it does later changes nothing") {  // faults 1 and 2
@@ -216,7 +216,7 @@ TEST_CASE("a step that waits for a call is ended at its limit by itself, without
   CHECK(facts.fail == 1);
   CHECK(bench.error(0).kind == "timeout");
   CHECK_FALSE(bench.experiment->engine().has_lost_workers());
-  CHECK(world.in_flight == 0);
+  CHECK(world.in_flight.load() == 0);
   const auto calls = bench.experiment->store().calls(0);
   REQUIRE(calls.size() == 1);
   CHECK(calls[0].state == CallState::failed);
@@ -252,12 +252,12 @@ TEST_CASE("a stopped run is INCOMPLETE, goes on later, and is served what was re
   CHECK(engine.facts(job).incomplete == 1);
   CHECK(bench.row(0).status == Status::incomplete);
   CHECK_FALSE(bench.row(0).in_flight);
-  CHECK(world.sent == 4);
+  CHECK(world.sent.load() == 4);
   job = engine.start(request);
   engine.wait(job);
   CHECK(bench.row(0).status == Status::complete);
   CHECK(bench.row(0).attempts == 1);
-  CHECK(world.sent == 5);  // three served, the one interrupted in flight sent again
+  CHECK(world.sent.load() == 5);  // three served, the one interrupted in flight sent again
   for (const auto& [request_text, times] : world.sent_by_request) CHECK(times == (request_text == "1c3" ? 2 : 1));
   CHECK(engine.totals().replayed == 3);
   const auto context = bench.experiment->serialized(0).run.context;
@@ -310,8 +310,8 @@ TEST_CASE("calls of one step go out at the same time, and their retries don't wa
   Bench bench(r, 1);
   const JobFacts facts = bench.execute(1);
   CHECK(facts.complete == 1);
-  CHECK(world.most_in_flight == 5);
-  CHECK(world.sent == 7);
+  CHECK(world.most_in_flight.load() == 5);
+  CHECK(world.sent.load() == 7);
   CHECK(facts.calls == 5);
   const auto calls = bench.experiment->store().calls(0);
   REQUIRE(calls.size() == 5);
@@ -350,7 +350,7 @@ TEST_CASE("pause holds, resume goes on, width changes while it runs, cancel drop
   std::this_thread::sleep_for(60ms);
   const int held = world.sent;
   std::this_thread::sleep_for(60ms);
-  CHECK(world.sent == held);
+  CHECK(world.sent.load() == held);
   engine.resume(job);
   engine.set_width(job, 20);
   while (world.most_in_flight < 15) std::this_thread::sleep_for(1ms);
@@ -360,7 +360,7 @@ TEST_CASE("pause holds, resume goes on, width changes while it runs, cancel drop
   CHECK(facts.state == JobFacts::State::cancelled);
   CHECK(facts.complete + facts.cancelled == 60);
   CHECK(facts.cancelled > 0);
-  CHECK(world.most_in_flight <= 20);
+  CHECK(world.most_in_flight.load() <= 20);
   CHECK(bench.execute(20).complete == facts.cancelled);
 }
 
@@ -381,12 +381,12 @@ TEST_CASE("drain records what is on its way and sends nothing new") {
   while (world.sent < 3) std::this_thread::sleep_for(1ms);
   engine.drain_all();
   CHECK(engine.wait(0, bench.clock.steady() + 2s));
-  CHECK(world.sent == 3);
+  CHECK(world.sent.load() == 3);
   CHECK(bench.experiment->store().calls_in_doubt().empty());
   CHECK(bench.row(0).status == Status::incomplete);
   CHECK(bench.row(5).status == Status::ready);
   bench.execute(6);
-  CHECK(world.sent == 12);
+  CHECK(world.sent.load() == 12);
   for (const auto& [request_text, times] : world.sent_by_request) CHECK(times == 1);
 }
 
@@ -416,7 +416,7 @@ TEST_CASE("what a closed program leaves goes on in the next: attempts, answers, 
     CHECK(bench.execute(1).complete == 1);
     CHECK(bench.row(0).attempts == 1);
   }
-  CHECK(world.sent == 3);
+  CHECK(world.sent.load() == 3);
   REQUIRE(draws.size() == 2);
   CHECK(draws[0] == draws[1]);
   for (const char* ending : {"", "-wal", "-shm", "-lock", "-reserve"}) std::filesystem::remove(path + ending);

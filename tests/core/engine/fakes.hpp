@@ -42,7 +42,9 @@ class TimedEffect final : public Effect {
 
   EffectAction advance(EffectEvent event, const std::shared_ptr<EffectPort>&, SteadyTime now) override {
     if (event.kind == EffectEvent::Kind::start) return send(now, {});
-    if (began_.exchange(false)) --world_.in_flight;
+    if (!began_) return EffectWait{now + delay_};  // its `sent` is not on disk yet: it has not begun
+    began_ = false;
+    --world_.in_flight;
     TryRecord record;
     if (fails_-- > 0) {
       record.kind = "server";
@@ -77,7 +79,7 @@ class TimedEffect final : public Effect {
   std::string request_, reply_, name_ = "fake";
   std::chrono::milliseconds delay_;
   int fails_;
-  std::atomic<bool> began_{false};  // transmit may come after the timer has: then it is not sent at all
+  std::atomic<bool> began_{false};
 };
 
 struct FunctionRunner final : Runner {

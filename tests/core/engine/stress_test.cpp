@@ -57,6 +57,6 @@ TEST_CASE("64 in flight with stops, width changes, pauses and readers: every run
   meddler.join();
   reader.join();
   CHECK(complete == 400);
-  CHECK(world.in_flight == 0);
+  CHECK(world.in_flight.load() == 0);
   for (const RunId run : bench.all()) CHECK(bench.row(run).attempts == 1);
 }
