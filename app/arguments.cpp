@@ -14,8 +14,9 @@ std::optional<ProgramArguments> parse_program_arguments(int argc, char** argv, i
   std::string experiment;
   CLI::App app("assay: an experiment shell for LLM research");
   app.set_version_flag("--version", std::string("assay ") + kVersion);
-  app.add_option("EXPERIMENT", experiment,
-                 "an experiment file; a bare name x means saves/x.assay; :memory: keeps nothing (default: saves/default.assay)");
+  app.add_option(
+      "EXPERIMENT", experiment,
+      "an experiment file; a bare name x means saves/x.assay; :memory: keeps nothing (default: saves/default.assay)");
   app.add_option_function<std::vector<std::string>>(
          "-c",
          [&](const std::vector<std::string>& texts) {
@@ -39,13 +40,17 @@ std::optional<ProgramArguments> parse_program_arguments(int argc, char** argv, i
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--json", arguments.json, "one JSON object per command on stdout");
-  app.add_option("--threads", arguments.threads, "worker threads that compute at the same time (default: hardware threads)")
+  app.add_option("--threads", arguments.threads,
+                 "worker threads that compute at the same time (default: hardware threads)")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));
-  app.add_flag("--read-only", arguments.read_only, "refuse every command that changes the experiment; works beside a writer");
+  app.add_flag("--read-only", arguments.read_only,
+               "refuse every command that changes the experiment; works beside a writer");
   app.add_flag("--take-over", arguments.take_over, "open although another machine did not close the experiment");
   app.add_flag("--no-backup", arguments.no_backup, "migrate an older file without keeping a copy");
-  app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")->type_name("L")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
+      ->type_name("L")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.footer("In the shell: `help`. First steps: assay :memory: -c \"load arithmetic sample; run_n 8; stats\"");
   try {
     app.parse(argc, argv);

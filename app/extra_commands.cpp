@@ -44,19 +44,25 @@ void list(Reply& reply) {
   for (const std::string& name : qa_prompt_names()) {
     const PromptFile prompt = open_prompt(name);
     table.row({cell(name, TextRole::name), cell(joined(prompt.variables())), cell(prompt.description)});
-    reply.result.push_back(Json::object({{"kind", "qa"}, {"name", name}, {"description", prompt.description}, {"variables", prompt.variables()}}));
+    reply.result.push_back(Json::object(
+        {{"kind", "qa"}, {"name", name}, {"description", prompt.description}, {"variables", prompt.variables()}}));
   }
   reply.table(table);
 }
 
 void show(const std::string& name, Reply& reply) {
   const PromptFile prompt = open_prompt(name);
-  reply.line(StyledText().add(prompt.name, TextRole::title).add(prompt.description.empty() ? "" : "  " + prompt.description));
+  reply.line(
+      StyledText().add(prompt.name, TextRole::title).add(prompt.description.empty() ? "" : "  " + prompt.description));
   reply.line("hash " + prompt.hash + ", variables: " + joined(prompt.variables()));
-  for (const std::string& warning : prompt.warnings) reply.line(StyledText().add("warning: " + warning, TextRole::warn));
+  for (const std::string& warning : prompt.warnings)
+    reply.line(StyledText().add("warning: " + warning, TextRole::warn));
   reply.block(prompt.text, "  ");
-  reply.result = Json::object({{"name", prompt.name}, {"hash", prompt.hash}, {"variables", prompt.variables()},
-                               {"warnings", prompt.warnings}, {"text", prompt.text}});
+  reply.result = Json::object({{"name", prompt.name},
+                               {"hash", prompt.hash},
+                               {"variables", prompt.variables()},
+                               {"warnings", prompt.warnings},
+                               {"text", prompt.text}});
 }
 
 void check(const Arguments& arguments, Reply& reply) {
@@ -67,7 +73,8 @@ void check(const Arguments& arguments, Reply& reply) {
     try {
       const PromptFile prompt = open_prompt(name);
       reply.line(name + ": good, variables " + joined(prompt.variables()));
-      for (const std::string& warning : prompt.warnings) reply.line(StyledText().add("  warning: " + warning, TextRole::warn));
+      for (const std::string& warning : prompt.warnings)
+        reply.line(StyledText().add("  warning: " + warning, TextRole::warn));
       reply.result.push_back(Json::object({{"file", name}, {"ok", true}}));
     } catch (const Error& error) {
       problems += (problems.empty() ? "" : "\n") + std::string(error.what());
@@ -77,9 +84,11 @@ void check(const Arguments& arguments, Reply& reply) {
 }
 
 void render(const Arguments& arguments, Reply& reply) {
-  if (arguments.size() < 2) throw Error("usage", "prompt render: which file?", {}, "usage: prompt render FILE data=CONTEXT.json");
+  if (arguments.size() < 2)
+    throw Error("usage", "prompt render: which file?", {}, "usage: prompt render FILE data=CONTEXT.json");
   PromptOverrides overrides;
-  if (const std::string text = parameter(arguments, "autoescape"); !text.empty()) overrides.autoescape = text == "true" || text == "yes";
+  if (const std::string text = parameter(arguments, "autoescape"); !text.empty())
+    overrides.autoescape = text == "true" || text == "yes";
   if (const std::string text = parameter(arguments, "undefined"); !text.empty()) overrides.strict = text == "strict";
   const PromptFile prompt = open_prompt(arguments.at(1), overrides);
   const std::string data = parameter(arguments, "data");
@@ -95,7 +104,8 @@ void render(const Arguments& arguments, Reply& reply) {
 }
 
 void test(const Arguments& arguments, Reply& reply) {
-  if (arguments.size() < 2) throw Error("usage", "prompt test: which cases?", {}, "usage: prompt test CASES.json [root=DIR] [out=FILE]");
+  if (arguments.size() < 2)
+    throw Error("usage", "prompt test: which cases?", {}, "usage: prompt test CASES.json [root=DIR] [out=FILE]");
   const Json cases = parse_json(read_file(arguments.at(1)), arguments.at(1));
   const std::string root = parameter(arguments, "root"), out = parameter(arguments, "out");
   std::ostringstream outcomes;
@@ -113,14 +123,26 @@ void prompt_command(Shell&, const Arguments& arguments, Reply& reply) {
   if (what == "render") return render(arguments, reply);
   if (what == "test") return test(arguments, reply);
   if (what == "show" && arguments.size() == 2) return show(arguments.at(1), reply);
-  throw Error("usage", "prompt " + what + ": there is no such thing", {}, "usage: prompt list | show NAME|FILE | check FILE.. | render FILE data=CONTEXT.json | test CASES.json");
+  throw Error("usage", "prompt " + what + ": there is no such thing", {},
+              "usage: prompt list | show NAME|FILE | check FILE.. | render FILE data=CONTEXT.json | test CASES.json");
 }
 
 }  // namespace
 
 void add_extra_commands(CommandTable& table, const Services&) {
-  table.add({"prompt", {}, "files", "prompt list|show|check|render|test ..", "prompt files and templates: look, check, render, test",
-             {"prompt show qa_cot", "prompt render my.yaml data=context.json"}, {}, 1, SIZE_MAX, false, true, prompt_command, {}});
+  table.add({"prompt",
+             {},
+             "files",
+             "prompt list|show|check|render|test ..",
+             "prompt files and templates: look, check, render, test",
+             {"prompt show qa_cot", "prompt render my.yaml data=context.json"},
+             {},
+             1,
+             SIZE_MAX,
+             false,
+             true,
+             prompt_command,
+             {}});
 }
 
 }  // namespace assay

@@ -50,14 +50,18 @@ class FunctionKind final : public Kind {
     Report report;
     report.heading(1, batch.info().name);
     ReportTable table;
-    table.columns = {{"runs", ReportTable::Form::count}, {"COMPLETE", ReportTable::Form::count},
-                     {"FAIL", ReportTable::Form::count}, {"scored", ReportTable::Form::count},
+    table.columns = {{"runs", ReportTable::Form::count},    {"COMPLETE", ReportTable::Form::count},
+                     {"FAIL", ReportTable::Form::count},    {"scored", ReportTable::Form::count},
                      {"correct", ReportTable::Form::count}, {"score", ReportTable::Form::ratio}};
     const Json score = scored == 0 ? Json() : Json(static_cast<double>(correct) / static_cast<double>(scored));
     table.rows.push_back({n, complete, fail, scored, correct, score});
     report.table(std::move(table));
-    report.figures = Json::object({{"n", n}, {"complete", complete}, {"failed", fail}, {"scored", scored},
-                                   {"correct", correct}, {"accuracy", score}});
+    report.figures = Json::object({{"n", n},
+                                   {"complete", complete},
+                                   {"failed", fail},
+                                   {"scored", scored},
+                                   {"correct", correct},
+                                   {"accuracy", score}});
     return report;
   }
 

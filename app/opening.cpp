@@ -52,7 +52,8 @@ void make_folders(const std::string& path) {
 }  // namespace
 
 std::vector<SettingSpec> opening_settings() {
-  return {{"disk_reserve", "64MiB", "room kept free beside the experiment file, so that answers in flight can be kept; read at the start",
+  return {{"disk_reserve", "64MiB",
+           "room kept free beside the experiment file, so that answers in flight can be kept; read at the start",
            [](const std::string& text) { parse_bytes(text); }}};
 }
 
@@ -101,19 +102,22 @@ std::vector<std::string> recovery_lines(Store& store) {
             counted(found.resumable, "run goes", "runs go") + " on from where they were.";
     lines.push_back(line);
     if (found.in_doubt > 0) {
-      std::string doubt = counted(found.in_doubt, "call", "calls") + " in doubt (at most " + format_usd(found.in_doubt_max) + "):";
+      std::string doubt =
+          counted(found.in_doubt, "call", "calls") + " in doubt (at most " + format_usd(found.in_doubt_max) + "):";
       std::size_t shown = 0;
       for (const CallRecord& call : store.calls_in_doubt()) {
         if (call.doubt != CallDoubt::crash || call.state != CallState::sent) continue;
         if (++shown > 3) break;
-        doubt += (shown > 1 ? ", " : " ") + ("run " + std::to_string(call.run + 1)) + " step " + std::to_string(call.step) +
-                 (call.key.empty() ? "" : " " + call.key) + " " + call.model + " " + clock_of(call.last_try.sent_at);
+        doubt += (shown > 1 ? ", " : " ") + ("run " + std::to_string(call.run + 1)) + " step " +
+                 std::to_string(call.step) + (call.key.empty() ? "" : " " + call.key) + " " + call.model + " " +
+                 clock_of(call.last_try.sent_at);
       }
       if (found.in_doubt > 3) doubt += " ..";
       lines.push_back(doubt + "; `calls --in-doubt` lists them");
     }
   }
-  if (found.damaged > 0) lines.push_back(counted(found.damaged, "record", "records") + " damaged and set aside: `check` names them");
+  if (found.damaged > 0)
+    lines.push_back(counted(found.damaged, "record", "records") + " damaged and set aside: `check` names them");
   return lines;
 }
 
@@ -121,7 +125,8 @@ std::vector<PauseInfo> stored_pauses(Store& store) {
   std::vector<PauseInfo> pauses;
   for (const StoredPause& stored : store.pauses()) {
     const PutPause& pause = stored.pause;
-    pauses.push_back({pause.lane, pause.reason, pause.source, pause.set_at, pause.until, pause.duration_ms, pause.until_boot_us});
+    pauses.push_back(
+        {pause.lane, pause.reason, pause.source, pause.set_at, pause.until, pause.duration_ms, pause.until_boot_us});
   }
   return pauses;
 }
@@ -132,7 +137,8 @@ bool same_boot(Store& store) {
 }
 
 PutPause stored_form(const PauseInfo& pause) {
-  return {pause.lane, pause.reason, pause.source, pause.set_at, pause.until, pause.duration_ms, boot_id(), pause.until_boot_us};
+  return {pause.lane,  pause.reason,      pause.source, pause.set_at,
+          pause.until, pause.duration_ms, boot_id(),    pause.until_boot_us};
 }
 
 }  // namespace assay

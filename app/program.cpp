@@ -157,7 +157,8 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   }
 
   LineEditorOptions editor_options;
-  std::unique_ptr<LineEditor> editor = interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
+  std::unique_ptr<LineEditor> editor =
+      interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
   const std::string history = history_path();
   if (interactive && !history.empty()) editor->open_history(history);
 

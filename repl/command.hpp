@@ -22,8 +22,8 @@ class Shell;
 struct Reply {
   std::vector<StyledText> lines;
   Json result = Json::object();
-  bool paged = false;       // long output goes through a pager on a terminal
-  std::size_t width = 0;    // for tables: 0 is "never cut"
+  bool paged = false;     // long output goes through a pager on a terminal
+  std::size_t width = 0;  // for tables: 0 is "never cut"
 
   void line(std::string_view text) { lines.push_back(StyledText().add(text)); }
   void line(const StyledText& text) { lines.push_back(text); }

@@ -14,7 +14,8 @@ struct TallyGroup {
   Tally tally;
 };
 
-/// Groups in order of first appearance; one group "all" when `field` is empty. Throws Error for a field that no run has.
+/// Groups in order of first appearance; one group "all" when `field` is empty. Throws Error for a field that no run
+/// has.
 std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field);
 
 }  // namespace assay

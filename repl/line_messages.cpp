@@ -62,7 +62,8 @@ std::vector<StyledText> LineMessages::take_lines() {
   const std::lock_guard lock(mutex_);
   std::vector<StyledText> out;
   if (dropped_ > 0) {
-    out.push_back(StyledText().add(format_count(static_cast<std::int64_t>(dropped_)) + " lines not shown", TextRole::dim));
+    out.push_back(
+        StyledText().add(format_count(static_cast<std::int64_t>(dropped_)) + " lines not shown", TextRole::dim));
     dropped_ = 0;
   }
   out.insert(out.end(), std::make_move_iterator(lines_.begin()), std::make_move_iterator(lines_.end()));

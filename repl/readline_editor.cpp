@@ -477,7 +477,8 @@ void ReadlineEditor::list_candidates(const Completions& completions) {
     row = {};
   }
   if (count < completions.candidates.size()) {
-    messages_.print(StyledText().add("+" + std::to_string(completions.candidates.size() - count) + " more", TextRole::dim));
+    messages_.print(
+        StyledText().add("+" + std::to_string(completions.candidates.size() - count) + " more", TextRole::dim));
   }
 }
 

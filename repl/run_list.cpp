@@ -4,9 +4,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/text/edit_distance.hpp"
 #include "core/query/completion.hpp"
 #include "core/text/duration.hpp"
+#include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
@@ -15,8 +15,9 @@ namespace assay {
 namespace {
 
 const std::vector<std::string>& known_columns() {
-  static const std::vector<std::string> names = {"run", "batch", "id", "status", "score", "answer", "attempts", "steps",
-                                                 "time", "cost", "calls", "tokens", "model", "kind", "error"};
+  static const std::vector<std::string> names = {"run",    "batch",    "id",    "status", "score",
+                                                 "answer", "attempts", "steps", "time",   "cost",
+                                                 "calls",  "tokens",   "model", "kind",   "error"};
   return names;
 }
 
@@ -58,10 +59,13 @@ std::vector<std::string> split_columns(const std::string& text) {
     const auto comma = std::min(text.find(',', from), text.size());
     const std::string name = text.substr(from, comma - from);
     const auto& known = known_columns();
-    if (std::find(known.begin(), known.end(), name) == known.end() && !is_payload_column(name) && !name.starts_with("metric.")) {
+    if (std::find(known.begin(), known.end(), name) == known.end() && !is_payload_column(name) &&
+        !name.starts_with("metric.")) {
       const auto near = nearest(name, known);
-      throw Error("usage", "--columns: there is no column \"" + name + "\"" + (near ? "; did you mean " + *near + "?" : ""), {},
-                  "columns: run batch id status score answer attempts steps time cost calls tokens model kind error data.PATH answer.PATH metric.NAME");
+      throw Error("usage",
+                  "--columns: there is no column \"" + name + "\"" + (near ? "; did you mean " + *near + "?" : ""), {},
+                  "columns: run batch id status score answer attempts steps time cost calls tokens model kind error "
+                  "data.PATH answer.PATH metric.NAME");
     }
     columns.push_back(name);
     from = comma + 1;
@@ -86,11 +90,13 @@ void sort_runs(const RunTable& table, std::vector<RunId>& runs, const std::strin
   if (name == "steps") return by([&](RunId run) { return reader.row(run).steps; });
   if (name == "calls") return by([&](RunId run) { return reader.row(run).calls; });
   if (name == "tokens") return by([&](RunId run) { return reader.row(run).tokens_in + reader.row(run).tokens_out; });
-  if (name.starts_with("metric.")) return by([&](RunId run) {
+  if (name.starts_with("metric."))
+    return by([&](RunId run) {
       const double value = reader.metric(run, name.substr(7));
       return value == value ? value : -1e300;  // NaN has no order: runs without the metric come first
     });
-  throw Error("usage", "--sort: there is no field \"" + name + "\"", {}, "fields: name status score time cost attempts steps calls tokens metric.NAME");
+  throw Error("usage", "--sort: there is no field \"" + name + "\"", {},
+              "fields: name status score time cost attempts steps calls tokens metric.NAME");
 }
 
 void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const RunListOptions& options, Reply& reply) {
@@ -120,22 +126,38 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
     const Json answer = !ended || stored.answer.empty() ? Json() : parse_json(stored.answer, "answer");
     std::vector<StyledText> cells = {cell(std::to_string(i + 1), TextRole::dim)};
     for (const std::string& name : columns) {
-      if (name == "run") cells.push_back(cell(table.name(run), TextRole::name));
-      else if (name == "batch") cells.push_back(cell(batch.name));
-      else if (name == "id") cells.push_back(cell(table.id(run)));
-      else if (name == "status") cells.push_back(status_cell(row.status, row.in_flight));
-      else if (name == "score") cells.push_back(verdict_cell(row.verdict));
-      else if (name == "answer") cells.push_back(cell(answer_text(answer)));
-      else if (name == "attempts") cells.push_back(count_cell(row.attempts));
-      else if (name == "steps") cells.push_back(count_cell(row.steps));
-      else if (name == "time") cells.push_back(cell(row.ended_at == 0 ? "-" : seconds_text(static_cast<double>(row.seconds))));
-      else if (name == "cost") cells.push_back(cell(format_usd(row.cost)));
-      else if (name == "calls") cells.push_back(count_cell(row.calls));
-      else if (name == "tokens") cells.push_back(count_cell(static_cast<std::int64_t>(row.tokens_in) + row.tokens_out));
-      else if (name == "model") cells.push_back(cell(batch.model));
-      else if (name == "kind") cells.push_back(cell(batch.kind));
-      else if (name == "error") cells.push_back(cell(table.error(row.error).kind));
-      else if (name.starts_with("metric.")) cells.push_back(cell(number_text(table.metric(run, name.substr(7)))));
+      if (name == "run")
+        cells.push_back(cell(table.name(run), TextRole::name));
+      else if (name == "batch")
+        cells.push_back(cell(batch.name));
+      else if (name == "id")
+        cells.push_back(cell(table.id(run)));
+      else if (name == "status")
+        cells.push_back(status_cell(row.status, row.in_flight));
+      else if (name == "score")
+        cells.push_back(verdict_cell(row.verdict));
+      else if (name == "answer")
+        cells.push_back(cell(answer_text(answer)));
+      else if (name == "attempts")
+        cells.push_back(count_cell(row.attempts));
+      else if (name == "steps")
+        cells.push_back(count_cell(row.steps));
+      else if (name == "time")
+        cells.push_back(cell(row.ended_at == 0 ? "-" : seconds_text(static_cast<double>(row.seconds))));
+      else if (name == "cost")
+        cells.push_back(cell(format_usd(row.cost)));
+      else if (name == "calls")
+        cells.push_back(count_cell(row.calls));
+      else if (name == "tokens")
+        cells.push_back(count_cell(static_cast<std::int64_t>(row.tokens_in) + row.tokens_out));
+      else if (name == "model")
+        cells.push_back(cell(batch.model));
+      else if (name == "kind")
+        cells.push_back(cell(batch.kind));
+      else if (name == "error")
+        cells.push_back(cell(table.error(row.error).kind));
+      else if (name.starts_with("metric."))
+        cells.push_back(cell(number_text(table.metric(run, name.substr(7)))));
       else {
         const bool data = name.starts_with("data");
         const Json value = data ? (stored.data.empty() ? Json() : parse_json(stored.data, "data")) : answer;
@@ -176,7 +198,8 @@ std::vector<Candidate> complete_file(std::string_view word) {
   const std::string folder(slash == std::string_view::npos ? std::string_view() : word.substr(0, slash + 1));
   const std::string_view start = slash == std::string_view::npos ? word : word.substr(slash + 1);
   std::error_code problem;
-  for (std::filesystem::directory_iterator at(folder.empty() ? "." : folder, problem), end; !problem && at != end; at.increment(problem)) {
+  for (std::filesystem::directory_iterator at(folder.empty() ? "." : folder, problem), end; !problem && at != end;
+       at.increment(problem)) {
     const std::string name = at->path().filename().string();
     if (!name.starts_with(start) || (start.empty() && name.starts_with("."))) continue;
     const bool directory = at->is_directory(problem);

@@ -1,8 +1,8 @@
 #include "repl/shell.hpp"
 
-#include <csignal>
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
@@ -28,7 +28,8 @@ std::vector<SettingSpec> shell_settings() {
       {"hangup_grace", "10m", "how long a lost terminal waits for runs in flight", duration},
       {"on_hangup", "drain", "when the terminal is lost: drain (runs in flight end, nothing new begins) or go_on",
        [](const std::string& text) {
-         if (text != "drain" && text != "go_on") throw Error("usage", "on_hangup is drain or go_on, not \"" + text + "\"");
+         if (text != "drain" && text != "go_on")
+           throw Error("usage", "on_hangup is drain or go_on, not \"" + text + "\"");
        }},
   };
 }
@@ -128,7 +129,8 @@ bool Shell::run_command(const std::string& line) {
   } catch (const std::bad_alloc&) {
     show_error(word, "memory", "not enough memory for this command", "");
   } catch (const std::exception& error) {
-    show_error(word, "internal", std::string("a fault of assay's own: ") + error.what(), "please report it; nothing is lost");
+    show_error(word, "internal", std::string("a fault of assay's own: ") + error.what(),
+               "please report it; nothing is lost");
   }
   failed_ = true;
   return false;
@@ -195,8 +197,9 @@ Selection Shell::select(const std::string& query, bool all_runs, bool must_match
     if (table().read().size() == 0) {
       throw Error("empty", "there are no runs yet", {}, "`load KIND FILE` makes some; try `load arithmetic sample`");
     }
-    throw Error("empty", describe(selection), {},
-                selection.outside.value_or(0) > 0 ? "`ls QUERY` starts from all runs; `all` reaches beyond the listing" : "");
+    throw Error(
+        "empty", describe(selection), {},
+        selection.outside.value_or(0) > 0 ? "`ls QUERY` starts from all runs; `all` reaches beyond the listing" : "");
   }
   return selection;
 }
@@ -293,8 +296,9 @@ void Shell::ask_before_leaving() {
   }
   const Engine::Totals totals = engine().totals();
   const ReadResult read = editor().read(
-      StyledText(safe(format_count(static_cast<std::int64_t>(totals.in_flight_runs)) +
-                      " runs are in flight. [d]rain (wait for them), [s]top (they go on next time), [c]ancel leaving? ")),
+      StyledText(
+          safe(format_count(static_cast<std::int64_t>(totals.in_flight_runs)) +
+               " runs are in flight. [d]rain (wait for them), [s]top (they go on next time), [c]ancel leaving? ")),
       {});
   if (read.kind == ReadResult::Kind::end || read.text == "s" || read.text == "stop") {
     leaving_ = true;
@@ -356,9 +360,10 @@ void Shell::interrupt() {
 }
 
 void Shell::end_by_signal(int signal) {
-  // A second SIGTERM means at once: SIGQUIT's way out.
-  const int before = ending_.exchange(signal);
-  if (before != 0) ending_ = before == signal ? SIGQUIT : signal;
+  // A lost terminal is told twice, as a signal and as the end of its input; a second SIGTERM means at once.
+  const int before = ending_.load();
+  if (before == SIGHUP && signal == SIGHUP) return;
+  ending_ = before == SIGTERM && signal == SIGTERM ? SIGQUIT : signal;
   editor().interrupt();
   editor().wake();
 }
@@ -392,7 +397,8 @@ StyledText Shell::job_line(const JobFacts& facts) const {
   if (facts.incomplete > 0) text.add(", ").add(count(facts.incomplete) + " INCOMPLETE", TextRole::warn);
   if (facts.cancelled > 0) text.add(", " + count(facts.cancelled) + " not begun");
   if (facts.scored > 0) {
-    text.add("; score ").add(ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored)), TextRole::number);
+    text.add("; score ")
+        .add(ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored)), TextRole::number);
     text.add(" (" + count(facts.correct) + " of " + count(facts.scored) + " scored)");
   }
   if (facts.cost > 0) text.add("; " + format_usd(facts.cost));
@@ -465,7 +471,8 @@ Completions Shell::complete(std::string_view line, std::size_t cursor) {
     for (const ShellWord& one : split_shell_words(part.substr(0, part.size() - word.size()))) words.push_back(one.text);
     if (words.empty()) {
       for (const Command& command : commands_.all()) {
-        if (command.shown && command.name.starts_with(word)) result.candidates.push_back({command.name, command.summary});
+        if (command.shown && command.name.starts_with(word))
+          result.candidates.push_back({command.name, command.summary});
       }
       return result;
     }

@@ -28,7 +28,9 @@ class StyledText {
   };
 
   StyledText() = default;
-  StyledText(Printable text, TextRole role = TextRole::plain) { add(text, role); }  // NOLINT: a Printable is a StyledText
+  StyledText(Printable text, TextRole role = TextRole::plain) {
+    add(text, role);
+  }  // NOLINT: a Printable is a StyledText
   StyledText& add(const Printable& text, TextRole role = TextRole::plain);
   StyledText& add(const StyledText& other);
   /// `text` goes through safe() (one line): for words of our own and of strangers alike.

@@ -35,12 +35,17 @@ std::string cell_text(const Json& value, ReportTable::Form form) {
   if (!value.is_number()) return dump_json(value);
   const double number = value.get<double>();
   switch (form) {
-    case ReportTable::Form::ratio: return ratio_text(number);
-    case ReportTable::Form::usd: return format_usd(static_cast<Pico>(std::llround(number * 1e12)));
-    case ReportTable::Form::seconds: return seconds_text(number);
-    case ReportTable::Form::count: return format_count(std::llround(number));
+    case ReportTable::Form::ratio:
+      return ratio_text(number);
+    case ReportTable::Form::usd:
+      return format_usd(static_cast<Pico>(std::llround(number * 1e12)));
+    case ReportTable::Form::seconds:
+      return seconds_text(number);
+    case ReportTable::Form::count:
+      return format_count(std::llround(number));
     case ReportTable::Form::number:
-    case ReportTable::Form::text: break;
+    case ReportTable::Form::text:
+      break;
   }
   return number_text(number);
 }
@@ -49,12 +54,23 @@ std::string html_escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -91,17 +107,26 @@ StyledText status_cell(Status status, bool in_flight) {
 
 StyledText verdict_cell(Verdict verdict) {
   constexpr std::array<TextRole, 3> roles = {TextRole::dim, TextRole::good, TextRole::bad};
-  return StyledText().add(verdict == Verdict::none ? "-" : to_text(verdict), roles.at(static_cast<std::size_t>(verdict)));
+  return StyledText().add(verdict == Verdict::none ? "-" : to_text(verdict),
+                          roles.at(static_cast<std::size_t>(verdict)));
 }
 
 void Tally::add(const RunRow& row) {
   ++n;
   cost += row.cost;
   switch (row.status) {
-    case Status::ready: ++ready; break;
-    case Status::incomplete: ++incomplete; break;
-    case Status::complete: ++complete; break;
-    case Status::fail: ++fail; break;
+    case Status::ready:
+      ++ready;
+      break;
+    case Status::incomplete:
+      ++incomplete;
+      break;
+    case Status::complete:
+      ++complete;
+      break;
+    case Status::fail:
+      ++fail;
+      break;
   }
   if (row.verdict == Verdict::correct) ++correct;
   if (row.verdict == Verdict::incorrect) ++incorrect;
@@ -132,13 +157,14 @@ StyledText tally_words(const Tally& tally) {
   }
   const auto [low, high] = tally.interval();
   text.add(ratio_text(tally.score()), TextRole::number);
-  text.add(" of " + format_count(static_cast<std::int64_t>(tally.scored())) + " scored (95 %: " +
-           formatted("%.1f", 100 * low) + "-" + formatted("%.1f", 100 * high));
+  text.add(" of " + format_count(static_cast<std::int64_t>(tally.scored())) +
+           " scored (95 %: " + formatted("%.1f", 100 * low) + "-" + formatted("%.1f", 100 * high));
   const std::uint64_t open = tally.n - tally.scored();
   if (open > 0) {
-    text.add("; " + formatted("%.1f", 100 * tally.worst()) + "-" + formatted("%.1f", 100 * tally.best()) + " over all " +
-             format_count(static_cast<std::int64_t>(tally.n)) + ": " + format_count(static_cast<std::int64_t>(tally.fail)) +
-             " FAIL, " + format_count(static_cast<std::int64_t>(tally.unscored)) + " unscored, " +
+    text.add("; " + formatted("%.1f", 100 * tally.worst()) + "-" + formatted("%.1f", 100 * tally.best()) +
+             " over all " + format_count(static_cast<std::int64_t>(tally.n)) + ": " +
+             format_count(static_cast<std::int64_t>(tally.fail)) + " FAIL, " +
+             format_count(static_cast<std::int64_t>(tally.unscored)) + " unscored, " +
              format_count(static_cast<std::int64_t>(tally.ready + tally.incomplete)) + " not run");
   }
   return text.add(")");
@@ -164,10 +190,14 @@ Json tally_json(const Tally& tally) {
 
 std::string job_state_text(const JobFacts& facts) {
   switch (facts.state) {
-    case JobFacts::State::running: return "running";
-    case JobFacts::State::paused: return facts.paused_because.empty() ? "paused" : "paused: " + facts.paused_because;
-    case JobFacts::State::cancelled: return "cancelled";
-    case JobFacts::State::done: break;
+    case JobFacts::State::running:
+      return "running";
+    case JobFacts::State::paused:
+      return facts.paused_because.empty() ? "paused" : "paused: " + facts.paused_because;
+    case JobFacts::State::cancelled:
+      return "cancelled";
+    case JobFacts::State::done:
+      break;
   }
   return "done";
 }
@@ -210,7 +240,8 @@ void draw_report(const Report& report, Reply& reply) {
       if (!drawn.title.empty()) reply.line(StyledText().add(drawn.title, TextRole::title));
       std::vector<Column> columns;
       for (const auto& column : drawn.columns) {
-        columns.push_back({column.name, column.form != ReportTable::Form::text, column.form == ReportTable::Form::text});
+        columns.push_back(
+            {column.name, column.form != ReportTable::Form::text, column.form == ReportTable::Form::text});
       }
       Table table(std::move(columns));
       for (const auto& row : drawn.rows) {
@@ -254,7 +285,8 @@ std::string report_markdown(const Report& report) {
 std::string report_html(const Report& report, const std::string& title) {
   std::string out =
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>" +
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+      "'unsafe-inline'\">\n<title>" +
       html_escaped(title) +
       "</title>\n<style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
       "table{border-collapse:collapse}td,th{padding:.2em .8em;border-bottom:1px solid #ccc;text-align:left}"

@@ -35,7 +35,7 @@ struct Tally {
   Pico cost = 0;
   void add(const RunRow& row);
   std::uint64_t scored() const { return correct + incorrect; }
-  double score() const;                       // NaN when nothing is scored
+  double score() const;                        // NaN when nothing is scored
   std::pair<double, double> interval() const;  // Wilson, 95 %
   double worst() const;                        // all that is not scored counted wrong
   double best() const;                         // .. counted right

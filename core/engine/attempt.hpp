@@ -25,7 +25,7 @@ struct AttemptPlan {
   std::uint32_t number = 1;
   std::optional<std::string> data;  // its data where that has been read already: a JSON text
   bool resumed = false;             // earlier sessions began this attempt: read its records
-  UsageSum earlier;  // of the attempts before it
+  UsageSum earlier;                 // of the attempts before it
   AttemptLimits limits;
   std::string experiment_id;
 };

@@ -177,8 +177,8 @@ struct Engine::Impl final : TaskSource {
       line.attempt = end.number;
       line.at = end.at;
       line.level = LogLevel::warn;
-      line.text = dump_json(Json("attempt " + std::to_string(end.number) + " interrupted: " +
-                                 (outcome.interrupted.empty() ? "stopped" : outcome.interrupted)));
+      line.text = dump_json(Json("attempt " + std::to_string(end.number) +
+                                 " interrupted: " + (outcome.interrupted.empty() ? "stopped" : outcome.interrupted)));
       changes.emplace_back(std::move(line));
     } else if (type == JobType::evaluate) {
       if (end.status != Status::incomplete) {
@@ -318,7 +318,7 @@ struct Engine::Impl final : TaskSource {
       outcome.end.error = {"timeout",
                            "the " + what + " took longer than its limit (set timeout." + what +
                                ") and did not come back: its thread was left behind",
-                           step == 0                 ? "setup"
+                           step == 0               ? "setup"
                            : step == kEvaluateStep ? "evaluate"
                                                    : "step " + std::to_string(step)};
       if (step != 0 && step != kEvaluateStep) outcome.end.steps = step - 1;
@@ -610,7 +610,10 @@ std::string Engine::why(RunId run) const {
   const auto active = impl_->actives.find(run);
   if (active != impl_->actives.end()) {
     const std::uint32_t step = active->second.control->step();
-    return "in " + (step == 0 ? std::string("setup") : step == kEvaluateStep ? "evaluate" : "step " + std::to_string(step)) +
+    return "in " +
+           (step == 0               ? std::string("setup")
+            : step == kEvaluateStep ? "evaluate"
+                                    : "step " + std::to_string(step)) +
            " of attempt " + std::to_string(active->second.control->attempt());
   }
   if (impl_->claimed.contains(run)) return "waits for a slot of its job";

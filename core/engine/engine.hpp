@@ -24,8 +24,8 @@ struct EngineParts {
   RunTable& table;
   const KindRegistry& kinds;
   Clock& clock;
-  const Settings& settings;      // engine_settings() declared
-  std::size_t computing = 2;     // workers that compute at the same time
+  const Settings& settings;   // engine_settings() declared
+  std::size_t computing = 2;  // workers that compute at the same time
   std::function<void(const JobFacts&)> on_job_end;
 };
 

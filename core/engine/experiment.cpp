@@ -151,10 +151,14 @@ void Experiment::load_table() {
 
 std::string Experiment::free_name(const std::string& wanted) const {
   const RunTable::Reader table = table_.read();
-  if (!table.find_batch(wanted)) return wanted;
+  const auto is_free = [&](const std::string& name) {
+    const auto batch = table.find_batch(name);  // one that is not dropped before one that is
+    return !batch || table.batch(*batch).dropped;
+  };
+  if (is_free(wanted)) return wanted;
   for (int k = 2;; ++k) {
     std::string name = wanted + " (" + std::to_string(k) + ")";
-    if (!table.find_batch(name)) return name;
+    if (is_free(name)) return name;
   }
 }
 
@@ -185,7 +189,7 @@ void Experiment::rename(BatchId batch, const std::string& name) {
   {
     const RunTable::Reader table = table_.read();
     old = table.batch(batch).name;
-    if (const auto other = table.find_batch(name); other && *other != batch) {
+    if (const auto other = table.find_batch(name); other && *other != batch && !table.batch(*other).dropped) {
       throw Error("usage", "there is a batch " + name + " already");
     }
   }
@@ -247,7 +251,8 @@ void Experiment::push_undo(Json entry) {
 std::string Experiment::undo() {
   const std::lock_guard lock(change_mutex_);
   Json stack = json_or_null(store_->note(kUndoNote), "undo");
-  if (!stack.is_array() || stack.empty()) throw Error("usage", "nothing to undo: no drop or rename is left to take back");
+  if (!stack.is_array() || stack.empty())
+    throw Error("usage", "nothing to undo: no drop or rename is left to take back");
   const Json entry = stack.back();
   stack.erase(stack.size() - 1);
   const PutNote note{kUndoNote, dump_json(stack)};
@@ -265,18 +270,17 @@ std::string Experiment::undo() {
   store_->write({change, note});
   std::uint64_t runs = change.runs.size();
   for (const BatchId batch : change.batches) {
-    table_.set_batch_dropped(batch, false);
-    runs += table_.read().batch(batch).count;
     // A batch made meanwhile may have taken the name.
     const std::string name = table_.read().batch(batch).name;
-    if (const auto other = table_.read().find_batch(name); other && *other != batch) {
-      const std::string fresh = free_name(name);
+    if (const std::string fresh = free_name(name); fresh != name) {
       store_->write({RenameBatch{batch, fresh}});
       table_.rename_batch(batch, fresh);
     }
+    table_.set_batch_dropped(batch, false);
+    runs += table_.read().batch(batch).count;
   }
   table_.set_dropped(change.runs, false);
-  return std::to_string(runs) + " dropped runs are back";
+  return std::to_string(runs) + (runs == 1 ? " dropped run is back" : " dropped runs are back");
 }
 
 void Experiment::tag(const std::vector<RunId>& runs, const std::string& name) {

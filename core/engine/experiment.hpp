@@ -47,7 +47,8 @@ class Experiment {
   std::string free_name(const std::string& wanted) const;
 
   void rename(BatchId batch, const std::string& name);
-  /// Hides runs (whole batches where all of a batch's runs are named). Throws when one is in flight. `undo` brings back.
+  /// Hides runs (whole batches where all of a batch's runs are named). Throws when one is in flight. `undo` brings
+  /// back.
   void drop(const std::vector<RunId>& runs);
   /// Takes back the last drop or rename; what it did, in words. Throws Error when there is nothing to take back.
   std::string undo();

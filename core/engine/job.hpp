@@ -31,9 +31,9 @@ struct JobFacts {
   enum class State { running, paused, cancelled, done } state = State::running;
   std::string paused_because;  // "" unless paused by the program itself
   std::size_t width = 1;
-  std::uint64_t selected = 0, skipped = 0;                // of what was asked for; skipped: COMPLETE, or in another job
-  std::uint64_t complete = 0, fail = 0, incomplete = 0;   // ended so far
-  std::uint64_t in_flight = 0, waiting = 0;               // executing; not begun
+  std::uint64_t selected = 0, skipped = 0;               // of what was asked for; skipped: COMPLETE, or in another job
+  std::uint64_t complete = 0, fail = 0, incomplete = 0;  // ended so far
+  std::uint64_t in_flight = 0, waiting = 0;              // executing; not begun
   std::uint64_t correct = 0, scored = 0, cancelled = 0;
   std::uint64_t calls = 0, replayed = 0, tokens_in = 0, tokens_out = 0;
   Pico cost = 0;

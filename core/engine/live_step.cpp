@@ -79,7 +79,8 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
   check_interrupted();
   for (const auto& other : calls_) {
     if (other->record.key == key) {
-      throw RunFailure("runner", "two calls at the place \"" + std::string(key) + "\" of one step: give each its own key");
+      throw RunFailure("runner",
+                       "two calls at the place \"" + std::string(key) + "\" of one step: give each its own key");
     }
   }
   const auto index = static_cast<std::uint32_t>(calls_.size());
@@ -98,7 +99,8 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
   }
   if (control_->drain_requested()) stop_here();
   if (found.in_doubt != nullptr && parts_.hold_in_doubt) {
-    throw RunHeld{"a call at \"" + std::string(key) + "\" was in flight when the program ended; `resume` sends it again"};
+    throw RunHeld{"a call at \"" + std::string(key) +
+                  "\" was in flight when the program ended; `resume` sends it again"};
   }
   if (found.differs != nullptr) {
     log(LogLevel::warn, "the request at \"" + std::string(key) + "\" differs from the recorded one: it goes out anew");
@@ -115,8 +117,8 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
   record.lane = call.effect->lane();
   record.last_try.number = 0;
   if (found.in_doubt != nullptr) {
-    record.doubt = found.in_doubt->doubt;
-    log(LogLevel::warn, "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
+    log(LogLevel::warn,
+        "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
   }
   call.port = std::make_shared<Port>(mailbox_, index, epoch_);
   deliver(index, {EffectEvent::Kind::start, nullptr});
@@ -301,8 +303,10 @@ void LiveStep::record_end(std::uint32_t index, EffectDone done) {
   }
   (record.state == CallState::answered ? parts_.counters.answered : parts_.counters.failed)
       .fetch_add(1, std::memory_order_relaxed);
-  parts_.counters.tokens_in.fetch_add(static_cast<std::uint64_t>(record.usage.in.value_or(0)), std::memory_order_relaxed);
-  parts_.counters.tokens_out.fetch_add(static_cast<std::uint64_t>(record.usage.out.value_or(0)), std::memory_order_relaxed);
+  parts_.counters.tokens_in.fetch_add(static_cast<std::uint64_t>(record.usage.in.value_or(0)),
+                                      std::memory_order_relaxed);
+  parts_.counters.tokens_out.fetch_add(static_cast<std::uint64_t>(record.usage.out.value_or(0)),
+                                       std::memory_order_relaxed);
   EndCall end;
   end.call = record.id;
   end.state = record.state;

@@ -24,12 +24,13 @@ struct Pool::Shared : std::enable_shared_from_this<Shared> {
   std::mutex mutex;
   std::condition_variable work, ended;
   TaskSource* source = nullptr;
-  std::size_t base = 2;       // workers that may compute at the same time
-  std::size_t boost = 0;      // more of them while nothing moves
+  std::size_t base = 2;   // workers that may compute at the same time
+  std::size_t boost = 0;  // more of them while nothing moves
   std::size_t threads = 0, idle = 0, lost = 0;
   std::atomic<std::ptrdiff_t> computing{0};
-  std::atomic<bool> maybe_work{true};  // false: whoever last looked found nothing to take, and nothing has changed since
-  std::uint64_t taken = 0;    // tasks taken so far
+  std::atomic<bool> maybe_work{
+      true};                // false: whoever last looked found nothing to take, and nothing has changed since
+  std::uint64_t taken = 0;  // tasks taken so far
   bool closing = false;
 
   std::ptrdiff_t allowed() const { return static_cast<std::ptrdiff_t>(base + boost); }

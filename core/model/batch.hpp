@@ -15,11 +15,11 @@ namespace assay {
 /// What a batch is, as stored. Runs of a batch have consecutive ids: first .. first + count - 1.
 struct BatchInfo {
   BatchId id = 0;
-  std::string name;   // unique among the batches that are not dropped; any characters
-  std::string kind;   // "" when a save was loaded whose kind nobody knows: such runs can be read, not run
-  std::string model;  // as the person named it; "" when the kind needs none
-  Json params;        // all parameters of the load, resolved, defaults included; object
-  Json pinned;        // texts and settings fixed at load: prompts with their hash, resolved model entry (without key)
+  std::string name;    // unique among the batches that are not dropped; any characters
+  std::string kind;    // "" when a save was loaded whose kind nobody knows: such runs can be read, not run
+  std::string model;   // as the person named it; "" when the kind needs none
+  Json params;         // all parameters of the load, resolved, defaults included; object
+  Json pinned;         // texts and settings fixed at load: prompts with their hash, resolved model entry (without key)
   std::string source;  // the file(s) as typed
   WallTime created_at = 0;
   RunId first = 0;

@@ -3,7 +3,8 @@
 // drives it as a small state machine on the run's worker thread, so that several effects of one step are under way at
 // the same time without a thread each, and so that core needs to know nothing of HTTP.
 //
-//   begin -> [ledger has it? -> replayed] -> advance(start) -> .. record_sent -> .. message/timer .. -> done -> committed
+//   begin -> [ledger has it? -> replayed] -> advance(start) -> .. record_sent -> .. message/timer .. -> done ->
+//   committed
 //
 // The order is the promise: the bytes of a try leave only after the commit of its `sent` record (the engine calls
 // RecordSent::transmit from the commit), and get() returns only after the commit of the result.

@@ -9,11 +9,11 @@
 namespace assay {
 
 struct ModelFacts {
-  std::string name;      // alias or PROVIDER/MODEL
+  std::string name;  // alias or PROVIDER/MODEL
   std::string provider, address;
-  std::string key;       // "OPENAI_API_KEY set", "OPENAI_API_KEY missing", "no key needed"; never a part of a key
-  std::string limits;    // limits in force, for people
-  std::string state;     // ok, paused 3 s, held: ..
+  std::string key;     // "OPENAI_API_KEY set", "OPENAI_API_KEY missing", "no key needed"; never a part of a key
+  std::string limits;  // limits in force, for people
+  std::string state;   // ok, paused 3 s, held: ..
   Json details;
 };
 

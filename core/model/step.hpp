@@ -23,9 +23,9 @@ using CallHandle = std::uint32_t;
 
 /// How an effect came out. Failing is a value: what to do about it is the runner's decision.
 struct CallOutcome {
-  CallRecord record;        // state is answered or failed
-  std::string reply;        // the recorded bytes
-  bool replayed = false;    // served from the ledger, nothing was sent
+  CallRecord record;         // state is answered or failed
+  std::string reply;         // the recorded bytes
+  bool replayed = false;     // served from the ledger, nothing was sent
   Effect* effect = nullptr;  // as given to begin; lives until the step ends
   bool ok() const { return record.state == CallState::answered; }
 };

@@ -4,8 +4,8 @@
 #include <zstd.h>
 
 #include <mutex>
-#include <vector>
 #include <new>
+#include <vector>
 
 #include "core/text/error.hpp"
 
@@ -25,8 +25,8 @@ void append_little_endian(char* to, std::uint64_t value) {
   for (int i = 0; i < 8; ++i) to[i] = static_cast<char>((value >> (8 * i)) & 0xFF);
 }
 
-/// zstd's contexts are 100 KB and more each: borrowed for one call, so that there are as many as calls at the same time,
-/// not as many as threads (10,000 of them keep runs in flight).
+/// zstd's contexts are 100 KB and more each: borrowed for one call, so that there are as many as calls at the same
+/// time, not as many as threads (10,000 of them keep runs in flight).
 template <typename Context, Context* (*create)(), std::size_t (*destroy)(Context*)>
 class Contexts {
  public:

@@ -17,7 +17,7 @@ namespace {
 struct LoadWords {
   std::vector<std::string> files;
   std::vector<std::pair<std::string, std::vector<std::string>>> parameters;  // name -> values: more than one is a grid
-  ParameterTexts shared;  // as, limit, shuffle, epochs
+  ParameterTexts shared;                                                     // as, limit, shuffle, epochs
 };
 
 /// key=value, where a quote anywhere in the value makes it one value whatever commas it holds.
@@ -26,8 +26,8 @@ LoadWords parse_load(const Arguments& arguments, std::size_t first) {
   for (std::size_t i = first; i < arguments.size(); ++i) {
     const ShellWord& word = arguments.words[i];
     const auto equals = word.text.find('=');
-    const bool key_like = equals != std::string::npos && equals > 0 &&
-                          word.text.find_first_of("/\\ ") > equals && word.text[0] != '.';
+    const bool key_like =
+        equals != std::string::npos && equals > 0 && word.text.find_first_of("/\\ ") > equals && word.text[0] != '.';
     if (!key_like) {
       load.files.push_back(word.text);
       continue;
@@ -97,12 +97,17 @@ void apply_shared(LoadedBatch& batch, const ParameterTexts& shared) {
 }
 
 void report_batch(const BatchInfo& info, const std::vector<std::string>& warnings, Reply& reply) {
-  reply.line(StyledText().add(info.name, TextRole::name).add(": " + format_count(info.count) + (info.count == 1 ? " run, kind " : " runs, kind ") +
-                                                         (info.kind.empty() ? "unknown" : info.kind) +
-                                                         (info.model.empty() ? "" : ", model " + info.model)));
+  reply.line(StyledText()
+                 .add(info.name, TextRole::name)
+                 .add(": " + format_count(info.count) + (info.count == 1 ? " run, kind " : " runs, kind ") +
+                      (info.kind.empty() ? "unknown" : info.kind) +
+                      (info.model.empty() ? "" : ", model " + info.model)));
   for (const std::string& warning : warnings) reply.line(StyledText().add("  warning: ", TextRole::warn).add(warning));
-  reply.result["batches"].push_back(Json::object(
-      {{"batch", info.name}, {"kind", info.kind}, {"runs", info.count}, {"model", info.model}, {"warnings", warnings}}));
+  reply.result["batches"].push_back(Json::object({{"batch", info.name},
+                                                  {"kind", info.kind},
+                                                  {"runs", info.count},
+                                                  {"model", info.model},
+                                                  {"warnings", warnings}}));
 }
 
 Source find_source(const Kind& kind, const std::string& name, std::vector<std::string>& keep) {
@@ -162,11 +167,13 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
     }
     for (LoadedBatch& part : parts) {
       if (part.info.name.empty()) {
-        part.info.name = std::filesystem::path(load.files.at(std::min<std::size_t>(&part - parts.data(), load.files.size() - 1)))
-                             .filename()
-                             .string();
+        part.info.name =
+            std::filesystem::path(load.files.at(std::min<std::size_t>(&part - parts.data(), load.files.size() - 1)))
+                .filename()
+                .string();
         for (const char* ending : {".gz", ".zst", ".jsonl", ".json", ".csv", ".tsv"}) {
-          if (part.info.name.ends_with(ending)) part.info.name.resize(part.info.name.size() - std::string_view(ending).size());
+          if (part.info.name.ends_with(ending))
+            part.info.name.resize(part.info.name.size() - std::string_view(ending).size());
         }
         if (part.info.name == "sample" || part.info.name.empty()) part.info.name = kind.name();
       }
@@ -195,7 +202,8 @@ void load(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   const LoadWords words = parse_load(arguments, 0);
   if (!words.parameters.empty()) {
-    throw Error("usage", "load FILE takes a save as it is; " + words.parameters.front().first + "= needs a kind: load KIND FILE ..");
+    throw Error("usage", "load FILE takes a save as it is; " + words.parameters.front().first +
+                             "= needs a kind: load KIND FILE ..");
   }
   reply.result["batches"] = Json::array();
   for (const std::string& file : words.files) {
@@ -227,11 +235,13 @@ void ls(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (arguments.has("--columns")) options.columns = split_columns(arguments.flags.at("--columns"));
   draw_runs(shell.experiment(), runs, options, reply);
   if (runs.empty()) {
-    reply.line(shell.table().read().size() == 0 ? "there are no runs yet: `load KIND FILE` makes some" : "no run matches");
+    reply.line(shell.table().read().size() == 0 ? "there are no runs yet: `load KIND FILE` makes some"
+                                                : "no run matches");
   } else {
     std::string more = "ls";
     if (!query.empty()) more += (narrow ? " . " : " ") + query;
-    if (const StyledText line = more_line(std::min(limit, runs.size()), runs.size(), more); !line.empty()) reply.line(line);
+    if (const StyledText line = more_line(std::min(limit, runs.size()), runs.size(), more); !line.empty())
+      reply.line(line);
   }
 }
 
@@ -252,20 +262,33 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
       groups.push_back(std::move(group));
     }
   }
-  Table table({{"batch", false, true}, {"kind", false, false}, {"model", false, true}, {"runs", true, false},
-               {"READY", true, false}, {"INCOMPLETE", true, false}, {"COMPLETE", true, false}, {"FAIL", true, false},
-               {"score", true, false}, {"cost", true, false}});
+  Table table({{"batch", false, true},
+               {"kind", false, false},
+               {"model", false, true},
+               {"runs", true, false},
+               {"READY", true, false},
+               {"INCOMPLETE", true, false},
+               {"COMPLETE", true, false},
+               {"FAIL", true, false},
+               {"score", true, false},
+               {"cost", true, false}});
   reply.result = Json::array();
   for (const Group& group : groups) {
     const Tally& tally = group.tally;
-    const auto count = [](std::uint64_t n, TextRole role = TextRole::plain) { return count_cell(static_cast<std::int64_t>(n), role); };
+    const auto count = [](std::uint64_t n, TextRole role = TextRole::plain) {
+      return count_cell(static_cast<std::int64_t>(n), role);
+    };
     table.row({cell(group.info.name, TextRole::name), cell(group.info.kind), cell(group.info.model), count(tally.n),
                count(tally.ready), count(tally.incomplete), count(tally.complete),
                count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain), cell(ratio_text(tally.score())),
                cell(format_usd(tally.cost))});
     Json json = tally_json(tally);
-    Json row = Json::object({{"batch", group.info.name}, {"kind", group.info.kind}, {"model", group.info.model},
-                             {"runs", tally.n}, {"ready", tally.ready}, {"incomplete", tally.incomplete}});
+    Json row = Json::object({{"batch", group.info.name},
+                             {"kind", group.info.kind},
+                             {"model", group.info.model},
+                             {"runs", tally.n},
+                             {"ready", tally.ready},
+                             {"incomplete", tally.incomplete}});
     row.update(json);
     row["cost_usd"] = static_cast<double>(tally.cost) * 1e-12;
     reply.result.push_back(std::move(row));
@@ -288,7 +311,8 @@ void drop(Shell& shell, const Arguments& arguments, Reply& reply) {
   const Selection selection = shell.select(arguments.rest(0));
   const std::string words = describe(selection);
   if (!arguments.has("--yes")) {
-    if (!shell.options().interactive) throw Error("usage", "drop in a script needs --yes (it would drop " + words + ")");
+    if (!shell.options().interactive)
+      throw Error("usage", "drop in a script needs --yes (it would drop " + words + ")");
     if (!shell.confirm("drop " + words + "?")) {
       reply.line("nothing was dropped");
       return;
@@ -331,26 +355,98 @@ std::vector<Candidate> kinds_and_files(Shell& shell, const std::vector<std::stri
 
 void add_batch_commands(CommandTable& table) {
   const std::string group = "batches and runs";
-  table.add({"load", {}, group, "load KIND FILE.. [key=value ..] | load FILE",
+  table.add({"load",
+             {},
+             group,
+             "load KIND FILE.. [key=value ..] | load FILE",
              "make a batch of runs from a file with that kind; or bring in a save file as it was",
-             {"load qa questions.jsonl model=openai/gpt-4o-mini", "load arithmetic sample", "load saves/night.json"}, {}, 1,
-             SIZE_MAX, true, true, load, kinds_and_files});
-  table.add({"ls", {"list"}, group, "ls [.] [QUERY]", "list runs; with `.` narrow the last listing",
-             {"ls status:FAIL", "ls . r:^add --sort time"},
-             {{"--sort", "FIELD", "name, status, score, time, cost, attempts, steps, tokens; -FIELD for descending"},
-              {"--limit", "N", "rows to print (0: none)"},
-              {"--columns", "a,b", "of: run status score answer attempts steps time cost batch id, data.PATH, metric.NAME"}},
-             0, SIZE_MAX, false, true, ls, complete_query});
-  table.add({"batches", {}, group, "batches", "each batch: kind, model, runs by status, score, cost", {}, {}, 0, 0, false, true,
-             batches, {}});
-  table.add({"rename", {}, group, "rename BATCH NAME", "give a batch another name", {"rename qa \"first try\""}, {}, 2, 2, true,
-             true, rename, complete_query});
-  table.add({"drop", {}, group, "drop QUERY", "take runs out of the experiment; asks first", {"drop batch:qa"},
-             {{"--yes", "", "don't ask"}}, 1, SIZE_MAX, true, true, drop, complete_query});
-  table.add({"undo", {}, group, "undo", "take back the last drop or rename", {}, {}, 0, 0, true, true,
-             [](Shell& shell, const Arguments&, Reply& reply) { reply.line(shell.experiment().undo()); }, {}});
-  table.add({"tag", {}, group, "tag QUERY NAME", "label runs; `tag:NAME` finds them", {"tag score:INCORRECT hard"}, {}, 2,
-             SIZE_MAX, true, true,
+             {"load qa questions.jsonl model=openai/gpt-4o-mini", "load arithmetic sample", "load saves/night.json"},
+             {},
+             1,
+             SIZE_MAX,
+             true,
+             true,
+             load,
+             kinds_and_files});
+  table.add(
+      {"ls",
+       {"list"},
+       group,
+       "ls [.] [QUERY]",
+       "list runs; with `.` narrow the last listing",
+       {"ls status:FAIL", "ls . r:^add --sort time"},
+       {{"--sort", "FIELD", "name, status, score, time, cost, attempts, steps, tokens; -FIELD for descending"},
+        {"--limit", "N", "rows to print (0: none)"},
+        {"--columns", "a,b", "of: run status score answer attempts steps time cost batch id, data.PATH, metric.NAME"}},
+       0,
+       SIZE_MAX,
+       false,
+       true,
+       ls,
+       complete_query});
+  table.add({"batches",
+             {},
+             group,
+             "batches",
+             "each batch: kind, model, runs by status, score, cost",
+             {},
+             {},
+             0,
+             0,
+             false,
+             true,
+             batches,
+             {}});
+  table.add({"rename",
+             {},
+             group,
+             "rename BATCH NAME",
+             "give a batch another name",
+             {"rename qa \"first try\""},
+             {},
+             2,
+             2,
+             true,
+             true,
+             rename,
+             complete_query});
+  table.add({"drop",
+             {},
+             group,
+             "drop QUERY",
+             "take runs out of the experiment; asks first",
+             {"drop batch:qa"},
+             {{"--yes", "", "don't ask"}},
+             1,
+             SIZE_MAX,
+             true,
+             true,
+             drop,
+             complete_query});
+  table.add({"undo",
+             {},
+             group,
+             "undo",
+             "take back the last drop or rename",
+             {},
+             {},
+             0,
+             0,
+             true,
+             true,
+             [](Shell& shell, const Arguments&, Reply& reply) { reply.line(shell.experiment().undo()); },
+             {}});
+  table.add({"tag",
+             {},
+             group,
+             "tag QUERY NAME",
+             "label runs; `tag:NAME` finds them",
+             {"tag score:INCORRECT hard"},
+             {},
+             2,
+             SIZE_MAX,
+             true,
+             true,
              [](Shell& shell, const Arguments& arguments, Reply& reply) {
                Arguments query = arguments;
                const std::string name = query.words.back().text;

@@ -42,8 +42,9 @@ void refuse_experiment_file(Shell& shell, const std::string& path) {
 }
 
 void save(Shell& shell, const Arguments& arguments, Reply& reply) {
-  const std::string path = arguments.size() > 0 ? arguments.at(0)
-                                                : default_save_name(shell.store().path(), shell.experiment().clock().wall());
+  const std::string path = arguments.size() > 0
+                               ? arguments.at(0)
+                               : default_save_name(shell.store().path(), shell.experiment().clock().wall());
   refuse_experiment_file(shell, path);
   if (arguments.size() == 0) std::filesystem::create_directories("saves");
   const std::string query = arguments.rest(1);
@@ -93,7 +94,9 @@ void export_csv(Shell& shell, const std::string& path, const std::vector<RunId>&
     if (!line.empty()) line += ',';
     line += csv_field(text, ',', spreadsheet);
   };
-  for (const char* name : {"run", "batch", "id", "kind", "model", "status", "score", "attempts", "seconds", "cost_usd", "error", "answer"}) put(name);
+  for (const char* name :
+       {"run", "batch", "id", "kind", "model", "status", "score", "attempts", "seconds", "cost_usd", "error", "answer"})
+    put(name);
   for (const std::string& key : data_keys) put("data." + key);
   for (const std::string& key : answer_keys) put("answer." + key);
   for (const std::string& name : metrics) put("metric." + name);
@@ -157,11 +160,32 @@ void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
 void add_file_commands(CommandTable& table) {
   const std::string group = "files";
   const auto files = [](Shell&, const std::vector<std::string>&, std::string_view word) { return complete_file(word); };
-  table.add({"save", {}, group, "save [FILE] [QUERY]", "write runs to a file that `load` reads back: .json, .jsonl, also .gz or .zst",
-             {"save night.json", "save wrong.jsonl.gz score:INCORRECT"}, {}, 0, SIZE_MAX, false, true, save, files});
-  table.add({"export", {}, group, "export csv|jsonl FILE [QUERY]", "write runs as a table or as JSON lines", {"export csv runs.csv"},
-             {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"}}, 2, SIZE_MAX, false,
-             true, export_runs, files});
+  table.add({"save",
+             {},
+             group,
+             "save [FILE] [QUERY]",
+             "write runs to a file that `load` reads back: .json, .jsonl, also .gz or .zst",
+             {"save night.json", "save wrong.jsonl.gz score:INCORRECT"},
+             {},
+             0,
+             SIZE_MAX,
+             false,
+             true,
+             save,
+             files});
+  table.add({"export",
+             {},
+             group,
+             "export csv|jsonl FILE [QUERY]",
+             "write runs as a table or as JSON lines",
+             {"export csv runs.csv"},
+             {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"}},
+             2,
+             SIZE_MAX,
+             false,
+             true,
+             export_runs,
+             files});
 }
 
 }  // namespace assay

@@ -64,7 +64,8 @@ void rerun_fails(Shell& shell, const Arguments& arguments, Reply& reply) {
   const Selection selection = shell.select("status:FAIL", false, false);
   if (selection.runs.empty()) {
     std::string why = "no run has failed";
-    if (selection.outside.value_or(0) > 0) why = "no listed run has failed; " + std::to_string(*selection.outside) + " outside the listing did";
+    if (selection.outside.value_or(0) > 0)
+      why = "no listed run has failed; " + std::to_string(*selection.outside) + " outside the listing did";
     throw Error("empty", why, {}, selection.outside.value_or(0) > 0 ? "`ls status:FAIL`, then rerun_fails" : "");
   }
   request.runs = selection.runs;
@@ -72,18 +73,28 @@ void rerun_fails(Shell& shell, const Arguments& arguments, Reply& reply) {
 }
 
 void jobs(Shell& shell, const Arguments&, Reply& reply) {
-  Table table({{"job", true, false}, {"does", false, false}, {"state", false, true}, {"N", true, false},
-               {"done", true, false}, {"of", true, false}, {"FAIL", true, false}, {"in flight", true, false},
-               {"score", true, false}, {"cost", true, false}, {"time", true, false}});
+  Table table({{"job", true, false},
+               {"does", false, false},
+               {"state", false, true},
+               {"N", true, false},
+               {"done", true, false},
+               {"of", true, false},
+               {"FAIL", true, false},
+               {"in flight", true, false},
+               {"score", true, false},
+               {"cost", true, false},
+               {"time", true, false}});
   reply.result = Json::array();
   for (const JobFacts& facts : shell.engine().jobs()) {
     const auto count = [](std::uint64_t n) { return count_cell(static_cast<std::int64_t>(n)); };
-    table.row({cell("#" + std::to_string(facts.id), TextRole::name), cell(job_type_text(facts.type)),
-               cell(job_state_text(facts)), count(facts.width), count(facts.ended()),
-               count(facts.selected - facts.cancelled), count_cell(static_cast<std::int64_t>(facts.fail), facts.fail > 0 ? TextRole::bad : TextRole::plain),
-               count(facts.in_flight),
-               cell(facts.scored == 0 ? "-" : ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored))),
-               cell(format_usd(facts.cost)), cell(seconds_text(facts.seconds))});
+    table.row(
+        {cell("#" + std::to_string(facts.id), TextRole::name), cell(job_type_text(facts.type)),
+         cell(job_state_text(facts)), count(facts.width), count(facts.ended()), count(facts.selected - facts.cancelled),
+         count_cell(static_cast<std::int64_t>(facts.fail), facts.fail > 0 ? TextRole::bad : TextRole::plain),
+         count(facts.in_flight),
+         cell(facts.scored == 0 ? "-"
+                                : ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored))),
+         cell(format_usd(facts.cost)), cell(seconds_text(facts.seconds))});
     reply.result.push_back(job_json(facts));
   }
   if (table.size() == 0) {
@@ -110,7 +121,8 @@ void each_job(Shell& shell, const Arguments& arguments, Reply& reply, const std:
     shell.engine().facts(chosen.front());
   } else {
     for (const JobFacts& facts : shell.engine().jobs()) {
-      if (facts.state != JobFacts::State::done && facts.ended() + facts.cancelled < facts.selected) chosen.push_back(facts.id);
+      if (facts.state != JobFacts::State::done && facts.ended() + facts.cancelled < facts.selected)
+        chosen.push_back(facts.id);
     }
     if (chosen.empty()) throw Error("empty", "no job is in progress");
   }
@@ -122,8 +134,9 @@ void each_job(Shell& shell, const Arguments& arguments, Reply& reply, const std:
 }
 
 void pause(Shell& shell, const Arguments& arguments, Reply& reply) {
-  each_job(shell, arguments, reply, [&](JobId job) { shell.engine().pause(job); },
-           "paused: no new runs begin, those in flight go on; `resume` goes on");
+  each_job(
+      shell, arguments, reply, [&](JobId job) { shell.engine().pause(job); },
+      "paused: no new runs begin, those in flight go on; `resume` goes on");
 }
 
 void resume(Shell& shell, const Arguments& arguments, Reply& reply) {
@@ -148,8 +161,9 @@ void width(Shell& shell, const Arguments& arguments, Reply& reply) {
 }
 
 void cancel(Shell& shell, const Arguments& arguments, Reply& reply) {
-  each_job(shell, arguments, reply, [&](JobId job) { shell.engine().cancel(job); },
-           "cancelled: what had not begun is dropped from it, runs in flight go on to their end");
+  each_job(
+      shell, arguments, reply, [&](JobId job) { shell.engine().cancel(job); },
+      "cancelled: what had not begun is dropped from it, runs in flight go on to their end");
 }
 
 void stop(Shell& shell, const Arguments& arguments, Reply& reply) {
@@ -174,25 +188,137 @@ std::vector<Candidate> open_jobs(Shell& shell, const std::vector<std::string>&, 
 
 void add_running_commands(CommandTable& table) {
   const std::string group = "running";
-  table.add({"run_n", {}, group, "run_n N [QUERY]", "execute with at most N runs in flight: every READY and INCOMPLETE run, or those selected",
-             {"run_n 100", "run_n 8 status:FAIL"}, {}, 1, SIZE_MAX, true, true, run_n, complete_query});
-  table.add({"run", {"run_one"}, group, "run QUERY", "run_n 1 on the selection", {"run add:3"}, {}, 1, SIZE_MAX, true, true,
-             run_one, complete_query});
-  table.add({"rerun", {}, group, "rerun [N] QUERY", "a new attempt of every selected run, COMPLETE ones too; earlier ones stay readable",
-             {"rerun 8 score:INCORRECT"}, {}, 1, SIZE_MAX, true, true, rerun, complete_query});
-  table.add({"rerun_fails", {}, group, "rerun_fails [N]", "a new attempt of every failed run", {"rerun_fails 8"}, {}, 0, 1,
-             true, true, rerun_fails, {}});
+  table.add({"run_n",
+             {},
+             group,
+             "run_n N [QUERY]",
+             "execute with at most N runs in flight: every READY and INCOMPLETE run, or those selected",
+             {"run_n 100", "run_n 8 status:FAIL"},
+             {},
+             1,
+             SIZE_MAX,
+             true,
+             true,
+             run_n,
+             complete_query});
+  table.add({"run",
+             {"run_one"},
+             group,
+             "run QUERY",
+             "run_n 1 on the selection",
+             {"run add:3"},
+             {},
+             1,
+             SIZE_MAX,
+             true,
+             true,
+             run_one,
+             complete_query});
+  table.add({"rerun",
+             {},
+             group,
+             "rerun [N] QUERY",
+             "a new attempt of every selected run, COMPLETE ones too; earlier ones stay readable",
+             {"rerun 8 score:INCORRECT"},
+             {},
+             1,
+             SIZE_MAX,
+             true,
+             true,
+             rerun,
+             complete_query});
+  table.add({"rerun_fails",
+             {},
+             group,
+             "rerun_fails [N]",
+             "a new attempt of every failed run",
+             {"rerun_fails 8"},
+             {},
+             0,
+             1,
+             true,
+             true,
+             rerun_fails,
+             {}});
   table.add({"jobs", {}, group, "jobs", "jobs in progress and those that ended", {}, {}, 0, 0, false, true, jobs, {}});
-  table.add({"wait", {}, group, "wait [#J]", "wait for a job, or for all", {"wait #1"}, {}, 0, 1, false, true, wait, open_jobs});
-  table.add({"pause", {}, group, "pause [#J]", "begin no new runs until `resume`", {"pause #1"}, {}, 0, 1, true, true, pause, open_jobs});
-  table.add({"resume", {}, group, "resume [#J | QUERY]", "go on with a paused job; with a query: send held calls again (in_doubt=hold)",
-             {"resume #1"}, {}, 0, SIZE_MAX, true, true, resume, open_jobs});
-  table.add({"width", {}, group, "width #J N", "change how many runs of a job are in flight, while it runs", {"width #1 200"},
-             {}, 2, 2, true, true, width, open_jobs});
-  table.add({"cancel", {"cancel_run_n"}, group, "cancel [#J]", "drop what has not begun; runs in flight go on to their end",
-             {"cancel #1"}, {}, 0, 1, true, true, cancel, open_jobs});
-  table.add({"stop", {}, group, "stop QUERY", "interrupt runs in flight: INCOMPLETE, partial work kept, resumed later",
-             {"stop add:17", "stop all"}, {}, 1, SIZE_MAX, true, true, stop, complete_query});
+  table.add({"wait",
+             {},
+             group,
+             "wait [#J]",
+             "wait for a job, or for all",
+             {"wait #1"},
+             {},
+             0,
+             1,
+             false,
+             true,
+             wait,
+             open_jobs});
+  table.add({"pause",
+             {},
+             group,
+             "pause [#J]",
+             "begin no new runs until `resume`",
+             {"pause #1"},
+             {},
+             0,
+             1,
+             true,
+             true,
+             pause,
+             open_jobs});
+  table.add({"resume",
+             {},
+             group,
+             "resume [#J | QUERY]",
+             "go on with a paused job; with a query: send held calls again (in_doubt=hold)",
+             {"resume #1"},
+             {},
+             0,
+             SIZE_MAX,
+             true,
+             true,
+             resume,
+             open_jobs});
+  table.add({"width",
+             {},
+             group,
+             "width #J N",
+             "change how many runs of a job are in flight, while it runs",
+             {"width #1 200"},
+             {},
+             2,
+             2,
+             true,
+             true,
+             width,
+             open_jobs});
+  table.add({"cancel",
+             {"cancel_run_n"},
+             group,
+             "cancel [#J]",
+             "drop what has not begun; runs in flight go on to their end",
+             {"cancel #1"},
+             {},
+             0,
+             1,
+             true,
+             true,
+             cancel,
+             open_jobs});
+  table.add({"stop",
+             {},
+             group,
+             "stop QUERY",
+             "interrupt runs in flight: INCOMPLETE, partial work kept, resumed later",
+             {"stop add:17", "stop all"},
+             {},
+             1,
+             SIZE_MAX,
+             true,
+             true,
+             stop,
+             complete_query});
 }
 
 }  // namespace assay

@@ -26,7 +26,8 @@ void evaluate(Shell& shell, const Arguments& arguments, Reply& reply) {
     }
   }
   query.words = std::move(words);
-  if (query.words.empty()) throw Error("usage", "evaluate: which runs?", {}, "usage: evaluate QUERY [key=value ..]   e.g. evaluate all");
+  if (query.words.empty())
+    throw Error("usage", "evaluate: which runs?", {}, "usage: evaluate QUERY [key=value ..]   e.g. evaluate all");
   const Selection selection = shell.select(query.rest(0));
   request.runs = selection.runs;
   request.width = 16;
@@ -42,7 +43,9 @@ BatchId pick_batch(Shell& shell, const std::string& name) {
   std::optional<BatchId> only;
   for (const BatchInfo& batch : table.batches()) {
     if (batch.dropped) continue;
-    if (only) throw Error("usage", "there are several batches: which one?", {}, "usage: report BATCH [FILE]; `batches` lists them");
+    if (only)
+      throw Error("usage", "there are several batches: which one?", {},
+                  "usage: report BATCH [FILE]; `batches` lists them");
     only = batch.id;
   }
   if (!only) throw Error("empty", "there are no batches yet", {}, "`load KIND FILE` makes one");
@@ -65,7 +68,8 @@ void report(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   const BatchId id = pick_batch(shell, batch_name);
   const std::unique_ptr<BatchView> view = shell.experiment().view(id);
-  if (view->info().kind.empty()) throw Error("kind", "batch " + view->info().name + " is of no known kind: it has no report");
+  if (view->info().kind.empty())
+    throw Error("kind", "batch " + view->info().name + " is of no known kind: it has no report");
   const Report made = shell.kinds().require(view->info().kind).report(*view);
   reply.result = made.figures;
   if (file.empty()) {
@@ -89,24 +93,37 @@ void report(Shell& shell, const Arguments& arguments, Reply& reply) {
 void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
   std::string by = "model";
   if (arguments.size() > 0) {
-    if (arguments.at(0) != "by" || arguments.size() != 2) throw Error("usage", "cost: by what?", {}, "usage: cost [by model|batch|kind|day]");
+    if (arguments.at(0) != "by" || arguments.size() != 2)
+      throw Error("usage", "cost: by what?", {}, "usage: cost [by model|batch|kind|day]");
     by = arguments.at(1);
   }
   if (by != "model" && by != "batch" && by != "kind" && by != "day") {
     throw Error("usage", "cost by " + by + ": there is no such group", {}, "usage: cost [by model|batch|kind|day]");
   }
-  Table table({{by, false, true}, {"calls", true, false}, {"in", true, false}, {"cached", true, false}, {"out", true, false},
-               {"reasoning", true, false}, {"cost", true, false}, {"possibly", true, false}});
+  Table table({{by, false, true},
+               {"calls", true, false},
+               {"in", true, false},
+               {"cached", true, false},
+               {"out", true, false},
+               {"reasoning", true, false},
+               {"cost", true, false},
+               {"possibly", true, false}});
   Json list = Json::array();
   Pico sum = 0, possible = 0;
   std::uint64_t unpriced = 0;
   for (const Store::CostRow& row : shell.store().cost(by)) {
-    table.row({cell(row.group, TextRole::name), count_cell(static_cast<std::int64_t>(row.calls)), count_cell(row.in), count_cell(row.cached),
-               count_cell(row.out), count_cell(row.reasoning), cell(format_usd(row.cost)), cell(row.possible > 0 ? format_usd(row.possible) : "-")});
-    list.push_back(Json::object({{"group", row.group}, {"calls", row.calls}, {"input_tokens", row.in}, {"cached_tokens", row.cached},
-                                 {"output_tokens", row.out}, {"reasoning_tokens", row.reasoning},
+    table.row({cell(row.group, TextRole::name), count_cell(static_cast<std::int64_t>(row.calls)), count_cell(row.in),
+               count_cell(row.cached), count_cell(row.out), count_cell(row.reasoning), cell(format_usd(row.cost)),
+               cell(row.possible > 0 ? format_usd(row.possible) : "-")});
+    list.push_back(Json::object({{"group", row.group},
+                                 {"calls", row.calls},
+                                 {"input_tokens", row.in},
+                                 {"cached_tokens", row.cached},
+                                 {"output_tokens", row.out},
+                                 {"reasoning_tokens", row.reasoning},
                                  {"cost_usd", static_cast<double>(row.cost) * 1e-12},
-                                 {"possible_usd", static_cast<double>(row.possible) * 1e-12}, {"unpriced", row.unpriced}}));
+                                 {"possible_usd", static_cast<double>(row.possible) * 1e-12},
+                                 {"unpriced", row.unpriced}}));
     sum += row.cost;
     possible += row.possible;
     unpriced += row.unpriced;
@@ -117,9 +134,12 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
     return;
   }
   reply.table(table);
-  reply.line("in all " + format_usd(sum) + (possible > 0 ? ", possibly " + format_usd(possible) + " more (`calls --in-doubt`)" : ""));
+  reply.line("in all " + format_usd(sum) +
+             (possible > 0 ? ", possibly " + format_usd(possible) + " more (`calls --in-doubt`)" : ""));
   if (unpriced > 0) {
-    reply.line(StyledText().add(format_count(static_cast<std::int64_t>(unpriced)) + " calls unpriced: no price is known for their model", TextRole::warn));
+    reply.line(StyledText().add(
+        format_count(static_cast<std::int64_t>(unpriced)) + " calls unpriced: no price is known for their model",
+        TextRole::warn));
   }
 }
 
@@ -136,12 +156,45 @@ std::vector<Candidate> batch_names(Shell& shell, const std::vector<std::string>&
 
 void add_scoring_commands(CommandTable& table) {
   const std::string group = "results";
-  table.add({"evaluate", {"rescore"}, group, "evaluate QUERY [key=value ..]", "score recorded answers again, with other parameters; no model call",
-             {"evaluate all extract=tiger_l2"}, {}, 1, SIZE_MAX, true, true, evaluate, complete_query});
-  table.add({"report", {}, group, "report [BATCH] [FILE]", "the kind's own results, as text, or .md .html .json .txt by the file's ending",
-             {"report qa", "report qa results.html"}, {}, 0, 2, false, true, report, batch_names});
-  table.add({"cost", {}, group, "cost [by model|batch|kind|day]", "spend: tokens, money, and what is possibly paid twice", {"cost by batch"},
-             {}, 0, 2, false, true, cost, {}});
+  table.add({"evaluate",
+             {"rescore"},
+             group,
+             "evaluate QUERY [key=value ..]",
+             "score recorded answers again, with other parameters; no model call",
+             {"evaluate all extract=tiger_l2"},
+             {},
+             1,
+             SIZE_MAX,
+             true,
+             true,
+             evaluate,
+             complete_query});
+  table.add({"report",
+             {},
+             group,
+             "report [BATCH] [FILE]",
+             "the kind's own results, as text, or .md .html .json .txt by the file's ending",
+             {"report qa", "report qa results.html"},
+             {},
+             0,
+             2,
+             false,
+             true,
+             report,
+             batch_names});
+  table.add({"cost",
+             {},
+             group,
+             "cost [by model|batch|kind|day]",
+             "spend: tokens, money, and what is possibly paid twice",
+             {"cost by batch"},
+             {},
+             0,
+             2,
+             false,
+             true,
+             cost,
+             {}});
 }
 
 }  // namespace assay

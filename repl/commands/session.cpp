@@ -60,7 +60,8 @@ void help(Shell& shell, const Arguments& arguments, Reply& reply) {
     list.push_back(Json::object({{"command", command.name}, {"usage", command.usage}, {"summary", command.summary}}));
   }
   flush();
-  reply.line("A QUERY is text of the name, r:REGEX, status:FAIL, 3, [2-5], data.k=3, steps>2 .. joined by blanks, |, !, ().");
+  reply.line(
+      "A QUERY is text of the name, r:REGEX, status:FAIL, 3, [2-5], data.k=3, steps>2 .. joined by blanks, |, !, ().");
   reply.line("`help COMMAND` tells more.");
   reply.result = std::move(list);
 }
@@ -81,7 +82,8 @@ void set(Shell& shell, const Arguments& arguments, Reply& reply) {
   for (const SettingSpec& spec : settings.all()) {
     if (arguments.size() == 1 && spec.name != arguments.at(0)) continue;
     const std::string value = settings.get(spec.name);
-    table.row({cell(spec.name, TextRole::name), cell(value), cell(settings.origin(spec.name), TextRole::dim), cell(spec.help)});
+    table.row({cell(spec.name, TextRole::name), cell(value), cell(settings.origin(spec.name), TextRole::dim),
+               cell(spec.help)});
     reply.result[spec.name] = Json::object({{"value", value}, {"from", settings.origin(spec.name)}});
   }
   if (table.size() == 0) settings.set(arguments.at(0), "", "set");  // refuses an unknown name, with the nearest
@@ -94,14 +96,23 @@ void kinds(Shell& shell, const Arguments& arguments, Reply& reply) {
     if (arguments.size() > 0 && kind->name() != arguments.at(0)) continue;
     reply.line(StyledText().add(kind->name(), TextRole::title).add("  " + kind->summary()));
     Json parameters = Json::array();
-    Table table({{"parameter", false, false}, {"type", false, false}, {"default", false, true}, {"meaning", false, true}}, 2);
+    Table table(
+        {{"parameter", false, false}, {"type", false, false}, {"default", false, true}, {"meaning", false, true}}, 2);
     for (const Parameter& parameter : kind->parameters()) {
       std::string type;
       switch (parameter.type) {
-        case Parameter::Type::text: type = "text"; break;
-        case Parameter::Type::integer: type = "whole number"; break;
-        case Parameter::Type::number: type = "number"; break;
-        case Parameter::Type::boolean: type = "yes|no"; break;
+        case Parameter::Type::text:
+          type = "text";
+          break;
+        case Parameter::Type::integer:
+          type = "whole number";
+          break;
+        case Parameter::Type::number:
+          type = "number";
+          break;
+        case Parameter::Type::boolean:
+          type = "yes|no";
+          break;
         case Parameter::Type::choice:
           for (const std::string& choice : parameter.choices) type += (type.empty() ? "" : "|") + choice;
           break;
@@ -141,12 +152,21 @@ void models(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   const auto [name, origin] = shell.models().default_model();
   reply.line(StyledText().add("default: ").add(name, TextRole::name).add(" (" + origin + ")", TextRole::dim));
-  Table table({{"model", false, false}, {"address", false, true}, {"key", false, false}, {"limits", false, true}, {"state", false, true}});
+  Table table({{"model", false, false},
+               {"address", false, true},
+               {"key", false, false},
+               {"limits", false, true},
+               {"state", false, true}});
   Json list = Json::array();
   for (const ModelFacts& facts : shell.models().list()) {
-    table.row({cell(facts.name, TextRole::name), cell(facts.address), cell(facts.key), cell(facts.limits), cell(facts.state)});
-    list.push_back(Json::object({{"name", facts.name}, {"provider", facts.provider}, {"address", facts.address},
-                                 {"key", facts.key}, {"limits", facts.limits}, {"state", facts.state}}));
+    table.row({cell(facts.name, TextRole::name), cell(facts.address), cell(facts.key), cell(facts.limits),
+               cell(facts.state)});
+    list.push_back(Json::object({{"name", facts.name},
+                                 {"provider", facts.provider},
+                                 {"address", facts.address},
+                                 {"key", facts.key},
+                                 {"limits", facts.limits},
+                                 {"state", facts.state}}));
   }
   reply.table(table);
   reply.result = Json::object({{"default", name}, {"from", origin}, {"models", std::move(list)}});
@@ -200,18 +220,62 @@ std::vector<Candidate> command_names(Shell& shell, std::string_view word) {
 
 void add_session_commands(CommandTable& table) {
   const std::string group = "session";
-  table.add({"help", {"h", "?"}, group, "help [COMMAND]", "the commands, or one with its arguments and examples",
-             {"help run_n"}, {}, 0, 1, false, true, help,
-             [](Shell& shell, const std::vector<std::string>&, std::string_view word) { return command_names(shell, word); }});
-  table.add({"exit", {"quit", "q"}, group, "exit", "leave; with runs in flight it asks (drain, stop, cancel)", {}, {}, 0, 0,
-             false, true, [](Shell& shell, const Arguments&, Reply&) { shell.ask_before_leaving(); }, {}});
-  table.add({"clear", {"c"}, group, "clear", "clear the screen", {}, {}, 0, 0, false, true,
+  table.add({"help",
+             {"h", "?"},
+             group,
+             "help [COMMAND]",
+             "the commands, or one with its arguments and examples",
+             {"help run_n"},
+             {},
+             0,
+             1,
+             false,
+             true,
+             help,
+             [](Shell& shell, const std::vector<std::string>&, std::string_view word) {
+               return command_names(shell, word);
+             }});
+  table.add({"exit",
+             {"quit", "q"},
+             group,
+             "exit",
+             "leave; with runs in flight it asks (drain, stop, cancel)",
+             {},
+             {},
+             0,
+             0,
+             false,
+             true,
+             [](Shell& shell, const Arguments&, Reply&) { shell.ask_before_leaving(); },
+             {}});
+  table.add({"clear",
+             {"c"},
+             group,
+             "clear",
+             "clear the screen",
+             {},
+             {},
+             0,
+             0,
+             false,
+             true,
              [](Shell& shell, const Arguments&, Reply&) {
-               if (shell.options().interactive) Screen(shell.options().out, terminal_facts(shell.options().out)).clear();
+               if (shell.options().interactive)
+                 Screen(shell.options().out, terminal_facts(shell.options().out)).clear();
              },
              {}});
-  table.add({"set", {}, group, "set [NAME [VALUE]]", "settings, with where each value comes from; `set -e` stops a script at its first error",
-             {"set timeout.step 10m", "set in_doubt hold"}, {}, 0, 2, false, true, set,
+  table.add({"set",
+             {},
+             group,
+             "set [NAME [VALUE]]",
+             "settings, with where each value comes from; `set -e` stops a script at its first error",
+             {"set timeout.step 10m", "set in_doubt hold"},
+             {},
+             0,
+             2,
+             false,
+             true,
+             set,
              [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
                std::vector<Candidate> names;
                if (before.size() > 1) return names;
@@ -220,8 +284,18 @@ void add_session_commands(CommandTable& table) {
                }
                return names;
              }});
-  table.add({"kinds", {}, group, "kinds [KIND]", "the kinds of experiment, or the parameters of one", {"kinds qa"}, {}, 0, 1,
-             false, true, kinds,
+  table.add({"kinds",
+             {},
+             group,
+             "kinds [KIND]",
+             "the kinds of experiment, or the parameters of one",
+             {"kinds qa"},
+             {},
+             0,
+             1,
+             false,
+             true,
+             kinds,
              [](Shell& shell, const std::vector<std::string>&, std::string_view word) {
                std::vector<Candidate> names;
                for (const Kind* kind : shell.kinds().all()) {
@@ -229,16 +303,48 @@ void add_session_commands(CommandTable& table) {
                }
                return names;
              }});
-  table.add({"models", {}, group, "models [MODEL]", "models that can be named, with keys (set or missing), limits and state",
-             {"models openai/gpt-4o"}, {}, 0, 2, false, true, models, {}});
+  table.add({"models",
+             {},
+             group,
+             "models [MODEL]",
+             "models that can be named, with keys (set or missing), limits and state",
+             {"models openai/gpt-4o"},
+             {},
+             0,
+             2,
+             false,
+             true,
+             models,
+             {}});
   table.add({"history", {}, group, "history", "what was typed before", {}, {}, 0, 0, false, true, history, {}});
-  table.add({"source", {}, group, "source FILE", "run the commands of a file", {"source night.assay"}, {}, 1, 1, false, true,
+  table.add({"source",
+             {},
+             group,
+             "source FILE",
+             "run the commands of a file",
+             {"source night.assay"},
+             {},
+             1,
+             1,
+             false,
+             true,
              [](Shell& shell, const Arguments& arguments, Reply&) {
                shell.run_script(read_file(arguments.at(0), 16U << 20), arguments.at(0));
              },
              {}});
-  table.add({"!", {}, group, "! COMMAND", "a command of the system's shell", {"! ls saves"}, {}, 0, SIZE_MAX, false, true,
-             shell_line, {}});
+  table.add({"!",
+             {},
+             group,
+             "! COMMAND",
+             "a command of the system's shell",
+             {"! ls saves"},
+             {},
+             0,
+             SIZE_MAX,
+             false,
+             true,
+             shell_line,
+             {}});
 }
 
 }  // namespace assay

@@ -16,9 +16,10 @@ TEST_CASE("three of 1,000 fail alone: garbage, a refusal, a reply that never com
                    {"match":{"contains":"item 300?"},"do":{"slow":"silence"}}])");
   Environment environment = server_environment(server);
   const std::string file = folder.file("x.assay");
-  const Finished first = run({assay_program(), file, "--json", "-c",
-                              "set timeout.step 2s; load qa questions.jsonl model=openai/any as=job; run_n 20; errors; status"},
-                             folder.path(), environment);
+  const Finished first =
+      run({assay_program(), file, "--json", "-c",
+           "set timeout.step 2s; load qa questions.jsonl model=openai/any as=job; run_n 20; errors; status"},
+          folder.path(), environment);
   CHECK(first.status == 3);
   const std::vector<Json> said = results(first.out);
   REQUIRE(said.size() == 5);
@@ -39,8 +40,9 @@ TEST_CASE("three of 1,000 fail alone: garbage, a refusal, a reply that never com
   CHECK(in_flight.at("largest") <= 20);
 
   server.rules("[]");
-  const Finished again = run({assay_program(), file, "--json", "-c", "rerun_fails 8; status; log job:q200; calls job:q300; rerun_fails 8"},
-                             folder.path(), environment);
+  const Finished again =
+      run({assay_program(), file, "--json", "-c", "rerun_fails 8; status; log job:q200; calls job:q300; rerun_fails 8"},
+          folder.path(), environment);
   const std::vector<Json> then = results(again.out);
   REQUIRE(then.size() == 5);
   CHECK(then[0].at("selected") == 3);
@@ -61,7 +63,8 @@ TEST_CASE("one HTTP 400 costs one request; a 429 with Retry-After is obeyed; 5xx
                    {"match":{"contains":"item 8?"},"do":{"then":[{"error":"server"},{"status":200}]}},
                    {"match":{"contains":"item 9?"},"do":{"then":[{"reset":"after_reading"},{"status":200}]}},
                    {"match":{"nth":30},"do":{"error":"rate_limit","hint":{"form":"retry-after","seconds":1}}}])");
-  const Finished done = run({assay_program(), ":memory:", "--json", "-c", "load qa questions.jsonl model=openai/any as=job; run_n 10; calls --in-doubt"},
+  const Finished done = run({assay_program(), ":memory:", "--json", "-c",
+                             "load qa questions.jsonl model=openai/any as=job; run_n 10; calls --in-doubt"},
                             folder.path(), server_environment(server));
   const std::vector<Json> said = results(done.out);
   REQUIRE(said.size() == 3);

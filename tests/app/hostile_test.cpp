@@ -36,16 +36,20 @@ TEST_CASE("terminal escapes and NUL in a reply are shown escaped by every comman
   TemporaryFolder folder;
   folder.write("questions.jsonl", questions(3));
   MockServer server;
-  server.config(R"({"reply":"The answer is (B).\u001b]52;c;ZXZpbA==\u0007\u001b[2J\u0000\u009b31m\u202egnp.exe","latency":"const:0ms"})");
+  server.config(
+      R"({"reply":"The answer is (B).\u001b]52;c;ZXZpbA==\u0007\u001b[2J\u0000\u009b31m\u202egnp.exe","latency":"const:0ms"})");
   const Environment environment = server_environment(server);
   const Finished done = run({assay_program(), folder.file("x.assay"), "-c",
-                             "load qa questions.jsonl model=openai/any as=job; run_n 2; ls; detail job:q1; log all; calls job:q1 --raw; errors; report; stats"},
+                             "load qa questions.jsonl model=openai/any as=job; run_n 2; ls; detail job:q1; log all; "
+                             "calls job:q1 --raw; errors; report; stats"},
                             folder.path(), environment);
   CHECK(done.status == 0);
   CHECK_FALSE(has_control(done.out));
   CHECK(done.out.find("\\x1b]52") != std::string::npos);
   CHECK(done.out.find("\xe2\x80\xae") == std::string::npos);
-  const Finished saved = run({assay_program(), folder.file("x.assay"), "--json", "-c", "save a.json; load a.json as=again; save b.json batch:again"}, folder.path(), environment);
+  const Finished saved = run({assay_program(), folder.file("x.assay"), "--json", "-c",
+                              "save a.json; load a.json as=again; save b.json batch:again"},
+                             folder.path(), environment);
   CHECK(saved.status == 0);
   CHECK(folder.read("a.json").find("\\u0000") != std::string::npos);  // kept as it was, in the save
 }
@@ -55,7 +59,8 @@ TEST_CASE("a reply of 10 MB is kept whole, and shown without harm") {
   folder.write("questions.jsonl", questions(1));
   MockServer server;
   server.config(R"({"reply":")" + std::string(10 << 20, 'x') + R"( The answer is (B).","latency":"const:0ms"})");
-  const Finished done = run({assay_program(), folder.file("x.assay"), "--json", "-c", "load qa questions.jsonl model=openai/any max_tokens=2000 as=job; run_n 1; detail job:q1"},
+  const Finished done = run({assay_program(), folder.file("x.assay"), "--json", "-c",
+                             "load qa questions.jsonl model=openai/any max_tokens=2000 as=job; run_n 1; detail job:q1"},
                             folder.path(), server_environment(server));
   const std::vector<Json> said = results(done.out);
   REQUIRE(said.size() == 3);
@@ -76,7 +81,8 @@ TEST_CASE("no key appears in the file, its companions, logs, output, saves or ex
   environment.emplace_back("OPENAI_API_KEY", key);
   environment.emplace_back("ASSAY_RETRY_SERVER_ATTEMPTS", "2");
   const Finished done = run({assay_program(), folder.file("x.assay"), "-c",
-                             "load qa questions.jsonl model=openai/any as=job; set timeout.total 5s; run_n 4; errors; detail job:q4; log all; calls all --raw; models; set; "
+                             "load qa questions.jsonl model=openai/any as=job; set timeout.total 5s; run_n 4; errors; "
+                             "detail job:q4; log all; calls all --raw; models; set; "
                              "save s.json; export csv c.csv; export jsonl j.jsonl; report r.html"},
                             folder.path(), environment);
   CHECK(done.out.find("job:q4") != std::string::npos);

@@ -13,7 +13,9 @@ using namespace std::chrono_literals;
 TEST_CASE("the binary alone, copied elsewhere, has its prompts and samples") {
   TemporaryFolder folder;
   std::filesystem::copy_file(assay_program(), folder.path() / "alone");
-  const Finished done = run({folder.file("alone"), ":memory:", "-c", "load qa sample; run_n 8; load arithmetic sample; run_n 8; prompt list"}, folder.path());
+  const Finished done = run(
+      {folder.file("alone"), ":memory:", "-c", "load qa sample; run_n 8; load arithmetic sample; run_n 8; prompt list"},
+      folder.path());
   CHECK(done.status == 0);
   CHECK(done.out.find("40 COMPLETE") != std::string::npos);
   CHECK(done.out.find("50 COMPLETE") != std::string::npos);
@@ -22,7 +24,8 @@ TEST_CASE("the binary alone, copied elsewhere, has its prompts and samples") {
 TEST_CASE("a second writer is refused with the pid of the first; --read-only works beside it") {
   TemporaryFolder folder;
   const std::string file = folder.file("x.assay");
-  Child first({assay_program(), file, "-c", "load arithmetic sample model=sim/default?latency=const:400ms; run_n 5"}, folder.path());
+  Child first({assay_program(), file, "-c", "load arithmetic sample model=sim/default?latency=const:400ms; run_n 5"},
+              folder.path());
   for (int i = 0; i < 400 && !std::filesystem::exists(file + "-lock"); ++i) std::this_thread::sleep_for(5ms);
   std::this_thread::sleep_for(700ms);
   const Finished second = run({assay_program(), file, "-c", "status"}, folder.path());
@@ -39,7 +42,7 @@ TEST_CASE("files and folders that the program makes are for their owner only") {
   TemporaryFolder folder;
   run({assay_program(), "mine", "-c", "load arithmetic sample; run_n 4; save; export csv t.csv"}, folder.path());
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
-    struct stat facts {};
+    struct stat facts{};
     stat(entry.path().c_str(), &facts);
     INFO(entry.path().string());
     CHECK((facts.st_mode & 077) == 0);
@@ -48,7 +51,8 @@ TEST_CASE("files and folders that the program makes are for their owner only") {
 
 TEST_CASE("what is no experiment is refused with what was found, and left as it is") {
   TemporaryFolder folder;
-  folder.write("text.assay", "this is no database at all, but a text that is long enough to be read as a header of one ............");
+  folder.write("text.assay",
+               "this is no database at all, but a text that is long enough to be read as a header of one ............");
   folder.write("empty.assay", "");
   const Finished text = run({assay_program(), folder.file("text.assay"), "-c", "status"}, folder.path());
   CHECK(text.status == 1);

@@ -50,7 +50,9 @@ Outcome execute(const std::vector<std::string>& argv, const std::filesystem::pat
   wait4(child, &status, 0, &usage);
   Outcome outcome;
   outcome.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
   outcome.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
   outcome.peak_kib = usage.ru_maxrss;
   outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -107,7 +109,8 @@ void run_scenario(const Scenario& scenario, const std::string& assay_path, const
   Json line = Json::object({{"scenario", scenario.name}, {"calls", scenario.calls}, {"in_flight", scenario.in_flight}});
   double bare_rate = 0, bare_cpu = 0;
   if (scenario.reference) {
-    const Outcome bare = execute({curl_path, server.chat_url(), std::to_string(scenario.calls), std::to_string(scenario.in_flight)}, folder);
+    const Outcome bare = execute(
+        {curl_path, server.chat_url(), std::to_string(scenario.calls), std::to_string(scenario.in_flight)}, folder);
     const Json said = parse_json(bare.out, "bench_curl");
     bare_rate = said.at("calls_per_s").get<double>();
     bare_cpu = said.at("cpu_us_per_call").get<double>();
@@ -116,7 +119,8 @@ void run_scenario(const Scenario& scenario, const std::string& assay_path, const
   const std::string file = (folder / "x.assay").string();
   const Outcome loading = execute({assay_path, file, "-c", "load arithmetic pairs.jsonl model=openai/any"}, folder);
   const Outcome idle = execute({assay_path, file, "-c", "status"}, folder);
-  const Outcome ours = execute({assay_path, file, "--json", "-c", "run_n " + std::to_string(scenario.in_flight)}, folder);
+  const Outcome ours =
+      execute({assay_path, file, "--json", "-c", "run_n " + std::to_string(scenario.in_flight)}, folder);
   if (loading.status != 0) line["load_failed"] = loading.status;
   const Json job = result_of(ours.out, 0);
   const double seconds = job.at("seconds").get<double>();
@@ -137,7 +141,8 @@ void run_scenario(const Scenario& scenario, const std::string& assay_path, const
   const Json stats = server.stats();
   line["largest_in_flight_at_server"] = stats.at("in_flight").at("largest");
   if (std::string(scenario.name).starts_with("uneven") || std::string(scenario.name).starts_with("window")) {
-    const double ideal = assay::test::list_schedule_seconds(server.latencies(), static_cast<std::size_t>(scenario.in_flight));
+    const double ideal =
+        assay::test::list_schedule_seconds(server.latencies(), static_cast<std::size_t>(scenario.in_flight));
     line["ideal_s"] = ideal;
     line["of_ideal"] = ideal / seconds;
   }

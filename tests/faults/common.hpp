@@ -18,7 +18,8 @@ inline std::string questions(int n) {
   std::string text;
   for (int i = 1; i <= n; ++i) {
     text += R"({"id":"q)" + std::to_string(i) + R"(","question":"Which letter belongs to item )" + std::to_string(i) +
-            R"(?","options":["north","south","east","west"],"answer":"B","category":")" + (i % 2 == 0 ? "even" : "odd") + "\"}\n";
+            R"(?","options":["north","south","east","west"],"answer":"B","category":")" +
+            (i % 2 == 0 ? "even" : "odd") + "\"}\n";
   }
   return text;
 }
@@ -71,8 +72,8 @@ inline std::map<std::string, std::string> outcomes(const std::string& saved_json
   while (from < saved_jsonl.size()) {
     const std::size_t end = std::min(saved_jsonl.find('\n', from), saved_jsonl.size());
     const Json run = parse_json(std::string_view(saved_jsonl).substr(from, end - from), "save");
-    all[run.at("id").get<std::string>()] =
-        dump_json(run.at("status")) + dump_json(run.at("score")) + dump_json(run.at("answer")) + dump_json(run.at("context"));
+    all[run.at("id").get<std::string>()] = dump_json(run.at("status")) + dump_json(run.at("score")) +
+                                           dump_json(run.at("answer")) + dump_json(run.at("context"));
     from = end + 1;
   }
   return all;

@@ -1,4 +1,5 @@
-// A full disk (reliability.md 8): a clear line, no call begun that could not be kept, and it goes on when there is room.
+// A full disk (reliability.md 8): a clear line, no call begun that could not be kept, and it goes on when there is
+// room.
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -47,7 +48,9 @@ TEST_CASE("a full disk stops the work, not the results, and the job goes on by i
   Environment environment = server_environment(server);
   environment.emplace_back("ASSAY_DISK_RESERVE", "512KiB");
   const std::string file = folder.file("disk/x.assay");
-  REQUIRE(run({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job"}, folder.path(), environment).status == 0);
+  REQUIRE(
+      run({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job"}, folder.path(), environment)
+          .status == 0);
   // Somebody else fills the disk while the job runs.
   Child child({assay_program(), file, "-c", "run_n 16"}, folder.path(), environment);
   for (int i = 0; i < 500 && server.stats().at("requests").get<int>() < 20; ++i) std::this_thread::sleep_for(5ms);
@@ -66,7 +69,8 @@ TEST_CASE("a full disk stops the work, not the results, and the job goes on by i
   CHECK(child.error().find("disk full") != std::string::npos);
   std::filesystem::remove(folder.file("disk/filler"));
   CHECK(child.wait_for(20s) == 0);
-  const std::vector<Json> said = results(run({assay_program(), file, "--json", "-c", "status; check; calls --in-doubt"}, folder.path(), environment).out);
+  const std::vector<Json> said = results(
+      run({assay_program(), file, "--json", "-c", "status; check; calls --in-doubt"}, folder.path(), environment).out);
   REQUIRE(said.size() == 3);
   CHECK(said[0].at("by_status").at("COMPLETE") == 1500);
   CHECK(said[1].at("findings").empty());

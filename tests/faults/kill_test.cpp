@@ -29,7 +29,8 @@ Ledger read_ledger(const std::string& file) {
   return ledger;
 }
 
-std::string finish_and_save(const TemporaryFolder& folder, const std::string& experiment, const Environment& environment) {
+std::string finish_and_save(const TemporaryFolder& folder, const std::string& experiment,
+                            const Environment& environment) {
   const Finished done = run({assay_program(), folder.file(experiment), "--json", "-c",
                              "run_n 50; status; calls --in-doubt; check; save " + folder.file(experiment + ".jsonl")},
                             folder.path(), environment);
@@ -41,7 +42,8 @@ std::string finish_and_save(const TemporaryFolder& folder, const std::string& ex
 
 }  // namespace
 
-TEST_CASE("200 kills of a 2,000-run job: no recorded answer is lost, every second sending is named, results are equal") {
+TEST_CASE(
+    "200 kills of a 2,000-run job: no recorded answer is lost, every second sending is named, results are equal") {
   const char* soak = std::getenv("ASSAY_SOAK");
   const int kills = soak != nullptr ? 5000 : 200;
   TemporaryFolder folder;
@@ -84,8 +86,8 @@ TEST_CASE("200 kills of a 2,000-run job: no recorded answer is lost, every secon
   const std::size_t needed = static_cast<std::size_t>(kRuns) * kSamples;
   MESSAGE(requests << " requests for " << needed << " calls, " << in_doubt << " in doubt");
   CHECK(status.at("calls").at("answered") == needed);
-  CHECK(requests - needed <= in_doubt);                                       // sent twice: named
-  CHECK(in_doubt <= static_cast<std::size_t>(killed * most_in_flight));       // never more than were in flight
+  CHECK(requests - needed <= in_doubt);                                  // sent twice: named
+  CHECK(in_doubt <= static_cast<std::size_t>(killed * most_in_flight));  // never more than were in flight
   for (const Json& call : doubt.at("calls")) CHECK(call.at("why") == "crash");
 
   server.reset(true);
@@ -103,14 +105,17 @@ TEST_CASE("in_doubt=hold: nothing is sent for calls that were in flight until a 
   const Environment environment = server_environment(server);
   const std::string file = folder.file("held.assay");
   {
-    Child child({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job; run_n 4"}, folder.path(), environment);
+    Child child({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job; run_n 4"},
+                folder.path(), environment);
     for (int i = 0; i < 500 && server.stats().at("requests") != 4; ++i) std::this_thread::sleep_for(10ms);
     child.signal(SIGKILL);
     child.wait();
   }
   REQUIRE(server.stats().at("requests") == 4);
   server.config(R"({"reply":"qa","latency":"const:0ms"})");
-  const Finished held = run({assay_program(), file, "--json", "-c", "set in_doubt hold; run_n 4; calls --in-doubt; status"}, folder.path(), environment);
+  const Finished held =
+      run({assay_program(), file, "--json", "-c", "set in_doubt hold; run_n 4; calls --in-doubt; status"},
+          folder.path(), environment);
   const std::vector<Json> said = results(held.out);
   REQUIRE(said.size() == 4);
   CHECK(said[1].at("incomplete") == 4);
@@ -118,7 +123,8 @@ TEST_CASE("in_doubt=hold: nothing is sent for calls that were in flight until a 
   CHECK(said[3].at("recovery").at("unclean") == true);
   CHECK(said[3].at("recovery").at("in_doubt") == 4);
   CHECK(server.stats().at("requests") == 4);
-  const Finished resumed = run({assay_program(), file, "--json", "-c", "set in_doubt hold; resume all; status"}, folder.path(), environment);
+  const Finished resumed =
+      run({assay_program(), file, "--json", "-c", "set in_doubt hold; resume all; status"}, folder.path(), environment);
   const std::vector<Json> then = results(resumed.out);
   CHECK(then.at(2).at("by_status").at("COMPLETE") == 4);
   CHECK(server.stats().at("requests") == 8);

@@ -21,7 +21,8 @@ struct Row {
 }  // namespace
 
 TEST_CASE("a signal ends the program in time, with its status; every answer is recorded once and the job goes on") {
-  for (const Row& row : {Row{SIGTERM, 143, "SIGTERM"}, Row{SIGHUP, 129, "SIGHUP"}, Row{SIGQUIT, 131, "SIGQUIT"}, Row{SIGINT, 130, "SIGINT"}}) {
+  for (const Row& row : {Row{SIGTERM, 143, "SIGTERM"}, Row{SIGHUP, 129, "SIGHUP"}, Row{SIGQUIT, 131, "SIGQUIT"},
+                         Row{SIGINT, 130, "SIGINT"}}) {
     INFO(row.name);
     TemporaryFolder folder;
     folder.write("questions.jsonl", questions(300));
@@ -29,7 +30,8 @@ TEST_CASE("a signal ends the program in time, with its status; every answer is r
     server.config(R"({"reply":"qa","latency":"const:150ms"})");
     const Environment environment = server_environment(server);
     const std::string file = folder.file("x.assay");
-    Child child({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job; run_n 20"}, folder.path(), environment);
+    Child child({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job; run_n 20"},
+                folder.path(), environment);
     for (int i = 0; i < 500 && server.stats().at("requests").get<int>() < 60; ++i) std::this_thread::sleep_for(5ms);
     child.signal(row.signal);
     const auto asked = std::chrono::steady_clock::now();
@@ -38,7 +40,8 @@ TEST_CASE("a signal ends the program in time, with its status; every answer is r
     CHECK(took < 3);
 
     server.config(R"({"reply":"qa","latency":"const:0ms"})");
-    const Finished again = run({assay_program(), file, "--json", "-c", "status; run_n 50; calls --in-doubt; status"}, folder.path(), environment);
+    const Finished again = run({assay_program(), file, "--json", "-c", "status; run_n 50; calls --in-doubt; status"},
+                               folder.path(), environment);
     CHECK(again.error.find("recovered") == std::string::npos);  // it was closed
     const std::vector<Json> said = results(again.out);
     REQUIRE(said.size() == 4);
@@ -61,14 +64,18 @@ TEST_CASE("Ctrl-C three times in a script: drain, stop, leave; nothing recorded 
   server.config(R"({"reply":"qa","latency":"const:20000ms"})");
   const Environment environment = server_environment(server);
   const std::string file = folder.file("x.assay");
-  Child child({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job; run_n 10"}, folder.path(), environment);
+  Child child({assay_program(), file, "-c", "load qa questions.jsonl model=openai/any as=job; run_n 10"}, folder.path(),
+              environment);
   for (int i = 0; i < 500 && server.stats().at("requests").get<int>() < 10; ++i) std::this_thread::sleep_for(5ms);
   child.signal(SIGINT);
   CHECK(child.wait_for(400ms) == -1);  // waits for those in flight
   child.signal(SIGINT);
   CHECK(child.wait_for(2s) == 130);
   server.config(R"({"reply":"qa","latency":"const:0ms"})");
-  const std::vector<Json> said = results(run({assay_program(), file, "--json", "-c", "status; calls --in-doubt; run_n 10; status"}, folder.path(), environment).out);
+  const std::vector<Json> said =
+      results(run({assay_program(), file, "--json", "-c", "status; calls --in-doubt; run_n 10; status"}, folder.path(),
+                  environment)
+                  .out);
   REQUIRE(said.size() == 4);
   CHECK(said[0].at("by_status").at("INCOMPLETE") == 10);
   CHECK(said[1].at("calls").size() == 10);  // they had been sent: named
@@ -78,8 +85,10 @@ TEST_CASE("Ctrl-C three times in a script: drain, stop, leave; nothing recorded 
 TEST_CASE("a closed standard output doesn't keep commands that act from acting") {
   TemporaryFolder folder;
   const std::string file = folder.file("x.assay");
-  const Finished done = run({"/bin/sh", "-c", "'" + assay_program() + "' '" + file + "' -c 'load arithmetic sample; ls; run_n 8; ls' | head -c 1 > /dev/null"},
-                            folder.path());
+  const Finished done = run(
+      {"/bin/sh", "-c",
+       "'" + assay_program() + "' '" + file + "' -c 'load arithmetic sample; ls; run_n 8; ls' | head -c 1 > /dev/null"},
+      folder.path());
   CHECK(done.status == 0);
   const std::vector<Json> said = results(run({assay_program(), file, "--json", "-c", "status"}, folder.path()).out);
   CHECK(said.at(0).at("by_status").at("READY") == 0);

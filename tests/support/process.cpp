@@ -46,7 +46,8 @@ void TemporaryFolder::write(const std::string& name, const std::string& text) co
 
 std::string TemporaryFolder::read(const std::string& name) const { return contents(path_ / name); }
 
-Child::Child(const std::vector<std::string>& argv, const std::filesystem::path& folder, const Environment& environment) {
+Child::Child(const std::vector<std::string>& argv, const std::filesystem::path& folder,
+             const Environment& environment) {
   const std::string stamp = std::to_string(getpid()) + "-" + std::to_string(++counter);
   out_ = std::filesystem::temp_directory_path() / ("assay_child_" + stamp + ".out");
   error_ = std::filesystem::temp_directory_path() / ("assay_child_" + stamp + ".err");
@@ -119,7 +120,8 @@ int Child::wait_for(std::chrono::milliseconds limit) {
 std::string Child::out() const { return contents(out_); }
 std::string Child::error() const { return contents(error_); }
 
-Finished run(const std::vector<std::string>& argv, const std::filesystem::path& folder, const Environment& environment) {
+Finished run(const std::vector<std::string>& argv, const std::filesystem::path& folder,
+             const Environment& environment) {
   Child child(argv, folder, environment);
   const int status = child.wait();
   return {status, child.out(), child.error()};

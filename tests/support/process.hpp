@@ -63,6 +63,7 @@ struct Finished {
   int status = 0;
   std::string out, error;
 };
-Finished run(const std::vector<std::string>& argv, const std::filesystem::path& folder, const Environment& environment = {});
+Finished run(const std::vector<std::string>& argv, const std::filesystem::path& folder,
+             const Environment& environment = {});
 
 }  // namespace assay::test

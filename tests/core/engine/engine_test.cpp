@@ -199,7 +199,8 @@ TEST_CASE("a run past its time limit fails, and what it does later changes nothi
   CHECK(bench.row(1).status == Status::complete);
   CHECK(bench.experiment->store().payloads(1).answer == "\"second\"");
   bool told = false;
-  for (const StoredLog& line : bench.experiment->store().logs(1)) told |= line.text.find("discarded") != std::string::npos;
+  for (const StoredLog& line : bench.experiment->store().logs(1))
+    told |= line.text.find("discarded") != std::string::npos;
   CHECK(told);
 }
 
@@ -234,8 +235,8 @@ TEST_CASE("a stopped run is INCOMPLETE, goes on later, and is served what was re
     for (int i = 0; i < 4; ++i) {
       const std::string key = "c" + std::to_string(i);
       if (i == 3) ++begun;
-      const CallOutcome outcome = step.call(
-          key, std::make_unique<TimedEffect>(world, run.id + key, "reply " + key, i == 3 && begun == 1 ? 60000ms : 1ms));
+      const CallOutcome outcome = step.call(key, std::make_unique<TimedEffect>(world, run.id + key, "reply " + key,
+                                                                               i == 3 && begun == 1 ? 60000ms : 1ms));
       run.say("assistant", outcome.reply);
     }
     run.answer = Json::object({{"drawn", drawn}, {"at_least", at > 0}});
@@ -275,7 +276,8 @@ TEST_CASE("a checkpointed step is not executed again") {
   r->on_step = [&](Run& run, Step& step) {
     ++executed;
     const bool hang = step.number() == 3 && first.exchange(false);
-    step.call("", std::make_unique<TimedEffect>(world, run.id + "/" + std::to_string(step.number()), "r", hang ? 60000ms : 1ms));
+    step.call("", std::make_unique<TimedEffect>(world, run.id + "/" + std::to_string(step.number()), "r",
+                                                hang ? 60000ms : 1ms));
     run.state = step.number();
     return step.number() == 4 ? Next::done : Next::again;
   };
@@ -302,7 +304,8 @@ TEST_CASE("calls of one step go out at the same time, and their retries don't wa
   r->on_step = [&](Run&, Step& step) {
     std::vector<CallHandle> handles;
     for (int i = 0; i < 5; ++i) {
-      handles.push_back(step.begin("agent/" + std::to_string(i), std::make_unique<TimedEffect>(world, std::to_string(i), "r", 40ms, i == 4 ? 2 : 0)));
+      handles.push_back(step.begin("agent/" + std::to_string(i),
+                                   std::make_unique<TimedEffect>(world, std::to_string(i), "r", 40ms, i == 4 ? 2 : 0)));
     }
     for (const CallHandle handle : handles) CHECK(step.get(handle).ok());
     return Next::done;
@@ -391,7 +394,8 @@ TEST_CASE("drain records what is on its way and sends nothing new") {
 }
 
 TEST_CASE("what a closed program leaves goes on in the next: attempts, answers, random draws") {
-  const std::string path = (std::filesystem::temp_directory_path() / ("assay_engine_" + std::to_string(getpid()) + ".assay")).string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("assay_engine_" + std::to_string(getpid()) + ".assay")).string();
   World world;
   std::atomic<bool> hang{true};
   auto r = runner();
