@@ -95,8 +95,11 @@ TEST_CASE("exit with runs in flight asks once; a prompt answers while the pool i
   REQUIRE(pty.wait_for("50 runs, kind arithmetic"));
   pty.send("run_n 50\r");
   REQUIRE(pty.wait_for("job #1"));
+  pty.pump(500ms);  // workers are made one after the other
   pty.send("status\r");
-  CHECK(pty.wait_for("50 INCOMPLETE (50 in flight)"));
+  const bool answered = pty.wait_for("50 INCOMPLETE (50 in flight)");
+  INFO(pty.describe());
+  CHECK(answered);
   pty.send("exit\r");
   REQUIRE(pty.wait_for("[d]rain"));
   pty.send("s\r");
