@@ -136,9 +136,14 @@ bool same_boot(Store& store) {
   return !pauses.empty() && pauses.back().pause.boot_id == boot_id();
 }
 
-PutPause stored_form(const PauseInfo& pause) {
-  return {pause.lane,  pause.reason,      pause.source, pause.set_at,
-          pause.until, pause.duration_ms, boot_id(),    pause.until_boot_us};
+void keep_pause(Store& store, const PauseInfo& pause) {
+  const PutPause stored{pause.lane,  pause.reason,      pause.source, pause.set_at,
+                        pause.until, pause.duration_ms, boot_id(),    pause.until_boot_us};
+  try {
+    store.write({stored});
+  } catch (const Error&) {
+    store.submit({stored}, {});
+  }
 }
 
 }  // namespace assay

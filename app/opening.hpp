@@ -29,6 +29,7 @@ std::vector<std::string> recovery_lines(Store& store);
 std::vector<PauseInfo> stored_pauses(Store& store);
 /// Whether the machine still runs since the recorded pauses were set.
 bool same_boot(Store& store);
-PutPause stored_form(const PauseInfo& pause);
+/// On disk before anybody waits for it; while the disk is full it is kept with what else waits for room.
+void keep_pause(Store& store, const PauseInfo& pause);
 
 }  // namespace assay

@@ -136,7 +136,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   Store& opened = *store;
   ChatClient chat({clock, entropy, *transport, secrets, limiter,
                    [&settings](std::string_view name) { return settings.get(name); }, opened.experiment_id(), kVersion,
-                   [&opened](const PauseInfo& pause) { opened.write({stored_form(pause)}); }});
+                   [&opened](const PauseInfo& pause) { keep_pause(opened, pause); }});
   ModelRegistry models(process_environment("."), secrets, {}, &limiter);
   const Services services{chat, models};
   KindRegistry registry;
