@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 
+#include "core/engine/stoppable_sleep.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "repl/pager.hpp"
@@ -439,8 +440,7 @@ ProgressFacts Shell::progress_of(const JobFacts& facts, double now) {
 
 void Shell::tick(const std::stop_token& stop) {
   bool shown = false;
-  while (!stop.stop_requested()) {
-    std::this_thread::sleep_for(kTick);
+  while (sleep_unless_stopped(stop, kTick)) {
     std::vector<StyledText> lines;
     const auto columns = static_cast<std::size_t>(out_.size().columns);
     for (const JobFacts& facts : engine().jobs()) {

@@ -9,6 +9,7 @@
 
 #include "core/engine/attempt.hpp"
 #include "core/engine/data_pages.hpp"
+#include "core/engine/stoppable_sleep.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 
@@ -281,8 +282,7 @@ struct Engine::Impl final : TaskSource {
 
   // --- the watchdog ---------------------------------------------------------------------------------------------
   void watch(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      std::this_thread::sleep_for(kWatchTick);
+    while (sleep_unless_stopped(stop, kWatchTick)) {
       struct Lost {
         Active active;
         bool timeout = false;

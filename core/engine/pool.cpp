@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/engine/stoppable_sleep.hpp"
+
 namespace assay {
 namespace {
 
@@ -164,8 +166,7 @@ void* Pool::worker_main(void* raw) {
 
 void Pool::monitor_main(const std::shared_ptr<Shared>& shared, std::stop_token stop) {
   std::uint64_t seen = 0;
-  while (!stop.stop_requested()) {
-    std::this_thread::sleep_for(kMonitorTick);
+  while (sleep_unless_stopped(stop, kMonitorTick)) {
     const std::lock_guard lock(shared->mutex);
     if (shared->closing) continue;
     if (!shared->source->has_task()) {
