@@ -199,6 +199,7 @@ struct Engine::Impl final : TaskSource {
       actives.erase(end.run);
       --job->facts.in_flight;
       ++job->unsettled;
+      ++settling;
     }
     EndAttempt kept = end;
     kept.answer.clear();
@@ -258,6 +259,8 @@ struct Engine::Impl final : TaskSource {
       finished = close_if_done(job);
     }
     if (finished) announce(*finished);
+    const std::lock_guard lock(mutex);
+    if (--settling == 0) ended.notify_all();  // the engine may go away now
   }
 
   /// Under the lock. The facts when the job has just ended.
@@ -379,6 +382,7 @@ struct Engine::Impl final : TaskSource {
   std::unordered_set<RunId> claimed;  // runs that wait or execute in some job
   std::unordered_map<RunId, Active> actives;
   std::unordered_set<RunId> stop_before_start;
+  std::uint64_t settling = 0;  // ends of attempts that are on their way to the disk, or being counted
   bool closed = false;
   Pool pool;
   std::jthread watchdog;
@@ -628,6 +632,10 @@ void Engine::shutdown() {
   }
   stop_all();
   wait(0);
+  {
+    std::unique_lock lock(impl_->mutex);
+    impl_->ended.wait(lock, [this] { return impl_->settling == 0; });
+  }
   impl_->pool.shutdown();
   impl_->watchdog.request_stop();
   if (impl_->watchdog.joinable()) impl_->watchdog.join();
