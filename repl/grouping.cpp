@@ -3,31 +3,11 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/query/payload.hpp"
 #include "core/text/error.hpp"
 
 namespace assay {
 namespace {
-
-/// "a.b.0" of a JSON value; nullptr when there is no such place.
-const Json* at_path(const Json& value, std::string_view path) {
-  const Json* here = &value;
-  while (!path.empty()) {
-    const auto dot = path.find('.');
-    const std::string key(path.substr(0, dot));
-    path = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
-    if (here->is_object()) {
-      const auto found = here->find(key);
-      if (found == here->end()) return nullptr;
-      here = &*found;
-    } else if (here->is_array() && !key.empty() && key.find_first_not_of("0123456789") == std::string::npos &&
-               key.size() < 9 && std::stoul(key) < here->size()) {
-      here = &(*here)[std::stoul(key)];
-    } else {
-      return nullptr;
-    }
-  }
-  return here;
-}
 
 std::string text_of(const Json* value) {
   if (value == nullptr || value->is_null()) return "(none)";
@@ -63,7 +43,7 @@ std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId
         [&](RunId run, const StoredPayloads& stored) {
           const std::string& text = data ? stored.data : stored.answer;
           const Json value = text.empty() ? Json() : parse_json(text, "data");
-          groups.at(text_of(at_path(value, path))).add(experiment.table().read().row(run));
+          groups.at(text_of(value_at(value, path))).add(experiment.table().read().row(run));
         });
     return groups.take();
   }

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "core/query/completion.hpp"
+#include "core/query/payload.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
@@ -28,20 +29,6 @@ bool is_payload_column(const std::string& name) {
 std::string one_line(const Json& value) {
   if (value.is_null()) return "-";
   return value.is_string() ? value.get<std::string>() : dump_json(value);
-}
-
-const Json* find_path(const Json& value, const std::string& path) {
-  const Json* here = &value;
-  std::size_t from = 0;
-  while (from <= path.size()) {
-    const auto dot = std::min(path.find('.', from), path.size());
-    if (!here->is_object()) return nullptr;
-    const auto found = here->find(path.substr(from, dot - from));
-    if (found == here->end()) return nullptr;
-    here = &*found;
-    from = dot + 1;
-  }
-  return here;
 }
 
 /// What is shown of an answer: the value alone where the kind keeps it beside how it was found.
@@ -162,7 +149,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
         const bool data = name.starts_with("data");
         const Json value = data ? (stored.data.empty() ? Json() : parse_json(stored.data, "data")) : answer;
         const auto dot = name.find('.');
-        const Json* found = dot == std::string::npos ? &value : find_path(value, name.substr(dot + 1));
+        const Json* found = dot == std::string::npos ? &value : value_at(value, name.substr(dot + 1));
         cells.push_back(cell(found == nullptr ? "-" : one_line(*found)));
       }
     }

@@ -44,6 +44,7 @@ Shell::Shell(ShellParts parts, ShellOptions options)
   add_batch_commands(commands_);
   add_running_commands(commands_);
   add_looking_commands(commands_);
+  add_run_commands(commands_);
   add_scoring_commands(commands_);
   add_file_commands(commands_);
   editor().set_is_complete([](std::string_view text) { return !has_open_quote(text); });
@@ -208,8 +209,7 @@ Selection Shell::select(const std::string& query, bool all_runs, bool must_match
 RunId Shell::select_one(const std::string& query) {
   const Selection selection = select(query);
   if (selection.runs.size() != 1) {
-    throw Error("usage", "one run is needed; " + query + " selects " +
-                             format_count(static_cast<std::int64_t>(selection.runs.size())));
+    throw Error("usage", "one run is needed; " + query + " selects " + count_text(selection.runs.size()));
   }
   return selection.runs.front();
 }
@@ -268,7 +268,7 @@ void Shell::run_job(const JobRequest& request, const Selection& selection, Reply
   JobFacts facts = engine().facts(id);
   std::string words = describe(selection);
   if (facts.skipped > 0) {
-    words += "; " + format_count(static_cast<std::int64_t>(facts.skipped)) + " skipped (" +
+    words += "; " + count_text(facts.skipped) + " skipped (" +
              (request.type == JobType::evaluate ? "not COMPLETE" : "COMPLETE, or in another job") + ")";
   }
   if (foreground()) {
@@ -278,8 +278,7 @@ void Shell::run_job(const JobRequest& request, const Selection& selection, Reply
     if (request.type != JobType::evaluate || facts.fail > 0) reply.line(words);
     reply.line(job_line(facts));
   } else {
-    reply.line(words + ", job #" + std::to_string(id) + ", at most " +
-               format_count(static_cast<std::int64_t>(facts.width)) + " in flight");
+    reply.line(words + ", job #" + std::to_string(id) + ", at most " + count_text(facts.width) + " in flight");
   }
   reply.result = job_json(facts);
 }
@@ -298,7 +297,7 @@ void Shell::ask_before_leaving() {
   const Engine::Totals totals = engine().totals();
   const ReadResult read = editor().read(
       StyledText(
-          safe(format_count(static_cast<std::int64_t>(totals.in_flight_runs)) +
+          safe(count_text(totals.in_flight_runs) +
                " runs are in flight. [d]rain (wait for them), [s]top (they go on next time), [c]ancel leaving? ")),
       {});
   if (read.kind == ReadResult::Kind::end || read.text == "s" || read.text == "stop") {
@@ -316,7 +315,7 @@ void Shell::greet() {
   const std::size_t runs = table().read().size();
   StyledText text;
   text.add("assay " + options_.version + "  ", TextRole::title).add(store().path() + ", ");
-  out_.line(text.add(runs == 0 ? "no runs yet" : format_count(static_cast<std::int64_t>(runs)) + " runs"));
+  out_.line(text.add(runs == 0 ? "no runs yet" : count_text(runs) + " runs"));
   out_.line(StyledText().add(runs == 0 ? "`help` lists the commands; a first try: load arithmetic sample; run_n 8; ls"
                                        : "`help` lists the commands",
                              TextRole::dim));
@@ -387,20 +386,19 @@ void Shell::notice(const std::string& text) {
 }
 
 StyledText Shell::job_line(const JobFacts& facts) const {
-  const auto count = [](std::uint64_t n) { return format_count(static_cast<std::int64_t>(n)); };
   StyledText text;
   text.add("#" + std::to_string(facts.id) + " ", TextRole::dim);
   text.add(facts.state == JobFacts::State::cancelled ? "cancelled" : "done");
   text.add(" in " + format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(
                         std::chrono::duration<double>(facts.seconds))));
-  text.add(": ").add(count(facts.complete) + " COMPLETE", facts.complete > 0 ? TextRole::good : TextRole::plain);
-  text.add(", ").add(count(facts.fail) + " FAIL", facts.fail > 0 ? TextRole::bad : TextRole::plain);
-  if (facts.incomplete > 0) text.add(", ").add(count(facts.incomplete) + " INCOMPLETE", TextRole::warn);
-  if (facts.cancelled > 0) text.add(", " + count(facts.cancelled) + " not begun");
+  text.add(": ").add(count_text(facts.complete) + " COMPLETE", facts.complete > 0 ? TextRole::good : TextRole::plain);
+  text.add(", ").add(count_text(facts.fail) + " FAIL", facts.fail > 0 ? TextRole::bad : TextRole::plain);
+  if (facts.incomplete > 0) text.add(", ").add(count_text(facts.incomplete) + " INCOMPLETE", TextRole::warn);
+  if (facts.cancelled > 0) text.add(", " + count_text(facts.cancelled) + " not begun");
   if (facts.scored > 0) {
     text.add("; score ")
         .add(ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored)), TextRole::number);
-    text.add(" (" + count(facts.correct) + " of " + count(facts.scored) + " scored)");
+    text.add(" (" + count_text(facts.correct) + " of " + count_text(facts.scored) + " scored)");
   }
   if (facts.cost > 0) text.add("; " + format_usd(facts.cost));
   if (facts.fail > 0) text.add("; `errors` groups them");

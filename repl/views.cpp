@@ -87,6 +87,7 @@ std::string markdown_cell(std::string_view text) {
 
 }  // namespace
 
+std::string count_text(std::uint64_t n) { return format_count(static_cast<std::int64_t>(n)); }
 std::string ratio_text(double ratio) { return std::isfinite(ratio) ? formatted("%.1f %%", 100 * ratio) : "-"; }
 std::string time_text(WallTime at) { return at == 0 ? std::string() : local_time(at, "%Y-%m-%d %H:%M:%S"); }
 std::string time_of_day(WallTime at) {
@@ -153,19 +154,17 @@ double Tally::best() const {
 StyledText tally_words(const Tally& tally) {
   StyledText text;
   if (tally.scored() == 0) {
-    return text.add("no score yet (" + format_count(static_cast<std::int64_t>(tally.n)) + " runs, none scored)");
+    return text.add("no score yet (" + count_text(tally.n) + " runs, none scored)");
   }
   const auto [low, high] = tally.interval();
   text.add(ratio_text(tally.score()), TextRole::number);
-  text.add(" of " + format_count(static_cast<std::int64_t>(tally.scored())) +
-           " scored (95 %: " + formatted("%.1f", 100 * low) + "-" + formatted("%.1f", 100 * high));
+  text.add(" of " + count_text(tally.scored()) + " scored (95 %: " + formatted("%.1f", 100 * low) + "-" +
+           formatted("%.1f", 100 * high));
   const std::uint64_t open = tally.n - tally.scored();
   if (open > 0) {
     text.add("; " + formatted("%.1f", 100 * tally.worst()) + "-" + formatted("%.1f", 100 * tally.best()) +
-             " over all " + format_count(static_cast<std::int64_t>(tally.n)) + ": " +
-             format_count(static_cast<std::int64_t>(tally.fail)) + " FAIL, " +
-             format_count(static_cast<std::int64_t>(tally.unscored)) + " unscored, " +
-             format_count(static_cast<std::int64_t>(tally.ready + tally.incomplete)) + " not run");
+             " over all " + count_text(tally.n) + ": " + count_text(tally.fail) + " FAIL, " +
+             count_text(tally.unscored) + " unscored, " + count_text(tally.ready + tally.incomplete) + " not run");
   }
   return text.add(")");
 }

@@ -15,6 +15,8 @@
 
 namespace assay {
 
+/// "12,345".
+std::string count_text(std::uint64_t n);
 /// 0.4925 -> "49.3 %".
 std::string ratio_text(double ratio);
 /// Local date and time, "2026-11-21 14:02:11"; "" for 0.

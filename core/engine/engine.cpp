@@ -63,6 +63,7 @@ struct Engine::Impl final : TaskSource {
     std::shared_ptr<WorkerSlot> slot;
     JobId job = 0;
     JobType type = JobType::execute;
+    UsageSum earlier;  // of the attempts before this one
     SteadyTime began, stop_asked = SteadyTime::max();
   };
 
@@ -143,7 +144,7 @@ struct Engine::Impl final : TaskSource {
     const auto control = std::make_shared<AttemptControl>(run, plan.number, mailbox);
     {
       const std::lock_guard lock(mutex);
-      Active active{control, Pool::current(), job->facts.id, type, parts.clock.steady()};
+      Active active{control, Pool::current(), job->facts.id, type, plan.earlier, parts.clock.steady()};
       if (job->stop || stop_before_start.erase(run) > 0) {
         control->request_stop();
         active.stop_asked = active.began;
@@ -310,6 +311,7 @@ struct Engine::Impl final : TaskSource {
     pool.lose(active.slot);
     const std::shared_ptr<Job> job = find_job(active.job);
     AttemptOutcome outcome;
+    outcome.earlier = active.earlier;
     outcome.end.run = active.control->run();
     outcome.end.number = active.control->attempt();
     outcome.end.at = parts.clock.wall();

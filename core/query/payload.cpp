@@ -49,27 +49,6 @@ bool matches_value(const QueryTerm& term, const Json& value) {
   return compare(text_of(value), term.op, term.value);
 }
 
-/// The value at a path: a key that has points in it before the way through them.
-const Json* value_at(const Json& value, std::string_view path) {
-  if (path.empty()) return &value;
-  if (value.is_array()) {
-    const auto dot = std::min(path.find('.'), path.size());
-    std::size_t index = 0;
-    const auto [end, error] = std::from_chars(path.data(), path.data() + dot, index);
-    if (error != std::errc() || end != path.data() + dot || index >= value.size()) return nullptr;
-    return value_at(value[index], path.substr(std::min(dot + 1, path.size())));
-  }
-  if (!value.is_object()) return nullptr;
-  for (std::size_t end = path.size();; end = path.rfind('.', end - 1)) {
-    const auto found = value.find(std::string(path.substr(0, end)));
-    if (found != value.end()) {
-      if (end == path.size()) return &*found;
-      if (const Json* inner = value_at(*found, path.substr(end + 1))) return inner;
-    }
-    if (end == 0 || path.rfind('.', end - 1) == std::string_view::npos) return nullptr;
-  }
-}
-
 bool matches_json(const QueryTerm& term, std::string_view text) {
   if (text.empty()) return false;
   if (term.op == FieldOperator::has && !may_hold(text, term)) return false;
@@ -99,6 +78,26 @@ bool matches_log(const QueryTerm& term, const std::string& entry) {
 }
 
 }  // namespace
+
+const Json* value_at(const Json& value, std::string_view path) {
+  if (path.empty()) return &value;
+  if (value.is_array()) {
+    const auto dot = std::min(path.find('.'), path.size());
+    std::size_t index = 0;
+    const auto [end, error] = std::from_chars(path.data(), path.data() + dot, index);
+    if (error != std::errc() || end != path.data() + dot || index >= value.size()) return nullptr;
+    return value_at(value[index], path.substr(std::min(dot + 1, path.size())));
+  }
+  if (!value.is_object()) return nullptr;
+  for (std::size_t end = path.size();; end = path.rfind('.', end - 1)) {
+    const auto found = value.find(std::string(path.substr(0, end)));
+    if (found != value.end()) {
+      if (end == path.size()) return &*found;
+      if (const Json* inner = value_at(*found, path.substr(end + 1))) return inner;
+    }
+    if (end == 0 || path.rfind('.', end - 1) == std::string_view::npos) return nullptr;
+  }
+}
 
 PayloadParts parts_of(const QueryTerm& term) {
   return {term.field == Field::data, term.field == Field::answer, term.field == Field::context,

@@ -9,6 +9,7 @@
 
 #include "core/model/ids.hpp"
 #include "core/query/query.hpp"
+#include "core/text/json.hpp"
 
 namespace assay {
 
@@ -30,6 +31,10 @@ class PayloadSource {
   virtual void visit(const std::vector<RunId>& runs, const PayloadParts& parts,
                      const std::function<bool(RunId, const QueryPayload&)>& each) = 0;
 };
+
+/// The value at a dotted path, numbers index arrays; a key that has points in it before the way through them. nullptr
+/// when there is none.
+const Json* value_at(const Json& value, std::string_view path);
 
 /// The parts that a term on data, answer, context or log reads, and whether a run's payload fulfils it.
 PayloadParts parts_of(const QueryTerm& term);

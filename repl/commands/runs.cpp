@@ -1,0 +1,392 @@
+// detail, log, calls: everything of single runs
+
+#include <algorithm>
+
+#include "core/model/context_text.hpp"
+#include "core/text/duration.hpp"
+#include "core/text/error.hpp"
+#include "repl/shell.hpp"
+#include "repl/views.hpp"
+
+namespace assay {
+namespace {
+
+std::string content_text(const Json& content) {
+  return content.is_string() ? content.get<std::string>() : dump_json(content, 2);
+}
+
+Json attempt_json(const StoredAttempt& attempt) {
+  Json json = Json::object();
+  json["n"] = attempt.number;
+  json["outcome"] = to_text(attempt.outcome);
+  json["error"] =
+      attempt.error.empty()
+          ? Json()
+          : Json::object(
+                {{"kind", attempt.error.kind}, {"message", attempt.error.message}, {"place", attempt.error.place}});
+  json["seconds"] = attempt.seconds;
+  json["steps"] = attempt.steps;
+  json["score"] = attempt.score.verdict == Verdict::none ? Json() : Json(to_text(attempt.score.verdict));
+  return json;
+}
+
+void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Reply& reply, Json& result) {
+  Experiment& experiment = shell.experiment();
+  SerializedRun saved = experiment.serialized(run);
+  const std::vector<StoredAttempt> attempts = shell.store().attempts(run);
+  RunRow row;
+  {
+    const RunTable::Reader table = shell.table().read();
+    row = table.row(run);
+  }
+  Json answer = saved.run.answer;
+  std::vector<ContextMessage> context = saved.run.context;
+  Status state = saved.run.status;
+  Score score = saved.run.score;
+  RunError error = saved.run.error;
+  if (wanted) {
+    const auto found =
+        std::find_if(attempts.begin(), attempts.end(), [&](const auto& a) { return a.number == *wanted; });
+    if (found == attempts.end()) {
+      throw Error("usage", saved.batch + ":" + saved.run.id + " has no attempt " + std::to_string(*wanted) +
+                               " (it has " + std::to_string(attempts.size()) + ")");
+    }
+    answer = found->answer.empty() ? Json() : parse_json(found->answer, "answer");
+    context.clear();
+    if (!found->context.empty()) {
+      context = context_from(parse_json(found->context, "context"));
+    }
+    state = found->outcome;
+    score = found->score;
+    error = found->error;
+  }
+  const auto field = [&](const char* name, const StyledText& value) {
+    reply.line(StyledText().add(name, TextRole::dim).add(value));
+  };
+  reply.line(StyledText().add(saved.batch + ":" + saved.run.id, TextRole::title));
+  field("status    ", StyledText()
+                          .add(status_cell(state, row.in_flight))
+                          .add(wanted ? " (attempt " + std::to_string(*wanted) + ")" : ""));
+  field("score     ", verdict_cell(score.verdict));
+  if (!score.metrics.empty()) {
+    std::string metrics;
+    for (const auto& [name, value] : score.metrics)
+      metrics += (metrics.empty() ? "" : ", ") + name + " " + number_text(value);
+    field("metrics   ", StyledText().add(metrics));
+  }
+  if (!error.empty()) {
+    field("error     ", StyledText().add(error.kind + " in " + error.place + ": ", TextRole::bad));
+    reply.block(error.message, "          ");
+  }
+  field("kind      ", StyledText().add(saved.kind + (saved.model.empty() ? "" : ", model " + saved.model)));
+  field("usage     ",
+        StyledText().add(count_text(row.calls) + " calls, " + count_text(row.tokens_in) + " tokens in, " +
+                         count_text(row.tokens_out) + " out, " + format_usd(row.cost) +
+                         (row.possible > 0 ? " and possibly " + format_usd(row.possible) + " more" : "")));
+  if (row.ended_at != 0) {
+    field("ended     ",
+          StyledText().add(time_text(row.ended_at) + " after " + seconds_text(static_cast<double>(row.seconds)) + ", " +
+                           count_text(row.steps) + " steps"));
+  }
+  reply.line(StyledText().add("data", TextRole::title));
+  reply.block(dump_json(saved.run.data, 2), "  ");
+  reply.line(StyledText().add("answer", TextRole::title));
+  reply.block(dump_json(answer, 2), "  ");
+  reply.line(StyledText()
+                 .add("context", TextRole::title)
+                 .add(" " + std::to_string(context.size()) + " messages", TextRole::dim));
+  for (const ContextMessage& message : context) {
+    reply.line(StyledText().add("  " + message.role, TextRole::name));
+    reply.block(content_text(message.content), "    ");
+  }
+  if (!attempts.empty()) {
+    reply.line(StyledText().add("attempts", TextRole::title));
+    Table table({{"n", true, false},
+                 {"outcome", false, false},
+                 {"score", false, false},
+                 {"began", false, false},
+                 {"time", true, false},
+                 {"steps", true, false},
+                 {"calls", true, false},
+                 {"error", false, true}},
+                2);
+    for (const StoredAttempt& attempt : attempts) {
+      table.row({count_cell(attempt.number), status_cell(attempt.outcome, false), verdict_cell(attempt.score.verdict),
+                 cell(time_text(attempt.begun_at)), cell(seconds_text(attempt.seconds)), count_cell(attempt.steps),
+                 count_cell(attempt.usage.calls),
+                 cell(attempt.error.empty()
+                          ? ""
+                          : attempt.error.kind + " in " + attempt.error.place + ": " + attempt.error.message)});
+    }
+    reply.table(table);
+  }
+  saved.run.answer = answer;
+  saved.run.context = context;
+  saved.run.status = state;
+  saved.run.score = score;
+  saved.run.error = error;
+  result = to_json_value(saved);
+  Json list = Json::array();
+  for (const StoredAttempt& attempt : attempts) list.push_back(attempt_json(attempt));
+  result["attempts"] = std::move(list);
+}
+
+void detail(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const Selection selection = shell.select(arguments.rest(0));
+  if (selection.runs.size() > 100) {
+    throw Error("usage", "detail of " + count_text(selection.runs.size()) + " runs is too much to read", {},
+                "at most 100; `ls` lists, `save` exports");
+  }
+  std::optional<std::uint32_t> attempt;
+  if (arguments.has("--attempt"))
+    attempt = static_cast<std::uint32_t>(parse_count(arguments.flags.at("--attempt"), "--attempt", 1));
+  reply.paged = true;
+  Json all = Json::array();
+  for (const RunId run : selection.runs) {
+    if (run != selection.runs.front()) reply.line("");
+    Json one;
+    detail_of(shell, run, attempt, reply, one);
+    all.push_back(std::move(one));
+  }
+  reply.result = all.size() == 1 ? all.front() : all;
+}
+
+LogLevel parse_level(const std::string& text) {
+  for (const LogLevel level : {LogLevel::debug, LogLevel::info, LogLevel::warn, LogLevel::error}) {
+    if (to_text(level) == text) return level;
+  }
+  throw Error("usage", "--level is debug, info, warn or error, not \"" + text + "\"");
+}
+
+void log(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const Selection selection = shell.select(arguments.rest(0));
+  const LogLevel least = arguments.has("--level") ? parse_level(arguments.flags.at("--level")) : LogLevel::debug;
+  reply.paged = true;
+  reply.result = Json::array();
+  constexpr std::size_t kMostLines = 100'000;
+  for (const RunId run : selection.runs) {
+    std::string name(shell.table().read().name(run));
+    std::uint32_t attempt = 0;
+    const std::vector<StoredLog> lines = shell.store().logs(run);
+    const std::vector<StoredAttempt> attempts = shell.store().attempts(run);
+    if (selection.runs.size() > 1) reply.line(StyledText().add(name, TextRole::title));
+    const auto heading = [&](const StoredAttempt& one) {
+      reply.line(StyledText().add(
+          "attempt " + std::to_string(one.number) + ": " +
+              (one.ended_at == 0 && !one.imported ? std::string("not ended") : std::string(to_text(one.outcome))) +
+              (one.begun_at != 0 ? ", begun " + time_text(one.begun_at) : "") +
+              (one.error.empty() ? "" : ", " + one.error.kind + " in " + one.error.place + ": " + one.error.message),
+          TextRole::name));
+    };
+    std::size_t next = 0;
+    for (const StoredLog& line : lines) {
+      if (reply.lines.size() > kMostLines) throw Error("usage", "more than 100,000 lines: name fewer runs");
+      while (next < attempts.size() && attempts[next].number <= line.attempt) heading(attempts[next++]);
+      attempt = line.attempt;
+      if (line.level < least) continue;
+      const Json entry = parse_json(line.text, name);
+      StyledText text;
+      text.add("  " + (line.at == 0 ? std::string("            ") : time_of_day(line.at)) + " ", TextRole::dim);
+      if (line.level >= LogLevel::warn) text.add(std::string(to_text(line.level)) + " ", TextRole::warn);
+      text.add(entry.is_string() ? entry.get<std::string>() : line.text);
+      reply.line(text);
+      reply.result.push_back(Json::object(
+          {{"run", name}, {"attempt", attempt}, {"at", line.at}, {"level", to_text(line.level)}, {"entry", entry}}));
+    }
+    while (next < attempts.size()) heading(attempts[next++]);
+    if (attempts.empty() && lines.empty()) reply.line(name + " has not been run: no log");
+  }
+}
+
+Json usd(Pico pico) { return static_cast<double>(pico) * 1e-12; }
+
+std::string step_text(std::uint32_t step) {
+  return step == 0 ? "setup" : step == kEvaluateStep ? "evaluate" : std::to_string(step);
+}
+
+void in_doubt(Shell& shell, const Arguments& arguments, Reply& reply) {
+  const std::vector<CallRecord> all = shell.store().calls_in_doubt();
+  std::optional<std::vector<RunId>> only;
+  if (arguments.size() > 0) {
+    only = shell.select(arguments.rest(0)).runs;
+    std::sort(only->begin(), only->end());
+  }
+  Table table({{"run", false, true},
+               {"attempt", true, false},
+               {"step", true, false},
+               {"key", false, false},
+               {"model", false, true},
+               {"sent", false, false},
+               {"tries", true, false},
+               {"at most", true, false},
+               {"why", false, false}});
+  Json rows = Json::array();
+  Pico sum = 0;
+  const std::string policy = shell.settings().get("in_doubt");
+  for (const CallRecord& call : all) {
+    if (only && !std::binary_search(only->begin(), only->end(), call.run)) continue;
+    const std::string name(shell.table().read().name(call.run));
+    const Pico most = std::max(call.possible, call.reserved);
+    sum += most;
+    table.row({cell(name, TextRole::name), count_cell(call.attempt), cell(step_text(call.step)), cell(call.key),
+               cell(call.model), cell(time_text(call.last_try.sent_at)), count_cell(call.last_try.number),
+               cell(call.priced || most > 0 ? format_usd(most) : "unpriced"), cell(to_text(call.doubt))});
+    rows.push_back(Json::object({{"run", name},
+                                 {"attempt", call.attempt},
+                                 {"step", step_text(call.step)},
+                                 {"key", call.key},
+                                 {"model", call.model},
+                                 {"sent_at", call.last_try.sent_at},
+                                 {"tries", call.last_try.number},
+                                 {"at_most_usd", usd(most)},
+                                 {"why", to_text(call.doubt)},
+                                 {"policy", policy}}));
+  }
+  if (table.size() == 0) {
+    reply.line("no call is in doubt");
+  } else {
+    reply.table(table);
+    reply.line(
+        StyledText().add("set in_doubt=" + policy +
+                             (policy == "retry" ? ": sent again when their runs go on, marked possibly paid twice"
+                                                : ": their runs wait for `resume QUERY` or `rerun QUERY`"),
+                         TextRole::dim));
+  }
+  reply.result = Json::object({{"calls", std::move(rows)}, {"at_most_usd", usd(sum)}});
+  reply.paged = true;
+}
+
+void calls(Shell& shell, const Arguments& arguments, Reply& reply) {
+  if (arguments.has("--in-doubt")) {
+    in_doubt(shell, arguments, reply);
+    return;
+  }
+  if (arguments.size() == 0)
+    throw Error("usage", "calls: of which run?", {}, "usage: calls RUN.. | calls --in-doubt [QUERY]");
+  const Selection selection = shell.select(arguments.rest(0));
+  if (selection.runs.size() > 1000) throw Error("usage", "calls of more than 1,000 runs: name fewer");
+  Table table({{"run", false, true},
+               {"att", true, false},
+               {"step", true, false},
+               {"key", false, false},
+               {"model", false, true},
+               {"state", false, false},
+               {"tries", true, false},
+               {"http", true, false},
+               {"in", true, false},
+               {"out", true, false},
+               {"cost", true, false},
+               {"time", true, false},
+               {"error", false, true}});
+  reply.result = Json::array();
+  for (const RunId run : selection.runs) {
+    const std::string name(shell.table().read().name(run));
+    for (const CallRecord& call : shell.store().calls(run)) {
+      const TryRecord& last = call.last_try;
+      const double seconds = last.ended_at > 0 ? static_cast<double>(last.ended_at - last.sent_at) * 1e-6 : 0;
+      const auto tokens = [](const std::optional<std::int64_t>& n) { return n ? count_cell(*n) : cell("-"); };
+      std::string state(to_text(call.state));
+      if (call.imported) state = "imported";
+      if (call.doubt != CallDoubt::none) state += ", possibly paid twice";
+      table.row(
+          {cell(name, TextRole::name), count_cell(call.attempt), cell(step_text(call.step)), cell(call.key),
+           cell(call.model), cell(state), count_cell(last.number),
+           cell(last.http_status == 0 ? "-" : std::to_string(last.http_status)), tokens(call.usage.in),
+           tokens(call.usage.out), cell(call.priced ? format_usd(call.cost) : "unpriced"), cell(seconds_text(seconds)),
+           cell(last.kind.empty() ? "" : last.kind + (last.sub.empty() ? "" : "/" + last.sub) + ": " + last.message)});
+      Json json = Json::object({{"run", name},
+                                {"attempt", call.attempt},
+                                {"step", step_text(call.step)},
+                                {"key", call.key},
+                                {"number", call.number},
+                                {"model", call.model},
+                                {"state", to_text(call.state)},
+                                {"doubt", to_text(call.doubt)},
+                                {"tries", last.number},
+                                {"http", last.http_status},
+                                {"in", call.usage.in ? Json(*call.usage.in) : Json()},
+                                {"out", call.usage.out ? Json(*call.usage.out) : Json()},
+                                {"cost_usd", usd(call.cost)},
+                                {"possible_usd", usd(call.possible)},
+                                {"priced", call.priced},
+                                {"seconds", seconds},
+                                {"request_hash", to_hex(call.request_hash)}});
+      if (!last.kind.empty())
+        json["error"] = Json::object({{"kind", last.kind}, {"sub", last.sub}, {"message", last.message}});
+      if (last.number > 1) {
+        Json tries = Json::array();
+        for (const TryRecord& one : shell.store().tries(call.id)) {
+          tries.push_back(Json::object({{"n", one.number},
+                                        {"kind", one.kind},
+                                        {"sub", one.sub},
+                                        {"http", one.http_status},
+                                        {"message", one.message},
+                                        {"wait_ms", one.wait_ms},
+                                        {"ambiguous", one.ambiguous}}));
+        }
+        json["earlier_tries"] = std::move(tries);
+      }
+      if (arguments.has("--raw")) {
+        json["request"] = shell.store().call_request(call.id);
+        json["reply"] = shell.store().call_reply(call.id);
+        reply.line("request: " + shell.store().call_request(call.id));
+        reply.line("reply:   " + shell.store().call_reply(call.id));
+      }
+      reply.result.push_back(std::move(json));
+    }
+  }
+  if (table.size() == 0) {
+    reply.line("no call is recorded for " + describe(selection));
+  } else {
+    reply.table(table);
+  }
+  reply.paged = true;
+}
+
+}  // namespace
+
+void add_run_commands(CommandTable& table) {
+  const std::string group = "looking";
+  table.add({"detail",
+             {},
+             group,
+             "detail RUN..",
+             "everything of a run: data, answer, context, attempts, usage",
+             {"detail 3", "detail add:17 --attempt 1"},
+             {{"--attempt", "K", "an earlier attempt"}},
+             1,
+             SIZE_MAX,
+             false,
+             true,
+             detail,
+             complete_query});
+  table.add({"log",
+             {"logs"},
+             group,
+             "log RUN..",
+             "the log of a run, all attempts, with times",
+             {"log add:17"},
+             {{"--level", "L", "debug, info, warn or error and above"}},
+             1,
+             SIZE_MAX,
+             false,
+             true,
+             log,
+             complete_query});
+  table.add({"calls",
+             {},
+             group,
+             "calls RUN.. | calls --in-doubt [QUERY]",
+             "the model calls of a run; or calls whose outcome is not known, with their highest price",
+             {"calls add:17", "calls --in-doubt"},
+             {{"--in-doubt", "", "calls that were in flight when the program died, or may have been paid twice"},
+              {"--raw", "", "requests and replies too"}},
+             0,
+             SIZE_MAX,
+             false,
+             true,
+             calls,
+             complete_query});
+}
+
+}  // namespace assay
