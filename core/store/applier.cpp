@@ -1,6 +1,8 @@
 #include "core/store/applier.hpp"
 
+#include <array>
 #include <bit>
+#include <cstring>
 
 #include "core/store/kill_point.hpp"
 #include "core/store/schema.hpp"
@@ -10,6 +12,7 @@ namespace assay {
 namespace {
 
 constexpr std::int64_t kMaxAttempt = 0xFFFF;
+constexpr std::size_t kOpenCalls = 50'000;  // kept in memory until they end
 
 std::size_t size_of(const RunError& error) { return error.kind.size() + error.message.size() + error.place.size(); }
 
@@ -92,10 +95,11 @@ void Applier::put(const Record& record) {
 }
 
 template <typename Record>
-void Applier::update(const Record& record) {
+std::int64_t Applier::update(const Record& record) {
   auto statement = connection_.use(sql_for(Record::kTable).update);
-  RowWriter(Record::kTable, statement.get()).bind(record);
+  const std::int64_t sum = RowWriter(Record::kTable, statement.get()).bind(record);
   statement.step();
+  return sum;
 }
 
 template <typename Record>
@@ -151,7 +155,57 @@ Cell Applier::store(const Payload& payload) {
   return {Cell::Kind::text, text};
 }
 
+Applier::OpenCall Applier::copy_of(const CallRow& row) {
+  OpenCall open{row, nullptr};
+  std::array<std::string_view*, 8> views = {&open.row.key,          &open.row.model,           &open.row.lane,
+                                            &open.row.hash,         &open.row.request.bytes,   &open.row.last_try.kind,
+                                            &open.row.last_try.sub, &open.row.last_try.message};
+  std::size_t size = 0;
+  for (const std::string_view* view : views) size += view->size();
+  open.texts = std::make_unique_for_overwrite<char[]>(size);
+  char* to = open.texts.get();
+  for (std::string_view* view : views) {
+    if (!view->empty()) std::memcpy(to, view->data(), view->size());
+    *view = {to, view->size()};
+    to += view->size();
+  }
+  return open;
+}
+
+Applier::OpenAttempt* Applier::find_open(std::int64_t run_row, std::int64_t attempt) {
+  const auto found = open_attempts_.find(attempt_row(run_row, attempt));
+  return found == open_attempts_.end() ? nullptr : &found->second;
+}
+
+void Applier::note_call(const CallRow& row, std::int64_t sum) {
+  OpenAttempt* open = find_open(row.run, row.attempt);
+  if (open == nullptr) return;
+  for (CallSum& known : open->calls) {
+    if (known.call == row.id) {
+      known.sum = sum;
+      return;
+    }
+  }
+  open->calls.push_back({row.id, row.step, sum});
+}
+
+std::int64_t Applier::count_steps(std::int64_t run_row, std::int64_t attempt) {
+  if (const OpenAttempt* open = find_open(run_row, attempt)) return open->n_steps;
+  auto statement = connection_.use("SELECT count(*) FROM step WHERE run = ?1 AND attempt = ?2");
+  statement.bind(1, run_row).bind(2, attempt).step();
+  return statement.number(0);
+}
+
 std::pair<std::int64_t, std::int64_t> Applier::digest(std::int64_t run_row, std::int64_t attempt, std::int64_t step) {
+  if (const OpenAttempt* open = find_open(run_row, attempt)) {
+    std::int64_t count = 0, all = 0;
+    for (const CallSum& call : open->calls) {
+      if (step >= 0 && call.step != step) continue;
+      ++count;
+      all ^= call.sum;
+    }
+    return {count, all};
+  }
   auto statement = connection_.use(step < 0 ? "SELECT sum FROM call WHERE run = ?1 AND attempt = ?2"
                                             : "SELECT sum FROM call WHERE run = ?1 AND attempt = ?2 AND step = ?3");
   statement.bind(1, run_row).bind(2, attempt);
@@ -259,7 +313,7 @@ void Applier::apply_change(const BeginAttempt& change, const PreparedChange&) {
       "?24,?25,?26,?27,?28) ON CONFLICT DO NOTHING");
   RowWriter(AttemptRecord::kTable, statement.get()).bind(record);
   statement.step();
-  if (sqlite3_changes64(connection_.get()) == 1) open_attempts_[record.id] = {change.at, -1};
+  if (sqlite3_changes64(connection_.get()) == 1) open_attempts_[record.id] = {change.at, -1, 0, {}};
 }
 
 void Applier::apply_change(const SendCall& change, const PreparedChange& prepared) {
@@ -290,13 +344,18 @@ void Applier::apply_change(const SendCall& change, const PreparedChange& prepare
   auto statement = connection_.use(
       "INSERT INTO call VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,"
       "?25,?26,?27,?28,?29,?30,?31,?32,?33,?34) ON CONFLICT (id) DO NOTHING");
-  RowWriter(CallRow::kTable, statement.get()).bind(row);
+  const std::int64_t sum = RowWriter(CallRow::kTable, statement.get()).bind(row);
   statement.step();
+  if (sqlite3_changes64(connection_.get()) == 1) {
+    note_call(row, sum);
+    if (open_calls_.size() < kOpenCalls) open_calls_[row.id] = copy_of(row);
+  }
   if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
 }
 
 void Applier::apply_change(const RetryCall& change, const PreparedChange&) {
   CallRow row;
+  open_calls_.erase(static_cast<std::int64_t>(change.call));
   {
     auto statement = connection_.use("SELECT * FROM call WHERE id = ?1");
     if (!load(statement, call_reader_, row, static_cast<std::int64_t>(change.call), 0)) return;
@@ -314,30 +373,36 @@ void Applier::apply_change(const RetryCall& change, const PreparedChange&) {
     row.reserved = change.reserved;
     row.possible = change.possible;
     row.ver = ver_;
-    update(row);
+    note_call(row, update(row));
   }
   if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
 }
 
 void Applier::apply_change(const EndCall& change, const PreparedChange& prepared) {
-  CallRow row;
-  {
-    auto statement = connection_.use("SELECT * FROM call WHERE id = ?1");
-    if (!load(statement, call_reader_, row, static_cast<std::int64_t>(change.call), 0)) return;
-    if (row.state == static_cast<std::int64_t>(CallState::answered)) return;
-    row.state = static_cast<std::int64_t>(change.state);
-    if (change.doubt != CallDoubt::none) row.doubt = static_cast<std::int64_t>(change.doubt);  // a mark stays
-    row.reply = store(prepared.first);
-    row.tries = change.last_try.number;
-    row.last_try = TryColumns(change.last_try);
-    set_usage(row, change.usage);
-    row.reserved = 0;
-    row.cost = change.cost;
-    row.possible = change.possible;
-    row.priced = change.priced ? 1 : 0;
-    row.ver = ver_;
-    update(row);
+  if (auto open = open_calls_.extract(static_cast<std::int64_t>(change.call))) {
+    end_call(open.mapped().row, change, prepared);
+    return;
   }
+  CallRow row;
+  auto statement = connection_.use("SELECT * FROM call WHERE id = ?1");
+  if (!load(statement, call_reader_, row, static_cast<std::int64_t>(change.call), 0)) return;
+  end_call(row, change, prepared);
+}
+
+void Applier::end_call(CallRow& row, const EndCall& change, const PreparedChange& prepared) {
+  if (row.state == static_cast<std::int64_t>(CallState::answered)) return;
+  row.state = static_cast<std::int64_t>(change.state);
+  if (change.doubt != CallDoubt::none) row.doubt = static_cast<std::int64_t>(change.doubt);  // a mark stays
+  row.reply = store(prepared.first);
+  row.tries = change.last_try.number;
+  row.last_try = TryColumns(change.last_try);
+  set_usage(row, change.usage);
+  row.reserved = 0;
+  row.cost = change.cost;
+  row.possible = change.possible;
+  row.priced = change.priced ? 1 : 0;
+  row.ver = ver_;
+  note_call(row, update(row));
   if (written_.size() < 100'000) written_.push_back({WrittenRow::Table::call, row.id, ver_});
   if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
 }
@@ -346,8 +411,8 @@ void Applier::update_call(const CallRow& row) { update(row); }
 void Applier::update_attempt(const AttemptRecord& row) { update(row); }
 
 bool Applier::digest_is_open(std::int64_t run_row, std::int64_t attempt, std::int64_t step) {
-  const auto found = open_attempts_.find(attempt_row(run_row, attempt));
-  return found != open_attempts_.end() && step > found->second.last_step;
+  const OpenAttempt* open = find_open(run_row, attempt);
+  return open != nullptr && step > open->last_step;
 }
 
 void Applier::refresh_digests(std::int64_t run_row, std::int64_t attempt, std::int64_t step, std::int64_t ver) {
@@ -378,8 +443,13 @@ void Applier::apply_change(const EndStep& change, const PreparedChange& prepared
   std::tie(record.n_calls, record.calls_xor) = digest(record.run, record.attempt, record.n);
   record.ver = ver_;
   put(record);
-  if (auto found = open_attempts_.find(attempt_row(record.run, record.attempt)); found != open_attempts_.end()) {
-    found->second.last_step = std::max(found->second.last_step, record.n);
+  if (OpenAttempt* open = find_open(record.run, record.attempt)) {
+    if (record.n > open->last_step) {
+      ++open->n_steps;
+      open->last_step = record.n;
+    } else {
+      open_attempts_.erase(attempt_row(record.run, record.attempt));  // a step written again: ask the file from now on
+    }
   }
 }
 
@@ -393,7 +463,6 @@ void Applier::apply_change(const EndAttempt& change, const PreparedChange& prepa
     attempt.run = run_row;
     attempt.n = change.number;
     attempt.begun_at = found->second.begun_at;
-    open_attempts_.erase(found);
     known = true;
   }
   auto reading = connection_.use("SELECT * FROM attempt WHERE id = ?1");
@@ -415,11 +484,8 @@ void Applier::apply_change(const EndAttempt& change, const PreparedChange& prepa
   attempt.usage = usage;
   attempt.error = ErrorColumns(change.error);
   std::tie(attempt.n_calls, attempt.calls_xor) = digest(run_row, change.number, -1);
-  {
-    auto statement = connection_.use("SELECT count(*) FROM step WHERE run = ?1 AND attempt = ?2");
-    statement.bind(1, run_row).bind(2, static_cast<std::int64_t>(change.number)).step();
-    attempt.n_steps = statement.number(0);
-  }
+  attempt.n_steps = count_steps(run_row, change.number);
+  open_attempts_.erase(id);
   attempt.ver = ver_;
   if (!final) {
     if (imported) attempt.imported = 1;

@@ -40,8 +40,14 @@ class Applier {
  public:
   explicit Applier(Connection& connection);
 
-  /// `ver` is written into the rows. Throws SqliteFailure; then the transaction must be rolled back.
+  /// `ver` is written into the rows. Throws SqliteFailure; then the transaction must be rolled back and forget()
+  /// called.
   void apply(const PreparedChange& change, std::int64_t ver);
+  /// What is kept in memory of open attempts and calls no longer matches the file.
+  void forget() {
+    open_attempts_.clear();
+    open_calls_.clear();
+  }
   /// Rows written since the last take.
   std::vector<WrittenRow> take_written() { return std::exchange(written_, {}); }
 
@@ -77,23 +83,39 @@ class Applier {
   Cell store(const Payload& payload);
   /// Number of calls of a step or (step < 0) an attempt, and the XOR of their sums.
   std::pair<std::int64_t, std::int64_t> digest(std::int64_t run_row, std::int64_t attempt, std::int64_t step);
+  std::int64_t count_steps(std::int64_t run_row, std::int64_t attempt);
+  void end_call(CallRow& row, const EndCall& change, const PreparedChange& prepared);
   /// The row, when it is there and whole; a damaged one is set aside.
   template <typename Record>
   bool load(Connection::Use& statement, RowReader& reader, Record& record, std::int64_t key, std::int64_t run_row);
   template <typename Record>
   void put(const Record& record);
   template <typename Record>
-  void update(const Record& record);
+  std::int64_t update(const Record& record);
+  /// The sum of a call's row has become `sum`.
+  void note_call(const CallRow& row, std::int64_t sum);
   /// False when a finished attempt's or step's digest must follow the change of this call.
   bool digest_is_open(std::int64_t run_row, std::int64_t attempt, std::int64_t step);
 
-  struct OpenAttempt {
-    std::int64_t begun_at = 0, last_step = -1;
+  struct CallSum {
+    std::int64_t call = 0, step = 0, sum = 0;
   };
+  struct OpenAttempt {
+    std::int64_t begun_at = 0, last_step = -1, n_steps = 0;
+    std::vector<CallSum> calls;  // all of them
+  };
+  struct OpenCall {
+    CallRow row;  // its views are into texts
+    std::unique_ptr<char[]> texts;
+  };
+  static OpenCall copy_of(const CallRow& row);
+  OpenAttempt* find_open(std::int64_t run_row, std::int64_t attempt);
+
   Connection& connection_;
-  // Attempts that began in this session and have neither ended nor been interrupted, with what their row holds: saves
-  // reading it back. Only ever a hint that says less than the truth: a missing entry leads to the row itself.
+  // Attempts and calls that began in this session and have not ended, with what their rows hold: saves reading them
+  // back. Only ever a hint that says less than the truth: a missing entry leads to the row itself.
   std::unordered_map<std::int64_t, OpenAttempt> open_attempts_;
+  std::unordered_map<std::int64_t, OpenCall> open_calls_;
   std::int64_t ver_ = 0;
   std::vector<WrittenRow> written_;
   RowReader run_reader_{"run"}, attempt_reader_{"attempt"}, call_reader_{"call"};

@@ -79,6 +79,7 @@ class MemoryStore final : public Store {
     std::unique_lock lock(mutex);
     ready.wait(lock, [&] { return done; });
   }
+  bool congested() const override { return false; }
   void flush() override { write({}); }
   StoreHealth health() const override {
     StoreHealth out;

@@ -1,21 +1,9 @@
 #include "core/store/payload.hpp"
 
-#include <zstd.h>
-
-#include <memory>
+#include "core/text/error.hpp"
+#include "core/text/hash.hpp"
 
 namespace assay {
-namespace {
-ZSTD_CCtx* packing_context() {
-  thread_local const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
-  return context.get();
-}
-ZSTD_DCtx* unpacking_context() {
-  thread_local const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
-  return context.get();
-}
-}  // namespace
-
 Payload pack_payload(std::string plain) {
   Payload out;
   if (plain.empty()) return out;
@@ -27,20 +15,13 @@ Payload pack_payload(std::string plain) {
   }
   out.kind = Cell::Kind::blob;
   out.hash = to_bytes(xxh3_128(plain));
-  if (plain.size() >= kPackBytes) {
-    thread_local std::string buffer;
-    buffer.resize(ZSTD_compressBound(plain.size()));
-    const std::size_t packed =
-        ZSTD_compressCCtx(packing_context(), buffer.data(), buffer.size(), plain.data(), plain.size(), 1);
-    if (!ZSTD_isError(packed) && packed + plain.size() / 16 < plain.size()) {
-      out.codec = Codec::zstd;
-      out.bytes.assign(buffer, 0, packed);
-      if (buffer.capacity() > (1U << 20)) buffer = {};
-      return out;
-    }
-    if (buffer.capacity() > (1U << 20)) buffer = {};
+  std::string packed = zstd_compress(plain, 1);
+  if (packed.size() + plain.size() / 16 < plain.size()) {
+    out.codec = Codec::zstd;
+    out.bytes = std::move(packed);
+  } else {
+    out.bytes = std::move(plain);
   }
-  out.bytes = std::move(plain);
   return out;
 }
 
@@ -53,10 +34,11 @@ std::optional<std::string> unpack_payload(Codec codec, std::size_t size, std::st
   } else if (codec == Codec::zstd) {
     // Bounded by what the frame can hold at all (ratio), so that a damaged size can't ask for the whole memory.
     if (size > 1024 + packed.size() * 40'000) return std::nullopt;
-    plain.resize(size);
-    const std::size_t got =
-        ZSTD_decompressDCtx(unpacking_context(), plain.data(), plain.size(), packed.data(), packed.size());
-    if (ZSTD_isError(got) || got != size) return std::nullopt;
+    try {
+      plain = zstd_decompress(packed, size);
+    } catch (const Error&) {
+      return std::nullopt;
+    }
   } else {
     return std::nullopt;
   }

@@ -1,6 +1,6 @@
 #pragma once
 // A payload on its way into the file and out of it. Packed on the thread that submits it, so that the writer thread
-// only binds it. Internal to core/store. Any thread (packing keeps its zstd context per thread).
+// only binds it. Internal to core/store. Any thread.
 
 #include <cstdint>
 #include <optional>
@@ -11,8 +11,9 @@
 
 namespace assay {
 
-inline constexpr std::size_t kInlineBytes = 256;  // payloads up to here stand in the row itself
-inline constexpr std::size_t kPackBytes = 384;    // smaller ones gain too little from zstd to pay for it
+// Payloads up to here stand in the row itself, longer ones in `blob`. A short one is seldom equal to another, and a row
+// of `blob` with its index of random keys costs twice what the bytes do.
+inline constexpr std::size_t kInlineBytes = 768;
 inline constexpr std::size_t kMaxPayload = 256U << 20;
 
 enum class Codec : std::int64_t { plain = 0, zstd = 1 };

@@ -32,6 +32,7 @@ class SqliteStore final : public Store {
 
   void submit(std::vector<Change> changes, std::function<void()> committed) override;
   void write(std::vector<Change> changes) override;
+  bool congested() const override;
   void flush() override;
   StoreHealth health() const override;
 

@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -139,6 +140,11 @@ void SqliteStore::submit(std::vector<Change> changes, std::function<void()> comm
   if (first) wake_writer_.notify_one();
 }
 
+bool SqliteStore::congested() const {
+  const std::lock_guard lock(mutex_);
+  return ended_ || options_.read_only || queued_bytes_ > options_.max_queued_bytes;
+}
+
 void SqliteStore::write(std::vector<Change> changes) {
   {
     const std::lock_guard lock(mutex_);
@@ -208,6 +214,7 @@ bool SqliteStore::wait_or_stop(std::int64_t milliseconds) {
 }
 
 void SqliteStore::writer_main() {
+  pthread_setname_np(pthread_self(), "store");
   std::vector<Job> jobs;
   for (;;) {
     bool idle = false;
@@ -265,6 +272,7 @@ void SqliteStore::commit_once(std::vector<Job>& jobs, std::size_t first, std::si
   } catch (...) {
     if (!sqlite3_get_autocommit(connection.get()))
       sqlite3_exec(connection.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    applier_->forget();
     throw;
   }
   wal_dirty_ = true;

@@ -103,6 +103,8 @@ class Store {
   /// Queues `changes`; `committed` (may be empty) is called after their commit. Blocks only when the queue is beyond
   /// its bound. After a failure that ends writing (health().writable false for good) `committed` is never called.
   virtual void submit(std::vector<Change> changes, std::function<void()> committed) = 0;
+  /// Whether submit would wait now, or fail: threads that must not wait let another one submit.
+  virtual bool congested() const = 0;
   /// submit, and wait for the commit. Throws Error kind "store" when writing is not possible.
   virtual void write(std::vector<Change> changes) = 0;
   /// Waits until all that was submitted before is committed.

@@ -21,10 +21,6 @@ int hex_digit(char c) {
   return -1;
 }
 
-void append_little_endian(char* to, std::uint64_t value) {
-  for (int i = 0; i < 8; ++i) to[i] = static_cast<char>((value >> (8 * i)) & 0xFF);
-}
-
 /// zstd's contexts are 100 KB and more each: borrowed for one call, so that there are as many as calls at the same
 /// time, not as many as threads (10,000 of them keep runs in flight).
 template <typename Context, Context* (*create)(), std::size_t (*destroy)(Context*)>
@@ -137,51 +133,6 @@ std::optional<Hash128> hash128_from_hex(std::string_view hex) {
   }
   return hash;
 }
-
-struct RowHasher::Impl {
-  XXH3_state_t* state = XXH3_createState();
-  std::uint64_t seed;
-
-  explicit Impl(std::uint64_t seed_in) : seed(seed_in) {
-    if (state == nullptr) throw std::bad_alloc();
-  }
-  ~Impl() { XXH3_freeState(state); }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-
-  void tagged(char tag, std::uint64_t number) {
-    char head[9] = {tag};
-    append_little_endian(head + 1, number);
-    XXH3_64bits_update(state, head, sizeof head);
-  }
-};
-
-RowHasher::RowHasher(std::uint64_t seed) : impl_(std::make_unique<Impl>(seed)) { reset(); }
-RowHasher::~RowHasher() = default;
-
-RowHasher& RowHasher::reset() {
-  XXH3_64bits_reset_withSeed(impl_->state, impl_->seed);
-  return *this;
-}
-
-RowHasher& RowHasher::add(std::string_view text) {
-  impl_->tagged('t', text.size());
-  return add_raw(text);
-}
-
-RowHasher& RowHasher::add(std::int64_t value) {
-  impl_->tagged('i', static_cast<std::uint64_t>(value));
-  return *this;
-}
-
-RowHasher& RowHasher::add_null() { return add_raw("n"); }
-
-RowHasher& RowHasher::add_raw(std::string_view bytes) {
-  XXH3_64bits_update(impl_->state, bytes.data(), bytes.size());
-  return *this;
-}
-
-std::uint64_t RowHasher::digest() const { return XXH3_64bits_digest(impl_->state); }
 
 std::string zstd_compress(std::string_view bytes, int level) {
   const Compressors::Loan context(compressors());

@@ -28,27 +28,6 @@ std::string to_bytes(const Hash128& hash);
 std::optional<Hash128> hash128_from_bytes(std::string_view bytes);
 std::optional<Hash128> hash128_from_hex(std::string_view hex);
 
-/// XXH3-64 over fields, for row checksums: every field goes in with its type and length, so that ("ab","c") and
-/// ("a","bc") differ. One thread; reset() makes it new.
-class RowHasher {
- public:
-  explicit RowHasher(std::uint64_t seed = 0);
-  ~RowHasher();
-  RowHasher(const RowHasher&) = delete;
-  RowHasher& operator=(const RowHasher&) = delete;
-  RowHasher& reset();
-  RowHasher& add(std::string_view text);
-  RowHasher& add(std::int64_t value);
-  RowHasher& add_null();
-  /// Bytes as they are, without a length: equals xxh3_64 of all of them in a row.
-  RowHasher& add_raw(std::string_view bytes);
-  std::uint64_t digest() const;
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
 /// One zstd frame with its content size. `level` 1-19.
 std::string zstd_compress(std::string_view bytes, int level = 3);
 /// Throws Error "file" when damaged or when more than `max_bytes` would come out (checked before they do).

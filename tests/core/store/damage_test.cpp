@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "core/store/row.hpp"
 #include "core/store/sqlite.hpp"
 #include "core/text/error.hpp"
 #include "tests/core/store/store_support.hpp"
@@ -84,7 +85,7 @@ void make_sample(const std::string& path) {
   for (int i = 0; i < 12; ++i) {
     NewRun run = fresh_run("item-" + std::to_string(i));
     run.facets = {{"category", i % 2 ? "odd" : "even"}};
-    if (i > 8) run.data = Json{{"text", std::string(700, static_cast<char>('a' + i))}};
+    if (i > 8) run.data = Json{{"text", std::string(1700, static_cast<char>('a' + i))}};
     if (i == 3) run.logs = {Json("saved log")};
     runs.push_back(run);
   }
@@ -101,7 +102,7 @@ void make_sample(const std::string& path) {
       store->write({retry});
     }
     EndCall end =
-        end_call(send, "{\"content\":\"" + std::string(run % 2 ? 600 : 20, 'r') + std::to_string(run) + "\"}");
+        end_call(send, "{\"content\":\"" + std::string(run % 2 ? 1600 : 20, 'r') + std::to_string(run) + "\"}");
     end.last_try.number = run == 5 ? 2 : 1;
     store->write({end});
     store->write({EndStep{run, 1, 1, "{\"s\":1}", 1}, AppendLog{run, 1, 9, LogLevel::info, true, "\"hello\""}});
@@ -294,6 +295,26 @@ TEST_CASE("a row that vanished, changed or moved is noticed although no other ro
     INFO(all);
     CHECK(found);
   }
+}
+
+TEST_CASE("a row's checksum tells fields apart") {
+  const auto sum = [](std::initializer_list<std::string_view> texts, bool null = false) {
+    RowSum row("call");
+    for (const std::string_view text : texts) row.bytes('\3', text);
+    if (null) row.null();
+    return row.digest();
+  };
+  RowSum with_number("call"), other_table("calls");
+  with_number.bytes('\3', "abc");
+  with_number.integer(0);
+  other_table.bytes('\3', "abc");
+  const std::vector<std::int64_t> sums = {sum({"ab", "c"}),    sum({"a", "bc"}),   sum({"abc"}),
+                                          sum({"abc", ""}),    sum({"abc"}, true), with_number.digest(),
+                                          other_table.digest()};
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) CHECK(sums[i] != sums[j]);
+  }
+  CHECK(sum({"ab", "c"}) == sums[0]);
 }
 
 TEST_CASE("a damaged record is set aside: counted, named, and kept out of its run") {

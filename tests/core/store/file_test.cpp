@@ -303,7 +303,7 @@ TEST_CASE("equal payloads are stored once, small ones stand in their row") {
 TEST_CASE("two payloads whose hashes are equal keep their own bytes") {
   TemporaryFolder folder;
   const std::string path = folder.path("x.assay");
-  const std::string ours = "\"" + std::string(400, 'a') + "\"";
+  const std::string ours = "\"" + std::string(4000, 'a') + "\"";
   {
     const auto store = open_sqlite_store(options_for(path));
     store->write({PutNote{"one", ours}});

@@ -129,7 +129,7 @@ inline EndAttempt end_attempt(RunId run, std::uint32_t number = 1, Status status
   } else if (status == Status::complete) {
     end.score = Score::correct().metric("chars", 4.25).metric("f1", 0.1);
     end.answer = "42";
-    end.context = R"([{"role":"user","content":")" + std::string(300, 'c') + std::to_string(run) + R"("}])";
+    end.context = R"([{"role":"user","content":")" + std::string(900, 'c') + std::to_string(run) + R"("}])";
   }
   end.seconds = 1.25;
   end.steps = 1;
