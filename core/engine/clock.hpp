@@ -9,6 +9,7 @@
 #include <mutex>
 #include <stop_token>
 
+#include "core/engine/signal.hpp"
 #include "core/model/effect.hpp"
 #include "core/model/ids.hpp"
 
@@ -23,6 +24,7 @@ class Clock {
   virtual std::int64_t boot_us() const = 0;
   /// Waits on `ready` until notified or `deadline`; false when the deadline passed. `lock` is held by the caller.
   virtual bool wait_until(std::condition_variable& ready, std::unique_lock<std::mutex>& lock, SteadyTime deadline) = 0;
+  virtual bool wait_until(Signal& signal, SteadyTime deadline) = 0;
 };
 
 class SystemClock final : public Clock {
@@ -31,6 +33,7 @@ class SystemClock final : public Clock {
   WallTime wall() const override;
   std::int64_t boot_us() const override;
   bool wait_until(std::condition_variable& ready, std::unique_lock<std::mutex>& lock, SteadyTime deadline) override;
+  bool wait_until(Signal& signal, SteadyTime deadline) override { return signal.wait_until(deadline); }
 };
 
 /// Random seeds. Streams of runs are derived from a seed; nothing else draws from a device.

@@ -1,49 +1,56 @@
 #include "core/engine/data_pages.hpp"
 
 #include <algorithm>
-#include <unordered_set>
+#include <unordered_map>
+#include <utility>
 
 namespace assay {
 
-DataPages::DataPages(Store& store, const std::vector<RunId>& runs)
-    : store_(store), runs_(runs), state_((runs.size() + kPage - 1) / kPage, 0) {
-  position_.reserve(runs.size());
-  for (std::size_t i = 0; i < runs.size(); ++i) position_.emplace(runs[i], i);
-}
+DataPages::DataPages(Store& store, std::vector<RunId> runs)
+    : store_(store), runs_(std::move(runs)), pages_((runs_.size() + kPage - 1) / kPage) {}
 
-std::optional<std::string> DataPages::take(RunId run) {
+std::optional<std::string> DataPages::take(std::size_t index) {
+  const std::size_t number = index / kPage;
   std::unique_lock lock(mutex_);
-  const auto place = position_.find(run);
-  if (place == position_.end()) return {};
-  const std::size_t page = place->second / kPage;
-  if (state_[page] == 0) {
-    state_[page] = 1;
-    lock.unlock();
-    read_page(page);
-    lock.lock();
-    state_[page] = 2;
-    read_.notify_all();
+  if (number >= pages_.size()) return {};
+  Page& page = pages_[number];
+  if (page.state == Page::State::unread) read_page(number, lock);
+  read_.wait(lock, [&] { return page.state == Page::State::read; });
+  std::optional<std::string> text;
+  if (!page.texts.empty()) {
+    text = std::exchange(page.texts[index % kPage], std::nullopt);
+    if (--page.left == 0) page.texts = {};
   }
-  read_.wait(lock, [&] { return state_[page] == 2; });
-  const auto text = texts_.extract(run);
-  if (text.empty()) return {};
-  return std::move(text.mapped());
+  if (number + 1 < pages_.size() && pages_[number + 1].state == Page::State::unread) read_page(number + 1, lock);
+  return text;
 }
 
-void DataPages::read_page(std::size_t page) {
-  const auto first = runs_.begin() + static_cast<std::ptrdiff_t>(page * kPage);
-  const auto last = runs_.begin() + static_cast<std::ptrdiff_t>(std::min((page + 1) * kPage, runs_.size()));
-  const std::unordered_set<RunId> wanted(first, last);
-  const auto [low, high] = std::minmax_element(first, last);
-  if (*high - *low >= 64 * kPage) return;  // scattered: each on its own is less to read
-  std::unordered_map<RunId, std::string> texts;
-  store_.each_payload(
-      *low, *high - *low + 1, [&](RunId run) { return wanted.contains(run); },
-      [&](RunId run, const StoredPayloads& stored) {
-        if (stored.damaged.empty()) texts.emplace(run, stored.data);
-      });
-  const std::lock_guard lock(mutex_);
-  texts_.merge(texts);
+void DataPages::read_page(std::size_t number, std::unique_lock<std::mutex>& lock) {
+  pages_[number].state = Page::State::being_read;
+  lock.unlock();
+  const std::size_t begin = number * kPage, end = std::min(begin + kPage, runs_.size());
+  std::unordered_map<RunId, std::size_t> wanted;
+  for (std::size_t i = begin; i < end; ++i) wanted.emplace(runs_[i], i - begin);
+  const auto [low, high] = std::minmax_element(runs_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                               runs_.begin() + static_cast<std::ptrdiff_t>(end));
+  std::vector<std::optional<std::string>> texts;
+  if (*high - *low < 64 * kPage) {  // scattered ones: each on its own is less to read
+    texts.resize(end - begin);
+    try {
+      store_.each_payload(
+          *low, *high - *low + 1, [&](RunId run) { return wanted.contains(run); },
+          [&](RunId run, const StoredPayloads& stored) {
+            if (stored.damaged.empty()) texts[wanted.at(run)] = stored.data;
+          });
+    } catch (const std::exception&) {
+      texts.clear();  // each reads its own, and says what is wrong
+    }
+  }
+  lock.lock();
+  pages_[number].left = texts.size();
+  pages_[number].texts = std::move(texts);
+  pages_[number].state = Page::State::read;
+  read_.notify_all();
 }
 
 }  // namespace assay

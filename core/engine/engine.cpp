@@ -16,7 +16,7 @@
 namespace assay {
 namespace {
 
-constexpr auto kWatchTick = std::chrono::milliseconds(50);
+constexpr auto kWatchTick = std::chrono::milliseconds(50), kLongestWatchTick = std::chrono::milliseconds(400);
 /// How long after its limit, or after a request to stop, a worker may stay in a runner's own code before the attempt
 /// is ended without it.
 constexpr auto kTimeoutGrace = std::chrono::milliseconds(150);
@@ -82,20 +82,35 @@ struct Engine::Impl final : TaskSource {
     for (std::size_t tried = 0; tried < open_jobs.size(); ++tried) {
       const std::shared_ptr<Job>& job = open_jobs[turn++ % open_jobs.size()];
       while (job->has_work()) {
-        const RunId run = job->queue[job->next++];
+        const std::size_t index = job->next++;
+        const RunId run = job->queue[index];
         --job->facts.waiting;
         if (!job->dropped.empty() && job->dropped.contains(run)) continue;
         ++job->facts.in_flight;
-        return [this, job, run] { execute(job, run); };
+        return [this, job, index] { execute(job, index); };
       }
     }
     return {};
   }
 
+  /// What the settings say at this moment.
+  AttemptLimits limits() {
+    const std::lock_guard lock(limits_mutex);
+    const std::uint64_t version = parts.settings.version();
+    if (version != limits_version) {
+      limits_now.step = limit_of(parts.settings.get("timeout.step"));
+      limits_now.run = limit_of(parts.settings.get("timeout.run"));
+      limits_now.hold_in_doubt = parts.settings.get("in_doubt") == "hold";
+      limits_version = version;
+    }
+    return limits_now;
+  }
+
   static JobType type_of(const Job& job) { return job.facts.type; }
 
   // --- on a worker ----------------------------------------------------------------------------------------------
-  void execute(const std::shared_ptr<Job>& job, RunId run) {
+  void execute(const std::shared_ptr<Job>& job, std::size_t index) {
+    const RunId run = job->queue[index];
     AttemptPlan plan;
     RunRow before;
     {
@@ -106,11 +121,10 @@ struct Engine::Impl final : TaskSource {
     }
     plan.run = run;
     plan.runner = job->runners.at(before.batch);
-    if (type_of(*job) != JobType::evaluate) plan.data = job->data->take(run);
+    if (type_of(*job) != JobType::evaluate) plan.data = job->data->take(index);
     plan.experiment_id = experiment_id;
-    plan.limits.step = limit_of(parts.settings.get("timeout.step"));
-    plan.limits.run = limit_of(parts.settings.get("timeout.run"));
-    plan.limits.hold_in_doubt = !job->release_held && parts.settings.get("in_doubt") == "hold";
+    plan.limits = limits();
+    if (job->release_held) plan.limits.hold_in_doubt = false;
     const JobType type = job->facts.type;
     if (type == JobType::evaluate) {
       plan.number = before.attempts;
@@ -286,7 +300,8 @@ struct Engine::Impl final : TaskSource {
 
   // --- the watchdog ---------------------------------------------------------------------------------------------
   void watch(const std::stop_token& stop) {
-    while (sleep_unless_stopped(stop, kWatchTick)) {
+    auto tick = kWatchTick;
+    while (sleep_unless_stopped(stop, tick)) {
       struct Lost {
         Active active;
         bool timeout = false;
@@ -295,6 +310,8 @@ struct Engine::Impl final : TaskSource {
       {
         const std::lock_guard lock(mutex);
         const SteadyTime now = parts.clock.steady();
+        // All of them are looked at under the lock that every run needs: seldom when they are many.
+        tick = std::min<std::chrono::milliseconds>(kWatchTick * (1 + actives.size() / 1000), kLongestWatchTick);
         for (auto& [run, active] : actives) {
           const SteadyTime deadline = active.control->deadline();
           const bool late = deadline != SteadyTime::max() && now > deadline + kTimeoutGrace;
@@ -375,6 +392,9 @@ struct Engine::Impl final : TaskSource {
   EngineParts parts;
   std::string experiment_id = parts.store.experiment_id();
   CallCounters counters;
+  std::mutex limits_mutex;
+  std::uint64_t limits_version = 0;  // guarded by limits_mutex
+  AttemptLimits limits_now;          // guarded by limits_mutex
   mutable std::mutex mutex;
   std::condition_variable ended;
   std::vector<std::shared_ptr<Job>> open_jobs;

@@ -1,7 +1,7 @@
 #include "core/engine/live_step.hpp"
 
 #include <algorithm>
-#include <mutex>
+#include <exception>
 #include <utility>
 
 #include "core/text/json.hpp"
@@ -11,15 +11,33 @@ namespace {
 
 class Port final : public EffectPort {
  public:
-  Port(std::shared_ptr<Mailbox> mailbox, std::uint32_t call, std::uint32_t epoch)
-      : mailbox_(std::move(mailbox)), call_(call), epoch_(epoch) {}
+  Port(std::shared_ptr<Door> door, std::shared_ptr<Mailbox> mailbox, std::uint32_t call, std::uint32_t epoch)
+      : door_(std::move(door)), mailbox_(std::move(mailbox)), call_(call), epoch_(epoch) {}
   void post(std::unique_ptr<EffectMessage> message) override {
-    if (message) mailbox_->post({call_, epoch_, std::move(message)});
+    if (!message) return;
+    if (message->quick()) {
+      const std::unique_lock lock(door_->mutex, std::try_to_lock);
+      if (lock && door_->step != nullptr && door_->step->bring(call_, epoch_, message)) return;
+    }
+    mailbox_->post({call_, epoch_, std::move(message)});
   }
 
  private:
+  std::shared_ptr<Door> door_;
   std::shared_ptr<Mailbox> mailbox_;
   std::uint32_t call_, epoch_;
+};
+
+/// The worker sleeps: the door is open.
+class Outside {
+ public:
+  explicit Outside(Door& door) : door_(door) { door_.mutex.unlock(); }
+  ~Outside() { door_.mutex.lock(); }
+  Outside(const Outside&) = delete;
+  Outside& operator=(const Outside&) = delete;
+
+ private:
+  Door& door_;
 };
 
 /// Between the worker and the commit callback: whether the bytes may still go out, and whether they did. The lock is
@@ -46,8 +64,12 @@ struct LiveStep::Call {
   std::optional<SteadyTime> timer;
   std::shared_ptr<Transmission> transmission;
   bool stored = false;      // its row exists
+  bool between = false;     // a try has failed and is recorded, the next has not begun
   bool committing = false;  // its end is on the way to the disk
   bool done = false, replayed = false, taken = false;
+  // Left by a thread that brought a message, for the worker to go on with.
+  std::optional<EffectAction> pending;
+  std::exception_ptr broken;
   bool live() const { return !done && !committing; }
 };
 
@@ -59,11 +81,19 @@ LiveStep::LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<At
       mailbox_(std::move(mailbox)),
       seed_(seed),
       random_(seed),
-      now_(begun_at) {}
+      now_(begun_at),
+      door_(std::make_shared<Door>()) {
+  door_->step = this;
+}
 
-LiveStep::~LiveStep() { abandon_all(); }
+LiveStep::~LiveStep() {
+  const std::lock_guard lock(door_->mutex);
+  give_up_all();
+  door_->step = nullptr;
+}
 
 void LiveStep::start_step(std::uint32_t number, SteadyTime deadline, const char* deadline_of) {
+  const std::lock_guard lock(door_->mutex);
   calls_.clear();
   number_ = number;
   ++epoch_;
@@ -76,6 +106,7 @@ void LiveStep::start_step(std::uint32_t number, SteadyTime deadline, const char*
 }
 
 CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect) {
+  const std::lock_guard lock(door_->mutex);
   check_interrupted();
   for (const auto& other : calls_) {
     if (other->record.key == key) {
@@ -103,7 +134,8 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
                   "\" was in flight when the program ended; `resume` sends it again"};
   }
   if (found.differs != nullptr) {
-    log(LogLevel::warn, "the request at \"" + std::string(key) + "\" differs from the recorded one: it goes out anew");
+    write_log(LogLevel::warn,
+              "the request at \"" + std::string(key) + "\" differs from the recorded one: it goes out anew");
   }
   CallRecord& record = call.record;
   record.id = parts_.store.reserve_call();
@@ -117,21 +149,19 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
   record.lane = call.effect->lane();
   record.last_try.number = 0;
   if (found.in_doubt != nullptr) {
-    log(LogLevel::warn,
-        "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
+    write_log(LogLevel::warn,
+              "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
   }
-  call.port = std::make_shared<Port>(mailbox_, index, epoch_);
+  call.port = std::make_shared<Port>(door_, mailbox_, index, epoch_);
   deliver(index, {EffectEvent::Kind::start, nullptr});
   return index;
 }
 
 CallOutcome LiveStep::get(CallHandle handle) {
+  const std::lock_guard lock(door_->mutex);
   if (handle >= calls_.size()) throw RunFailure("runner", "get() of a call that was not begun in this step");
   Call& call = *calls_[handle];
-  while (!call.done) {
-    check_interrupted();
-    wait_for_something(deadline_);
-  }
+  wait_for_call(call);
   if (!call.taken) {
     call.taken = true;
     if (call.record.state == CallState::answered) ++served_;
@@ -140,7 +170,15 @@ CallOutcome LiveStep::get(CallHandle handle) {
   return CallOutcome{call.record, call.reply, call.replayed, call.effect.get()};
 }
 
+void LiveStep::wait_for_call(Call& call) {
+  while (!call.done) {
+    check_interrupted();
+    wait_for_something(deadline_);
+  }
+}
+
 void LiveStep::sleep(std::chrono::milliseconds duration) {
+  const std::lock_guard lock(door_->mutex);
   if (control_->drain_requested()) stop_here();
   observe(now_ + std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
   // Answers recorded after this place: the sleep is over, it was slept before they were asked for.
@@ -153,6 +191,11 @@ void LiveStep::sleep(std::chrono::milliseconds duration) {
 }
 
 void LiveStep::log(LogLevel level, std::string_view text) {
+  const std::lock_guard lock(door_->mutex);
+  write_log(level, text);
+}
+
+void LiveStep::write_log(LogLevel level, std::string_view text) {
   AppendLog line;
   line.run = control_->run();
   line.attempt = control_->attempt();
@@ -162,33 +205,42 @@ void LiveStep::log(LogLevel level, std::string_view text) {
   logs_.push_back(std::move(line));
 }
 
-std::vector<AppendLog> LiveStep::take_logs() { return std::exchange(logs_, {}); }
+std::vector<AppendLog> LiveStep::take_logs() {
+  const std::lock_guard lock(door_->mutex);
+  return std::exchange(logs_, {});
+}
 
 void LiveStep::finish_step() {
-  for (std::uint32_t i = 0; i < calls_.size(); ++i) {
-    if (!calls_[i]->done) get(i);
-  }
+  const std::lock_guard lock(door_->mutex);
+  for (const auto& call : calls_) wait_for_call(*call);
+}
+
+void LiveStep::abandon_all() {
+  const std::lock_guard lock(door_->mutex);
+  give_up_all();
 }
 
 void LiveStep::stop_here() {
-  abandon_all();
+  give_up_all();
   throw RunStopped{};
 }
 
 void LiveStep::check_interrupted() {
   if (control_->stop_requested()) stop_here();
   if (parts_.clock.steady() >= deadline_) {
-    abandon_all();
+    give_up_all();
     throw RunTimeout{deadline_of_};
   }
 }
 
 void LiveStep::wait_for_something(SteadyTime until) {
+  std::vector<Mailbox::Item> items = mailbox_->poll();
+  for (std::uint32_t i = 0; i < calls_.size(); ++i) take_up(i);
   for (const auto& call : calls_) {
     if (call->live() && call->timer) until = std::min(until, *call->timer);
   }
-  std::vector<Mailbox::Item> items = mailbox_->poll();
   if (items.empty() && parts_.clock.steady() < until) {
+    const Outside outside(*door_);
     parts_.blocking.blocking();
     items = mailbox_->take(until);
     parts_.blocking.unblocked();
@@ -206,11 +258,40 @@ void LiveStep::wait_for_something(SteadyTime until) {
   const SteadyTime now = parts_.clock.steady();
   for (std::uint32_t i = 0; i < calls_.size(); ++i) {
     Call& call = *calls_[i];
+    take_up(i);
     if (call.live() && call.timer && *call.timer <= now) {
       call.timer.reset();
       deliver(i, {EffectEvent::Kind::timer, nullptr});
     }
   }
+}
+
+void LiveStep::take_up(std::uint32_t index) {
+  Call& call = *calls_[index];
+  if (call.broken) std::rethrow_exception(std::exchange(call.broken, nullptr));
+  if (!call.pending) return;
+  EffectAction action = std::move(*call.pending);
+  call.pending.reset();
+  if (call.live()) apply(index, std::move(action));
+}
+
+bool LiveStep::bring(std::uint32_t index, std::uint32_t epoch, std::unique_ptr<EffectMessage>& message) {
+  if (epoch != epoch_ || index >= calls_.size() || control_->stop_requested()) return false;
+  Call& call = *calls_[index];
+  if (!call.live() || call.pending || call.broken || parts_.store.congested()) return false;
+  try {
+    EffectAction action =
+        call.effect->advance({EffectEvent::Kind::message, std::move(message)}, call.port, parts_.clock.steady());
+    if (auto* done = std::get_if<EffectDone>(&action)) {
+      record_end(index, std::move(*done));
+      return true;
+    }
+    call.pending = std::move(action);
+  } catch (...) {
+    call.broken = std::current_exception();
+  }
+  mailbox_->wake();
+  return true;
 }
 
 void LiveStep::deliver(std::uint32_t index, EffectEvent event) {
@@ -221,6 +302,7 @@ void LiveStep::deliver(std::uint32_t index, EffectEvent event) {
 void LiveStep::apply(std::uint32_t index, EffectAction action) {
   if (auto* wait = std::get_if<EffectWait>(&action)) {
     calls_[index]->timer = wait->deadline;
+    if (wait->failed && calls_[index]->stored) record_failed_try(*calls_[index], *wait->failed);
   } else if (auto* sent = std::get_if<EffectRecordSent>(&action)) {
     record_sent(index, std::move(*sent));
   } else {
@@ -259,12 +341,13 @@ void LiveStep::record_sent(std::uint32_t index, EffectRecordSent sent) {
     retry.doubt = record.doubt;
     record.reserved = sent.reserved;
     record.last_try = next;
-    log(LogLevel::info, "try " + std::to_string(next.number) + " of the call at \"" + record.key + "\" after " +
-                            retry.previous.kind + (retry.previous.sub.empty() ? "" : "/" + retry.previous.sub) + ": " +
-                            retry.previous.message);
+    write_log(LogLevel::info, "try " + std::to_string(next.number) + " of the call at \"" + record.key + "\" after " +
+                                  retry.previous.kind + (retry.previous.sub.empty() ? "" : "/" + retry.previous.sub) +
+                                  ": " + retry.previous.message);
     changes.emplace_back(std::move(retry));
   }
   if (call.transmission) call.transmission->close();
+  call.between = false;
   call.transmission = std::make_shared<Transmission>();
   parts_.store.submit(std::move(changes), [transmission = call.transmission, transmit = std::move(sent.transmit),
                                            id = record.id, number = next.number] {
@@ -273,6 +356,22 @@ void LiveStep::record_sent(std::uint32_t index, EffectRecordSent sent) {
     transmission->sent = true;
     transmit(id, number);
   });
+}
+
+void LiveStep::record_failed_try(Call& call, const TryRecord& failed) {
+  const CallRecord& record = call.record;
+  if (call.transmission) call.transmission->close();
+  call.transmission.reset();
+  call.between = true;
+  EndCall end;
+  end.call = record.id;
+  end.state = CallState::failed;
+  end.last_try = failed;
+  end.last_try.number = record.last_try.number;
+  end.last_try.sent_at = record.last_try.sent_at;
+  end.doubt = failed.ambiguous ? CallDoubt::ambiguous : record.doubt;
+  end.possible = record.possible + (failed.ambiguous ? record.reserved : 0);
+  parts_.store.submit({std::move(end)}, {});
 }
 
 void LiveStep::record_end(std::uint32_t index, EffectDone done) {
@@ -323,7 +422,7 @@ void LiveStep::record_end(std::uint32_t index, EffectDone done) {
                       [mailbox = mailbox_, index, epoch = epoch_] { mailbox->post({index, epoch, nullptr}); });
 }
 
-void LiveStep::abandon_all() {
+void LiveStep::give_up_all() {
   for (const auto& pointer : calls_) {
     Call& call = *pointer;
     if (!call.live()) continue;
@@ -333,6 +432,11 @@ void LiveStep::abandon_all() {
     if (!call.stored) continue;
     parts_.counters.in_flight.fetch_sub(1, std::memory_order_relaxed);
     CallRecord& record = call.record;
+    if (call.between) {  // its failed try is recorded
+      record.state = CallState::failed;
+      ledger_.put(record);
+      continue;
+    }
     EndCall end;
     end.call = record.id;
     end.state = CallState::failed;

@@ -1,9 +1,12 @@
 #pragma once
 // Step as the engine gives it to a runner: serves recorded effects from the ledger, drives the others, commits before
 // it lets a result go. One object per attempt; start_step begins the next step on it.
-// Used only on the worker thread of the run.
+//
+// Used on the worker thread of the run. One thing is done by others: the thread that brings a quick message (a whole
+// reply) advances its call through the Door, so that the worker wakes once, when the result is on the disk.
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -32,6 +35,15 @@ struct RunHeld {
   std::string message;
 };
 
+class LiveStep;
+
+/// The way in for threads that bring messages. The worker holds the lock whenever it is inside LiveStep and does not
+/// sleep; whoever finds it taken leaves the message in the mailbox instead.
+struct Door {
+  std::mutex mutex;
+  LiveStep* step = nullptr;  // guarded by mutex; nullptr: gone
+};
+
 class LiveStep final : public Step {
  public:
   struct Parts {
@@ -53,6 +65,8 @@ class LiveStep final : public Step {
   void abandon_all();
   /// Log lines since the last call; they go into the commit of the next checkpoint.
   std::vector<AppendLog> take_logs();
+  /// A quick message for a call, under the door's lock, on the thread that posts it. False: not taken.
+  bool bring(std::uint32_t call, std::uint32_t epoch, std::unique_ptr<EffectMessage>& message);
 
   CallHandle begin(std::string_view key, std::unique_ptr<Effect> effect) override;
   CallOutcome get(CallHandle handle) override;
@@ -66,12 +80,18 @@ class LiveStep final : public Step {
 
  private:
   struct Call;
+  // All below: under the door's lock.
+  void give_up_all();
+  void wait_for_call(Call& call);
+  void write_log(LogLevel level, std::string_view text);
+  void take_up(std::uint32_t index);
   void check_interrupted();
   [[noreturn]] void stop_here();
   void wait_for_something(SteadyTime until);
   void deliver(std::uint32_t index, EffectEvent event);
   void apply(std::uint32_t index, EffectAction action);
   void record_sent(std::uint32_t index, EffectRecordSent sent);
+  void record_failed_try(Call& call, const TryRecord& failed);
   void record_end(std::uint32_t index, EffectDone done);
   void observe(WallTime at) {
     if (at > now_) now_ = at;
@@ -89,6 +109,7 @@ class LiveStep final : public Step {
   const char* deadline_of_ = "step";
   std::vector<std::unique_ptr<Call>> calls_;
   std::vector<AppendLog> logs_;
+  std::shared_ptr<Door> door_;
 };
 
 }  // namespace assay

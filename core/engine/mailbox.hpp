@@ -1,13 +1,13 @@
 #pragma once
 // Where the worker of one attempt waits for everything: messages of its effects, commits of its records, the request
-// to stop. One lock, one condition, so that a run in flight costs one sleeping thread and nothing else.
+// to stop. One lock, one signal, so that a run in flight costs one sleeping thread and nothing else.
 //
 // Thread rule: post, committed, wake: any thread, also after the attempt has ended. take: the attempt's worker.
 
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "core/engine/clock.hpp"
@@ -30,7 +30,7 @@ class Mailbox {
       const std::lock_guard lock(mutex_);
       items_.push_back(std::move(item));
     }
-    ready_.notify_one();
+    ready_.notify();
   }
   /// Makes take() return at once, this time (something outside the items has changed: stop, fence).
   void wake() {
@@ -38,32 +38,32 @@ class Mailbox {
       const std::lock_guard lock(mutex_);
       woken_ = true;
     }
-    ready_.notify_one();
+    ready_.notify();
   }
   /// What has come, without waiting.
   std::vector<Item> poll() {
     const std::lock_guard lock(mutex_);
     woken_ = false;
-    std::vector<Item> taken;
-    taken.swap(items_);
-    return taken;
+    return std::exchange(items_, {});
   }
   /// Waits until something has come or `deadline`; empty on a deadline or a wake.
   std::vector<Item> take(SteadyTime deadline) {
-    std::unique_lock lock(mutex_);
-    while (items_.empty() && !woken_) {
-      if (!clock_.wait_until(ready_, lock, deadline)) break;
+    for (bool in_time = true;;) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (!items_.empty() || woken_ || !in_time) {
+          woken_ = false;
+          return std::exchange(items_, {});
+        }
+      }
+      in_time = clock_.wait_until(ready_, deadline);
     }
-    woken_ = false;
-    std::vector<Item> taken;
-    taken.swap(items_);
-    return taken;
   }
 
  private:
   Clock& clock_;
   std::mutex mutex_;
-  std::condition_variable ready_;
+  Signal ready_;
   std::vector<Item> items_;
   bool woken_ = false;
 };

@@ -18,7 +18,8 @@
 
 namespace assay {
 
-/// Where workers get their work. Both functions are called under the pool's lock: short, no waiting.
+/// Where workers get their work. Both functions are called by any worker, also under the pool's lock: short, no
+/// waiting.
 class TaskSource {
  public:
   virtual ~TaskSource() = default;

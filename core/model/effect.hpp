@@ -9,8 +9,9 @@
 // The order is the promise: the bytes of a try leave only after the commit of its `sent` record (the engine calls
 // RecordSent::transmit from the commit), and get() returns only after the commit of the result.
 //
-// Thread rule: advance, abandon and the destructor run on the worker thread of the run. EffectPort::post may be called
-// by any thread, at any time, also after the effect is gone (then it does nothing).
+// Thread rule: advance, abandon and the destructor run on the worker thread of the run, or (advance, with a message
+// that is quick()) on the thread that posts the message while the worker waits; never two at a time. EffectPort::post
+// may be called by any thread, at any time, also after the effect is gone (then it does nothing).
 
 #include <chrono>
 #include <functional>
@@ -28,6 +29,9 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 /// What an effect's own parts (limiter, transport) send to it.
 struct EffectMessage {
   virtual ~EffectMessage() = default;
+  /// Whether the thread that posts it may advance the effect with it: some microseconds of work, no waiting. Saves
+  /// waking the worker for nothing but to hand a result to the store.
+  virtual bool quick() const { return false; }
 };
 
 /// The way back into the step that waits. Shared, thread-safe.
@@ -43,9 +47,11 @@ struct EffectEvent {
   std::unique_ptr<EffectMessage> message;
 };
 
-/// Wait for a message, or until `deadline`.
+/// Wait for a message, or until `deadline`. `failed`: a try has just failed and another will follow (back-off, a paused
+/// lane): recorded at once, so that after a crash the call is not taken for one that was on its way.
 struct EffectWait {
   std::optional<SteadyTime> deadline;
+  std::optional<TryRecord> failed = std::nullopt;
 };
 /// Commit that a try is about to be sent, then call `transmit` (on the store's writer thread: hand over, don't block),
 /// while the effect lives, and wait as EffectWait does. `previous`: the failed try before it, when this is a retry.

@@ -43,6 +43,7 @@ void Settings::declare(SettingSpec spec) {
   if (!entries_.emplace(name, Entry{std::move(spec), value, "default"}).second)
     throw std::logic_error("two settings named " + name);
   order_.push_back(name);
+  ++version_;
 }
 
 void Settings::set(const std::string& name, const std::string& value, const std::string& origin) {
@@ -62,6 +63,7 @@ void Settings::set(const std::string& name, const std::string& value, const std:
   Entry& entry = entries_.find(name)->second;
   entry.value = value;
   entry.origin = origin;
+  ++version_;
 }
 
 void Settings::reset(const std::string& name) {

@@ -2,6 +2,8 @@
 // Settings: name, value, and where the value comes from (default, file, environment, command line, set).
 // Rows of a table, so that `set`, its completion and its help come from one place. Any thread.
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -24,6 +26,8 @@ class Settings {
   void set(const std::string& name, const std::string& value, const std::string& origin);
   void reset(const std::string& name);
   std::string get(std::string_view name) const;
+  /// Grows with every change: who keeps what it made of the values knows when to make it anew.
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
   std::string origin(std::string_view name) const;
   std::vector<SettingSpec> all() const;
   /// Reads "name value" lines. Throws Error with file and line.
@@ -36,6 +40,7 @@ class Settings {
     SettingSpec spec;
     std::string value, origin;
   };
+  std::atomic<std::uint64_t> version_{1};
   mutable std::mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_;
   std::vector<std::string> order_;

@@ -8,6 +8,10 @@ namespace assay {
 
 using std::chrono::milliseconds;
 
+namespace {
+constexpr std::size_t kQuickReplyBytes = 8192;
+}
+
 struct ChatEffect::TrySlot {
   std::mutex mutex;
   bool cancelled = false, sent = false;  // guarded by mutex
@@ -17,6 +21,10 @@ struct ChatEffect::TrySlot {
 struct ChatEffect::ReplyMessage final : EffectMessage {
   std::shared_ptr<TrySlot> slot;
   WireReply reply;
+  /// A short whole answer; whatever needs a second thought is the worker's.
+  bool quick() const override {
+    return reply.http == 200 && !reply.fault && reply.body.size() <= kQuickReplyBytes && reply.body.starts_with('{');
+  }
 };
 
 struct ChatEffect::SimSent final : EffectMessage {
@@ -122,8 +130,9 @@ EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<Effect
   return wait(now);
 }
 
-EffectAction ChatEffect::wait(SteadyTime) const {
+EffectAction ChatEffect::wait(SteadyTime) {
   EffectWait action;
+  if (previous_ && !std::exchange(previous_told_, true)) action.failed = previous_;
   action.deadline = look_at_;
   if (!excluded_since_) {
     if (const auto total = total_deadline())
@@ -190,6 +199,7 @@ EffectAction ChatEffect::send(SteadyTime now) {
 
   EffectRecordSent action;
   action.previous = std::exchange(previous_, std::nullopt);
+  previous_told_ = false;
   action.reserved = reserved_;
   action.deadline = total_deadline();
   if (provider_->simulated()) {

@@ -75,7 +75,7 @@ class ChatEffect final : public Effect {
   EffectAction on_failure(CallError error, const std::vector<Header>& headers, std::string body, SteadyTime now);
   EffectAction give_up(CallError error, std::string body, SteadyTime now);
   EffectAction refuse(CallError error);
-  EffectAction wait(SteadyTime now) const;
+  EffectAction wait(SteadyTime now);
   tl::expected<ChatReply, CallError> judge(const WireReply& reply) const;
   std::string wire_body();
   TryRecord record_of(const CallError& error) const;
@@ -105,7 +105,8 @@ class ChatEffect final : public Effect {
   std::optional<SteadyTime> first_sent_;
   std::chrono::nanoseconds excluded_{0};  // waited for limits and pauses: does not count for `total`
   std::optional<SteadyTime> excluded_since_;
-  std::optional<TryRecord> previous_;
+  std::optional<TryRecord> previous_;  // a failed try, until the next is sent
+  bool previous_told_ = false;
   std::vector<std::string> corrected_;  // fields left out or renamed in the last try
   std::vector<TryRecord> tries_;
   Pico spent_ = 0;  // by tries whose replies were not delivered

@@ -1,5 +1,6 @@
 #include "runners/llm/http.hpp"
 
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -139,6 +140,7 @@ class InProcessTransport::Loop {
   }
 
   void run() {
+    pthread_setname_np(pthread_self(), "http");
     now_ = HttpTime::clock::now();
     HttpTime next_scan = now_ + kScanEvery;
     std::array<epoll_event, 512> events{};

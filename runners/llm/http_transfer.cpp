@@ -90,7 +90,7 @@ HttpTransfer::HttpTransfer(std::size_t receive_buffer_bytes, const HttpTime& now
   set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(easy, CURLOPT_ACCEPT_ENCODING, "");
   set(easy, CURLOPT_BUFFERSIZE, static_cast<long>(receive_buffer_bytes));
-  set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS, 3'600'000L);  // the limits of a request are the loop's own timers
 }
 
 HttpTransfer::~HttpTransfer() {
@@ -129,14 +129,6 @@ std::optional<WireFault> HttpTransfer::prepare(const SecretSource& secrets) {
   } else {
     set(easy, CURLOPT_HTTPGET, 1L);
   }
-  const Deadlines& limits = request.deadlines;
-  // Our own timers decide; these are a net under them.
-  const auto net = [](milliseconds limit) { return limit.count() > 0 ? static_cast<long>(limit.count() + 200) : 0L; };
-  set(easy, CURLOPT_CONNECTTIMEOUT_MS, net(limits.connect));
-  set(easy, CURLOPT_TIMEOUT_MS, net(limits.attempt));
-  const milliseconds silence =
-      limits.first_byte.count() > 0 ? std::max(limits.first_byte, limits.stall) : limits.attempt;
-  set(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(silence.count() / 1000 + 2));
   if (own_tls_ || !request.ca_file.empty() || !request.proxy.empty()) {
     set(easy, CURLOPT_CAINFO, request.ca_file.empty() ? nullptr : request.ca_file.c_str());
     set(easy, CURLOPT_PROXY, request.proxy.empty() ? nullptr : request.proxy.c_str());

@@ -97,6 +97,36 @@ TEST_CASE(
   CHECK(outcomes(folder.read("killed.assay.jsonl")) == outcomes(folder.read("whole.assay.jsonl")));
 }
 
+TEST_CASE("a call that waits to be tried again when the program dies was not on its way: nothing is in doubt") {
+  TemporaryFolder folder;
+  folder.write("questions.jsonl", questions(4));
+  MockServer server;
+  server.config(R"({"reply":"qa"})");
+  server.rules(R"([{"match":{},"do":{"status":500}}])");
+  const Environment environment = server_environment(server);
+  const std::string file = folder.file("waiting.assay");
+  {
+    Child child({assay_program(), file, "-c",
+                 "set retry.server '6 600s 600s'; load qa questions.jsonl model=openai/any as=job; run_n 4"},
+                folder.path(), environment);
+    for (int i = 0; i < 500 && server.stats().at("requests") != 4; ++i) std::this_thread::sleep_for(10ms);
+    std::this_thread::sleep_for(300ms);  // the failures are on the disk
+    child.signal(SIGKILL);
+    child.wait();
+  }
+  server.rules("[]");
+  const Finished resumed =
+      run({assay_program(), file, "--json", "-c", "status; calls --in-doubt; run_n 4; calls job:q1"}, folder.path(),
+          environment);
+  const std::vector<Json> said = results(resumed.out);
+  REQUIRE(said.size() == 4);
+  CHECK(said[0].at("recovery").at("unclean") == true);
+  CHECK(said[0].at("recovery").at("in_doubt") == 0);
+  CHECK(said[1].at("calls").empty());
+  CHECK(said[2].at("complete") == 4);
+  CHECK(server.stats().at("requests") == 8);
+}
+
 TEST_CASE("in_doubt=hold: nothing is sent for calls that were in flight until a person says so") {
   TemporaryFolder folder;
   folder.write("questions.jsonl", questions(4));

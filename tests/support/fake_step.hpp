@@ -32,6 +32,10 @@ class FakeClock final : public Clock {
     advance_to(deadline);
     return false;
   }
+  bool wait_until(Signal&, SteadyTime deadline) override {
+    advance_to(deadline);
+    return false;
+  }
   void advance_to(SteadyTime time) {
     const std::lock_guard lock(mutex_);
     if (time > now_) now_ = time;
