@@ -84,7 +84,7 @@ TEST_CASE("a line typed in slow pieces stays whole while 200 lines a second come
     at = end;
     // Not only in the end: at each pause the screen shows the prompt with all that has been typed.
     const bool whole =
-        pty.wait_until([&] { return pty.joined_text().find("demo> " + typed) != std::string::npos; }, 2s);
+        pty.wait_until([&] { return pty.joined_text().find("demo> " + typed) != std::string::npos; }, 30s);
     INFO(pty.describe());
     REQUIRE(whole);
   }
@@ -145,9 +145,9 @@ TEST_CASE("keys edit where the cursor is, in wide characters too") {
     INFO(pty.describe());
     CHECK(pty.cursor().column == 6 + one.column);
     pty.send("\r");
-    CHECK(pty.wait_for("got: [" + one.expected + "]", 2s));
+    CHECK(pty.wait_for("got: [" + one.expected + "]", 30s));
     pty.send("\x0c");  // Ctrl-L: an empty screen for the next
-    CHECK(pty.wait_until([&] { return pty.screen()[0] == "demo> "; }, 2s));
+    CHECK(pty.wait_until([&] { return pty.screen()[0] == "demo> "; }, 30s));
   }
 }
 
@@ -162,12 +162,12 @@ TEST_CASE("a resize draws the line anew, whole, at the new width, and leaves wha
     pty.resize(rows, columns);
     pty.pump(150ms);
     INFO(columns, " columns\n", pty.describe());
-    CHECK(pty.wait_until([&] { return pty.joined_text().find("demo> " + text) != std::string::npos; }, 2s));
+    CHECK(pty.wait_until([&] { return pty.joined_text().find("demo> " + text) != std::string::npos; }, 30s));
     CHECK(count_of(pty.joined_text(), "abcdefghij") == 1);
   }
   CHECK(pty.all_text().find("got: [first]") != std::string::npos);
   pty.send("\r");
-  CHECK(pty.wait_until([&] { return pty.joined_text().find("got: [" + text + "]") != std::string::npos; }, 2s));
+  CHECK(pty.wait_until([&] { return pty.joined_text().find("got: [" + text + "]") != std::string::npos; }, 30s));
 }
 
 TEST_CASE("a line of exactly the row's width, and one more, and a wide character at the edge") {
@@ -183,7 +183,7 @@ TEST_CASE("a line of exactly the row's width, and one more, and a wide character
     do expected.pop_back();
     while ((static_cast<unsigned char>(expected.back()) & 0xC0) == 0x80 && expected.size() > 13);
     if ((static_cast<unsigned char>(expected.back()) & 0xC0) == 0xC0) expected.pop_back();
-    CHECK(pty.wait_until([&] { return pty.joined_text().find("got: [" + expected + "!]") != std::string::npos; }, 2s));
+    CHECK(pty.wait_until([&] { return pty.joined_text().find("got: [" + expected + "!]") != std::string::npos; }, 30s));
   }
 }
 
@@ -195,7 +195,7 @@ TEST_CASE("a line higher than the screen is edited in a window and comes back wh
   pty.type(text, 1ms);
   pty.type("\x01<\x05>", 30ms);
   pty.send("\r");
-  CHECK(pty.wait_for("demo> ", 2s));
+  CHECK(pty.wait_for("demo> ", 30s));
   std::string all;
   CHECK(pty.wait_until(
       [&] {
@@ -327,8 +327,8 @@ TEST_CASE("a large paste without bracketing is taken quickly and whole") {
   while (text.size() < 20'000) text += last = "word" + std::to_string(text.size()) + " ";
   pty.send(text);
   pty.send("\r");
-  CHECK(pty.wait_for(last, 10s));
-  CHECK(pty.wait_until([&] { return count_of(pty.raw(), "got: [") == 1; }, 10s));
+  CHECK(pty.wait_for(last, 30s));
+  CHECK(pty.wait_until([&] { return count_of(pty.raw(), "got: [") == 1; }, 30s));
 }
 
 TEST_CASE("a foreground wait shows lines and status, keeps what is typed, and Ctrl-C leaves it") {
@@ -344,8 +344,8 @@ TEST_CASE("a foreground wait shows lines and status, keeps what is typed, and Ct
   pty.pump(300ms);
   CHECK_FALSE(pty.cursor().visible);
   pty.send("\x03");
-  CHECK(pty.wait_for("wait: interrupted", 1s));
-  CHECK(pty.wait_until([&] { return pty.cursor().visible; }, 1s));
+  CHECK(pty.wait_for("wait: interrupted", 30s));
+  CHECK(pty.wait_until([&] { return pty.cursor().visible; }, 30s));
 }
 
 TEST_CASE("Ctrl-Z gives the terminal back and stops; after CONT the line is there again") {
@@ -398,9 +398,9 @@ TEST_CASE("long output goes through the pager with our colours, and the prompt c
   Pty pty(demo(), {.environment = {"PAGER=less"}});
   REQUIRE(pty.wait_for("demo> "));
   pty.type("page\r");
-  REQUIRE(pty.wait_until([&] { return has_row(pty, "page line 1") && !has_row(pty, "page line 40"); }, 3s));
+  REQUIRE(pty.wait_until([&] { return has_row(pty, "page line 1") && !has_row(pty, "page line 40"); }, 30s));
   pty.send("G");
-  REQUIRE(pty.wait_until([&] { return has_row(pty, "page line 100"); }, 3s));
+  REQUIRE(pty.wait_until([&] { return has_row(pty, "page line 100"); }, 30s));
   pty.send("\x03");  // less's own
   pty.pump(100ms);
   pty.send("!");  // LESSSECURE

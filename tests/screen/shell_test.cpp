@@ -55,7 +55,7 @@ TEST_CASE("what is typed while jobs run and end stays whole, and is what the she
     INFO(pty.describe());
     CHECK(pty.joined_text().find("assay> " + so_far) != std::string::npos);
   }
-  CHECK(pty.wait_for("#1 done", 10s));
+  CHECK(pty.wait_for("#1 done", 30s));
   CHECK(pty.joined_text().find("assay> " + typed) != std::string::npos);
   pty.send("\r");
   CHECK(pty.wait_for("arithmetic:10"));
@@ -82,7 +82,7 @@ TEST_CASE("a terminal that is closed under a job: the runs in flight end, nothin
   REQUIRE(pty.wait_for("assay> "));
   CHECK(pty.all_text().find("recovered") == std::string::npos);  // it was closed
   pty.send("run_n 50\r");
-  CHECK(pty.wait_for("0 FAIL", 10s));
+  CHECK(pty.wait_for("0 FAIL", 30s));
   pty.send("ls !status:COMPLETE\r");
   CHECK(pty.wait_for("no run matches"));
 }
