@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "core/engine/experiment.hpp"
 #include "core/store/sqlite_store.hpp"
@@ -80,6 +81,85 @@ class TimedEffect final : public Effect {
   std::chrono::milliseconds delay_;
   int fails_;
   std::atomic<bool> began_{false};
+};
+
+/// A thread of the outside world: brings answers a little later, as the HTTP thread does.
+class Deliverer {
+ public:
+  Deliverer()
+      : thread_([this](const std::stop_token& stop) {
+          RandomStream random(5);
+          while (!stop.stop_requested()) {
+            std::vector<Item> items;
+            {
+              const std::lock_guard lock(mutex_);
+              items.swap(items_);
+            }
+            for (Item& item : items) {
+              auto answer = std::make_unique<Answer>();
+              answer->is_quick = item.quick;
+              item.port->post(std::move(answer));
+            }
+            std::this_thread::sleep_for(std::chrono::microseconds(random.next() % 800));
+          }
+        }) {}
+  void ask(std::shared_ptr<EffectPort> port, bool quick) {
+    const std::lock_guard lock(mutex_);
+    items_.push_back({std::move(port), quick});
+  }
+
+ private:
+  struct Answer final : EffectMessage {
+    bool is_quick = false;
+    bool quick() const override { return is_quick; }
+  };
+  struct Item {
+    std::shared_ptr<EffectPort> port;
+    bool quick = false;
+  };
+  std::mutex mutex_;
+  std::vector<Item> items_;
+  std::jthread thread_;
+};
+
+/// Answered by the deliverer. `fails` tries fail before that: one after the other sent again at once, or after a
+/// back-off.
+class BroughtEffect final : public Effect {
+ public:
+  BroughtEffect(Deliverer& deliverer, std::string request, bool quick, int fails = 0)
+      : deliverer_(deliverer), request_(std::move(request)), quick_(quick), fails_(fails) {}
+
+  Hash128 request_hash() const override { return xxh3_128(request_); }
+  const std::string& request_text() const override { return request_; }
+  const std::string& model() const override { return name_; }
+  const std::string& lane() const override { return name_; }
+  EffectAction advance(EffectEvent event, const std::shared_ptr<EffectPort>& port, SteadyTime now) override {
+    if (event.kind != EffectEvent::Kind::message) return send(port);
+    if (fails_-- <= 0) {
+      EffectDone done;
+      done.state = CallState::answered;
+      done.reply = request_ + " answered";
+      return done;
+    }
+    previous_.emplace();
+    previous_->kind = "server";
+    if (fails_ % 2 == 0) return send(port);
+    return EffectWait{now + std::chrono::milliseconds(1), previous_};
+  }
+  void abandon() override {}
+
+ private:
+  EffectAction send(const std::shared_ptr<EffectPort>& port) {
+    EffectRecordSent sent;
+    sent.transmit = [this, port](CallId, std::uint32_t) { deliverer_.ask(port, quick_); };
+    sent.previous = std::exchange(previous_, std::nullopt);
+    return sent;
+  }
+  Deliverer& deliverer_;
+  std::string request_, name_ = "brought";
+  bool quick_;
+  int fails_;
+  std::optional<TryRecord> previous_;
 };
 
 struct FunctionRunner final : Runner {

@@ -1,6 +1,8 @@
 // For ThreadSanitizer above all: many workers, stops, widths and queries at the same time.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <stdexcept>
 #include <thread>
 
 #include "tests/core/engine/fakes.hpp"
@@ -59,4 +61,56 @@ TEST_CASE("64 in flight with stops, width changes, pauses and readers: every run
   CHECK(complete == 400);
   CHECK(world.in_flight.load() == 0);
   for (const RunId run : bench.all()) CHECK(bench.row(run).attempts == 1);
+}
+
+TEST_CASE("answers brought by another thread, judged by it or not, with retries and stops: each is recorded once") {
+  Deliverer deliverer;
+  auto r = std::make_shared<FunctionRunner>();
+  r->on_step = [&](Run& run, Step& step) {
+    const auto k = run.data.at("k").get<int>();
+    std::vector<CallHandle> calls;
+    for (int i = 0; i < 3; ++i) {
+      const std::string key = std::to_string(i);
+      calls.push_back(step.begin(
+          key, std::make_unique<BroughtEffect>(deliverer, run.id + "/" + key, (k + i) % 4 != 0, (k + i) % 3)));
+    }
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      if (step.get(calls[i]).reply != run.id + "/" + std::to_string(i) + " answered")
+        throw std::runtime_error("mixed up");
+    }
+    return step.number() == 2 ? Next::done : Next::again;
+  };
+  Bench bench(r, 300);
+  Engine& engine = bench.experiment->engine();
+  std::atomic<bool> over{false};
+  std::thread meddler([&] {
+    RandomStream random(2);
+    while (!over) {
+      engine.stop({static_cast<RunId>(random.next() % 300), static_cast<RunId>(random.next() % 300)});
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  const auto complete = [&] {
+    const std::vector<RunId> runs = bench.all();
+    return std::count_if(runs.begin(), runs.end(),
+                         [&](RunId run) { return bench.row(run).status == Status::complete; });
+  };
+  for (int round = 0; round < 100 && complete() < 300; ++round) {
+    bench.execute(64);
+    if (round == 2) over = true;
+  }
+  over = true;
+  meddler.join();
+  CHECK(complete() == 300);
+  for (const RunId run : bench.all()) {
+    CHECK(bench.row(run).attempts == 1);
+    std::map<std::string, int> answered;
+    for (const CallRecord& call : bench.experiment->store().calls(run, 1)) {
+      CHECK(call.state != CallState::sent);
+      if (call.state == CallState::answered) ++answered[std::to_string(call.step) + "/" + call.key];
+    }
+    CHECK(answered.size() == 6);
+    for (const auto& [place, count] : answered) CHECK(count == 1);
+  }
+  CHECK(engine.totals().in_flight_calls == 0);
 }
