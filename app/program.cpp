@@ -142,10 +142,12 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   KindRegistry registry;
   for (const auto& make : kinds) registry.add(make(services));
 
-  Experiment experiment({std::move(store), registry, clock, settings, arguments.threads, [&](const JobFacts& facts) {
+  Experiment experiment({std::move(store), registry, clock, settings, arguments.threads,
+                         [&](const JobFacts& facts) {
                            const std::lock_guard lock(shell_mutex);
                            if (live_shell != nullptr) live_shell->job_ended(facts);
-                         }});
+                         },
+                         [&chat] { chat.try_targets_again(); }});
   for (StartBatch& batch : batches) {
     if (experiment.table().read().find_batch(batch.name)) continue;
     LoadedBatch loaded;

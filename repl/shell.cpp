@@ -274,6 +274,11 @@ void Shell::run_job(const JobRequest& request, const Selection& selection, Reply
   if (foreground()) {
     wait_for_job(id);
     facts = engine().facts(id);
+    if (facts.state == JobFacts::State::paused && !facts.paused_because.empty()) {
+      throw Error("held", "job #" + std::to_string(id) + " paused: " + facts.paused_because, {},
+                  count_text(facts.complete) + " COMPLETE, " + count_text(facts.waiting + facts.incomplete) +
+                      " wait and nothing is lost; put it right, then `resume`, or `run_n` in a new session");
+    }
     last_run_failed_ = facts.fail > 0;
     if (request.type != JobType::evaluate || facts.fail > 0) reply.line(words);
     reply.line(job_line(facts));
@@ -388,6 +393,11 @@ void Shell::notice(const std::string& text) {
 StyledText Shell::job_line(const JobFacts& facts) const {
   StyledText text;
   text.add("#" + std::to_string(facts.id) + " ", TextRole::dim);
+  if (facts.state == JobFacts::State::paused) {
+    text.add("paused: " + facts.paused_because, TextRole::warn);
+    text.add("; " + count_text(facts.waiting + facts.incomplete) + " wait, nothing is lost; `resume` goes on");
+    return text;
+  }
   text.add(facts.state == JobFacts::State::cancelled ? "cancelled" : "done");
   text.add(" in " + format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(
                         std::chrono::duration<double>(facts.seconds))));

@@ -10,7 +10,10 @@ Role role_of(const std::string& name) {
   throw RunFailure("bad_request", "a message of the context has the role '" + name + "'");
 }
 
-[[noreturn]] void fail(const CallError& error) { throw RunFailure(error.name(), error.message); }
+[[noreturn]] void fail(const CallError& error) {
+  if (!error.held.empty()) throw RunHeld{error.held, true};  // no run's fault: its whole job would meet the same
+  throw RunFailure(error.name(), error.message);
+}
 
 }  // namespace
 

@@ -180,6 +180,7 @@ class Execution {
     } catch (const RunHeld& held) {
       outcome_.end.status = Status::incomplete;
       outcome_.interrupted = "held: " + held.message;
+      outcome_.pauses_job = held.pauses_job;
       outcome_.end.error = {"held", held.message, place_of(current_)};
     } catch (const RunTimeout& timeout) {
       fail("timeout", "the " + timeout.what + " took longer than its limit (set timeout." + timeout.what + ")");

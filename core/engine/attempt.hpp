@@ -34,6 +34,7 @@ struct AttemptOutcome {
   UsageSum earlier;         // of the attempts before it: a run's usage is the sum over all of them
   EndAttempt end;           // end.status INCOMPLETE: interrupted, goes on later
   std::string interrupted;  // why, when it was
+  bool pauses_job = false;  // it was held by something that its whole job will meet
   std::vector<Change> logs;
 };
 

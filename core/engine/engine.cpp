@@ -48,12 +48,18 @@ struct Engine::Impl final : TaskSource {
     std::vector<RunId> queue;
     std::size_t next = 0;
     std::unordered_set<RunId> dropped;  // waiting runs that were stopped
+    std::vector<RunId> held;            // ended INCOMPLETE for what paused the job: they go on with it
     std::map<BatchId, std::shared_ptr<Runner>> runners;
     std::unique_ptr<DataPages> data;  // of the runs about to begin
     SteadyTime began;
     std::uint64_t unsettled = 0;  // ended, not yet committed
     bool release_held = false;
     bool stop = false, drain = false;  // also for runs that a worker has taken and not yet begun
+    /// Paused by the program, and nothing moves any more: a person has to do something.
+    bool stalled() const {
+      return facts.state == JobFacts::State::paused && !facts.paused_because.empty() && facts.in_flight == 0 &&
+             unsettled == 0;
+    }
     bool has_work() const {
       return facts.state == JobFacts::State::running && facts.in_flight < facts.width && next < queue.size();
     }
@@ -87,7 +93,7 @@ struct Engine::Impl final : TaskSource {
         --job->facts.waiting;
         if (!job->dropped.empty() && job->dropped.contains(run)) continue;
         ++job->facts.in_flight;
-        return [this, job, index] { execute(job, index); };
+        return [this, job, index, run] { execute(job, index, run); };
       }
     }
     return {};
@@ -109,8 +115,7 @@ struct Engine::Impl final : TaskSource {
   static JobType type_of(const Job& job) { return job.facts.type; }
 
   // --- on a worker ----------------------------------------------------------------------------------------------
-  void execute(const std::shared_ptr<Job>& job, std::size_t index) {
-    const RunId run = job->queue[index];
+  void execute(const std::shared_ptr<Job>& job, std::size_t index, RunId run) {
     AttemptPlan plan;
     RunRow before;
     {
@@ -215,6 +220,11 @@ struct Engine::Impl final : TaskSource {
       --job->facts.in_flight;
       ++job->unsettled;
       ++settling;
+      if (outcome.pauses_job && job->facts.state == JobFacts::State::running) {
+        job->facts.state = JobFacts::State::paused;
+        job->facts.paused_because = outcome.interrupted.substr(std::string_view("held: ").size());
+      }
+      if (outcome.pauses_job && job->facts.state == JobFacts::State::paused) job->held.push_back(end.run);
     }
     EndAttempt kept = end;
     kept.answer.clear();
@@ -272,6 +282,10 @@ struct Engine::Impl final : TaskSource {
       claimed.erase(end.run);
       stop_before_start.erase(end.run);
       finished = close_if_done(job);
+      if (job->stalled()) {
+        finished = facts_of(*job);
+        ended.notify_all();
+      }
     }
     if (finished) announce(*finished);
     const std::lock_guard lock(mutex);
@@ -281,7 +295,8 @@ struct Engine::Impl final : TaskSource {
   /// Under the lock. The facts when the job has just ended.
   std::optional<JobFacts> close_if_done(const std::shared_ptr<Job>& job) {
     JobFacts& facts = job->facts;
-    const bool nothing_left = job->next >= job->queue.size() && facts.in_flight == 0 && job->unsettled == 0;
+    const bool nothing_left =
+        job->next >= job->queue.size() && job->held.empty() && facts.in_flight == 0 && job->unsettled == 0;
     if (facts.state == JobFacts::State::done || !nothing_left) return {};
     facts.seconds = std::chrono::duration<double>(parts.clock.steady() - job->began).count();
     if (facts.state != JobFacts::State::cancelled) facts.state = JobFacts::State::done;
@@ -385,6 +400,7 @@ struct Engine::Impl final : TaskSource {
       ++job.facts.cancelled;
     }
     job.next = job.queue.size();
+    job.held.clear();
     job.facts.waiting = 0;
     if (job.facts.state != JobFacts::State::done) job.facts.state = JobFacts::State::cancelled;
   }
@@ -426,6 +442,7 @@ JobId Engine::start(const JobRequest& request) {
     throw Error("read_only", "this experiment is open for reading only", {}, "start without --read-only to run");
   }
   if (request.width < 1) throw Error("usage", "at least 1 run must be in flight");
+  if (impl.parts.on_go_on) impl.parts.on_go_on();
   const auto job = std::make_shared<Impl::Job>();
   job->facts.type = request.type;
   job->facts.width = request.width;
@@ -501,11 +518,19 @@ void Engine::pause(JobId id, const std::string& because) {
 }
 
 void Engine::resume(JobId id) {
+  if (impl_->parts.on_go_on) impl_->parts.on_go_on();
   {
     const std::lock_guard lock(impl_->mutex);
-    JobFacts& facts = impl_->find_job_locked(id)->facts;
+    const auto job = impl_->find_job_locked(id);
+    JobFacts& facts = job->facts;
     if (facts.state == JobFacts::State::paused) facts.state = JobFacts::State::running;
     facts.paused_because.clear();
+    for (const RunId run : std::exchange(job->held, {})) {
+      if (!impl_->claimed.insert(run).second) continue;  // another job has it by now
+      job->queue.push_back(run);
+      ++facts.waiting;
+      --facts.incomplete;
+    }
   }
   impl_->pool.kick();
 }
@@ -591,9 +616,9 @@ void Engine::stop_all() {
 bool Engine::wait(JobId id, SteadyTime until, const std::function<bool()>& interrupted) {
   std::unique_lock lock(impl_->mutex);
   const auto over = [&] {
-    if (id == 0) return impl_->open_jobs.empty();
     const auto& open = impl_->open_jobs;
-    return std::none_of(open.begin(), open.end(), [&](const auto& job) { return job->facts.id == id; });
+    return std::none_of(open.begin(), open.end(),
+                        [&](const auto& job) { return (id == 0 || job->facts.id == id) && !job->stalled(); });
   };
   while (!over()) {
     if (interrupted) {

@@ -24,9 +24,10 @@ struct EngineParts {
   RunTable& table;
   const KindRegistry& kinds;
   Clock& clock;
-  const Settings& settings;   // engine_settings() declared
-  std::size_t computing = 2;  // workers that compute at the same time
-  std::function<void(const JobFacts&)> on_job_end;
+  const Settings& settings;                              // engine_settings() declared
+  std::size_t computing = 2;                             // workers that compute at the same time
+  std::function<void(const JobFacts&)> on_job_end = {};  // has ended, or was paused by the program and come to rest
+  std::function<void()> on_go_on = {};  // a person wants work done: what was held back may be tried again
 };
 
 /// timeout.step, timeout.run, in_doubt.
@@ -57,7 +58,8 @@ class Engine {
   void drain_all();
   void stop_all();
 
-  /// Waits for the end of a job (0: of all); false when `until` came first, or `interrupted` returned true (polled).
+  /// Waits for the end of a job (0: of all), or until it rests because the program paused it; false when `until` came
+  /// first, or `interrupted` returned true (polled).
   bool wait(JobId job, SteadyTime until = SteadyTime::max(), const std::function<bool()>& interrupted = {});
   bool busy() const;
 

@@ -110,8 +110,8 @@ class StoredBatchView final : public BatchView {
 Experiment::Experiment(ExperimentParts parts)
     : store_(std::move(parts.store)), kinds_(parts.kinds), clock_(parts.clock) {
   load_table();
-  engine_ = std::make_unique<Engine>(
-      EngineParts{*store_, table_, kinds_, clock_, parts.settings, parts.computing, std::move(parts.on_job_end)});
+  engine_ = std::make_unique<Engine>(EngineParts{*store_, table_, kinds_, clock_, parts.settings, parts.computing,
+                                                 std::move(parts.on_job_end), std::move(parts.on_go_on)});
 }
 
 Experiment::~Experiment() {

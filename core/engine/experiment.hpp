@@ -21,7 +21,8 @@ struct ExperimentParts {
   Clock& clock;
   const Settings& settings;
   std::size_t computing = 2;
-  std::function<void(const JobFacts&)> on_job_end;
+  std::function<void(const JobFacts&)> on_job_end = {};  // as EngineParts
+  std::function<void()> on_go_on = {};
 };
 
 class Experiment {

@@ -130,8 +130,8 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
   }
   if (control_->drain_requested()) stop_here();
   if (found.in_doubt != nullptr && parts_.hold_in_doubt) {
-    throw RunHeld{"a call at \"" + std::string(key) +
-                  "\" was in flight when the program ended; `resume` sends it again"};
+    throw RunHeld{
+        "a call at \"" + std::string(key) + "\" was in flight when the program ended; `resume` sends it again", false};
   }
   if (found.differs != nullptr) {
     write_log(LogLevel::warn,

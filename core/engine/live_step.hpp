@@ -30,11 +30,6 @@ struct CallCounters {
   std::atomic<std::uint64_t> in_flight{0}, answered{0}, failed{0}, replayed{0}, tokens_in{0}, tokens_out{0};
 };
 
-/// A call here was in flight when the program died and in_doubt=hold: the run is left as it is.
-struct RunHeld {
-  std::string message;
-};
-
 class LiveStep;
 
 /// The way in for threads that bring messages. The worker holds the lock whenever it is inside LiveStep and does not

@@ -57,6 +57,13 @@ class Step {
 
 /// Thrown through a runner's code by Step; runners let them pass.
 struct RunStopped {};
+/// What the run needs can't be had now, for a reason that is no fault of its own (an account without credit, a refused
+/// key, a call in doubt): it stays INCOMPLETE and goes on later. `pauses_job`: the others of its job would meet the
+/// same.
+struct RunHeld {
+  std::string message;
+  bool pauses_job = false;
+};
 struct RunTimeout {
   std::string what;  // "step" or "run"
 };

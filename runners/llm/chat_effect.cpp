@@ -150,8 +150,22 @@ EffectAction ChatEffect::enter_queue(SteadyTime now) {
   state_ = State::queued;
   look_at_.reset();
   if (!excluded_since_) excluded_since_ = now;
-  ticket_ = shared_->options.limiter.enter(lane_, try_no_ > 0, port_);
   return poll_limiter(now);
+}
+
+/// What to do instead of sending, when the target takes no calls now.
+std::optional<EffectAction> ChatEffect::ask_target(SteadyTime now) {
+  Targets::Permit permit = shared_->targets.ask(lane_, now);
+  permitted_ = permit.go;
+  if (permit.go) return std::nullopt;
+  if (permit.held) {
+    CallError error = make_error(ErrorKind::held, std::string(to_text(permit.held->kind)), permit.held->message);
+    error.held = permit.held->message;
+    return give_up(std::move(error), "", now);
+  }
+  ticket_.leave();  // it would keep a place in flight from others
+  look_at_ = permit.look_again;
+  return wait(now);
 }
 
 EffectAction ChatEffect::poll_limiter(SteadyTime now) {
@@ -159,9 +173,11 @@ EffectAction ChatEffect::poll_limiter(SteadyTime now) {
   LaneLimits limits = entry_->limits;
   if (limits.rpm <= 0) limits.rpm = values->rpm;
   if (limits.concurrency <= 0) limits.concurrency = values->concurrency;
+  if (!ticket_) ticket_ = shared_->options.limiter.enter(lane_, try_no_ > 0, port_);
   const Limiter::Ticket::Answer answer = ticket_.poll(limits, now);
   look_at_ = answer.look_again;
   if (!answer.admitted) return wait(now);
+  if (auto instead = ask_target(now)) return std::move(*instead);
   if (first_sent_) excluded_ += now - *excluded_since_;
   excluded_since_.reset();
   return send(now);
@@ -311,6 +327,8 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   }
 
   shared_->mark_worked(lane_);
+  shared_->targets.succeeded(lane_);
+  permitted_ = false;
   EffectDone done;
   done.state = CallState::answered;
   done.last_try.number = static_cast<std::uint32_t>(try_no_);
@@ -386,6 +404,7 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
     question.hint = find_wait_hint(headers, document.value_or(Json()), wall_s);
   }
   const RetryAnswer answer = decide_retry(question, random_);
+  tell_target(error, answer.retry, now);
 
   if (answer.pause_lane) {
     const SteadyTime until = now + *answer.pause_lane;
@@ -415,6 +434,25 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   state_ = State::backing_off;
   look_at_ = now + answer.wait;
   return wait(now);
+}
+
+void ChatEffect::tell_target(CallError& error, bool retry, SteadyTime now) {
+  permitted_ = false;
+  if (cools_target(error.kind)) {
+    shared_->targets.failed(lane_, CooldownRule{}, now);
+  } else if (holds_target(error.kind)) {
+    if (retry) return;
+    const std::string word = error.code.empty() ? std::to_string(error.http_status) : error.code;
+    const std::string key = entry_->key_env.empty() ? std::string("its server") : entry_->key_env;
+    error.held = entry_->name + " answers " + error.name() + " (" + word + "): " + redacted(error.message) + " [" +
+                 (error.kind == ErrorKind::quota  ? "fill the account of " + key
+                  : error.kind == ErrorKind::auth ? "put a valid key into " + key
+                                                  : "see what " + key + " may use; `models` shows the name asked for") +
+                 "]";
+    shared_->targets.hold(lane_, {error.kind, error.held});
+  } else {
+    shared_->targets.succeeded(lane_);  // it answers
+  }
 }
 
 EffectAction ChatEffect::give_up(CallError error, std::string body, SteadyTime) {
@@ -464,6 +502,7 @@ void ChatEffect::abandon() {
     if (sent) shared_->options.transport.cancel(call, try_no);
     slot_.reset();
   }
+  if (std::exchange(permitted_, false)) shared_->targets.give_back(lane_);
   give_back();
 }
 

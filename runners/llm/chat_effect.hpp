@@ -32,6 +32,7 @@ struct ChatClient::Shared {
   ClientOptions options;
   LiveSettings settings;
   SimWorld sim;
+  Targets targets;
   const std::uint64_t seed;
   std::atomic<std::uint64_t> drawn{0};
   /// Fields that a target was found not to take (models.md 2.4); true when it was not known yet.
@@ -69,6 +70,8 @@ class ChatEffect final : public Effect {
 
   EffectAction enter_queue(SteadyTime now);
   EffectAction poll_limiter(SteadyTime now);
+  std::optional<EffectAction> ask_target(SteadyTime now);
+  void tell_target(CallError& error, bool retry, SteadyTime now);
   EffectAction send(SteadyTime now);
   EffectAction on_sim_sent(SteadyTime now);
   EffectAction on_reply(WireReply reply, SteadyTime now);
@@ -111,6 +114,7 @@ class ChatEffect final : public Effect {
   std::vector<TryRecord> tries_;
   Pico spent_ = 0;  // by tries whose replies were not delivered
   bool ambiguous_ = false;
+  bool permitted_ = false;  // by Targets, and not yet answered for
   std::optional<tl::expected<ChatReply, CallError>> result_;
 };
 

@@ -38,4 +38,10 @@ tl::expected<ChatReply, CallError> ChatClient::get(Step& step, CallHandle handle
   return tl::unexpected(std::move(error));
 }
 
+std::size_t ChatClient::try_targets_again() { return shared_->targets.release_all(); }
+
+std::vector<Targets::State> ChatClient::target_states() const {
+  return shared_->targets.states(shared_->options.clock.steady());
+}
+
 }  // namespace assay

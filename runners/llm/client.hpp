@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "core/engine/clock.hpp"
 #include "core/model/step.hpp"
@@ -24,6 +25,7 @@
 #include "runners/llm/secret.hpp"
 #include "runners/llm/settings.hpp"
 #include "runners/llm/sim.hpp"
+#include "runners/llm/target.hpp"
 #include "runners/llm/transport.hpp"
 
 namespace assay {
@@ -61,6 +63,10 @@ class ChatClient {
   }
   /// Live: the reply as parsed when it came. Replayed: the recorded bytes, parsed again.
   tl::expected<ChatReply, CallError> get(Step& step, CallHandle handle);
+
+  /// Targets that are held or cool down may be tried again; how many there were.
+  std::size_t try_targets_again();
+  std::vector<Targets::State> target_states() const;
 
  private:
   friend class ChatEffect;

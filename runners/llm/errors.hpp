@@ -50,6 +50,7 @@ struct CallError {
   bool by_text = false;    ///< the kind or sub was read from prose
   bool ambiguous = false;  ///< the request may have been executed and billed
   int http_status = 0;
+  std::string held;          ///< what a person has to put right before its target takes calls again; "" nothing
   std::string partial_text;  ///< what a cut stream had said; never an answer
 
   /// "rate_limit/rpm".

@@ -76,3 +76,33 @@ TEST_CASE("one HTTP 400 costs one request; a 429 with Retry-After is obeyed; 5xx
   CHECK(said[2].at("calls").size() == 1);  // the reset: it may have been carried out
   CHECK(said[2].at("calls").at(0).at("why") == "ambiguous");
 }
+
+TEST_CASE("no credit: the job pauses at once, no run FAILs, and goes on when there is some; each call answered once") {
+  TemporaryFolder folder;
+  folder.write("questions.jsonl", questions(300));
+  MockServer server;
+  server.config(R"({"reply":"qa","latency":"const:20ms"})");
+  server.rules(R"([{"match":{"first":100},"do":{"status":200}},{"match":{},"do":{"error":"insufficient_quota"}}])");
+  const Environment environment = server_environment(server);
+  const std::string file = folder.file("x.assay");
+  const Finished first =
+      run({assay_program(), file, "--json", "-c", "load qa questions.jsonl model=openai/any as=job; run_n 20"},
+          folder.path(), environment);
+  CHECK(first.status == 1);
+  CHECK(first.out.find("fill the account of OPENAI_API_KEY") != std::string::npos);
+  CHECK(first.out.find("`resume`") != std::string::npos);
+  const auto requests = server.stats().at("requests").get<int>();
+  CHECK(requests <= 100 + 20);  // those that were on their way
+  const std::vector<Json> stopped =
+      results(run({assay_program(), file, "--json", "-c", "status"}, folder.path(), environment).out);
+  CHECK(stopped.at(0).at("by_status").value("FAIL", 0) == 0);
+  CHECK(stopped.at(0).at("by_status").at("COMPLETE") == 100);
+
+  server.rules("[]");
+  const std::vector<Json> then =
+      results(run({assay_program(), file, "--json", "-c", "run_n 20; status"}, folder.path(), environment).out);
+  REQUIRE(then.size() == 2);
+  CHECK(then[1].at("by_status").at("COMPLETE") == 300);
+  CHECK(server.stats().at("requests") == requests + 200);
+  CHECK(server.stats().at("duplicates").at("answered_again") == 0);
+}
