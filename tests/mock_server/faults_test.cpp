@@ -209,6 +209,9 @@ TEST_CASE("bodies without end or measure are sent as far as one reads") {
   raw = open("length_short");
   CHECK(raw->to_end() == Ending::closed);
   CHECK(std::stoul(header_of(raw->received, "Content-Length")) == body_of(raw->received).size() + 1000);
+  raw = open("length_under");
+  CHECK(raw->to_end() == Ending::closed);
+  CHECK(std::stoul(header_of(raw->received, "Content-Length")) == body_of(raw->received).size() / 2);
   raw = open("length_99gb");
   CHECK(raw->to_end(200) == Ending::timeout);
   CHECK(header_of(raw->received, "Content-Length") == "99000000000");

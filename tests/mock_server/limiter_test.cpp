@@ -51,6 +51,35 @@ TEST_CASE("a rejected request is told exactly when it would be admitted") {
   }
 }
 
+TEST_CASE("tokens that come out later are taken to a thousandth, the level falling below nothing") {
+  Limiter limiter(Json::parse(R"({"kind":"tokens","limit":8000,"window":"60s","of":"out"})"));
+  double out = 0;
+  for (double t = 0; t < 6000; t += 0.05) {
+    if (!limiter.admit("k", "m", 0, t).admitted) continue;
+    limiter.spend("k", "m", 700);
+    out += 700;
+  }
+  const double expected = 8000 + 6000 * 8000 / 60.0;
+  CHECK(std::abs(out - expected) <= 700 + expected / 1000);
+}
+
+TEST_CASE("a lane of concurrency is full at its limit, always") {
+  Limiter limiter(Json::parse(R"({"kind":"concurrency","limit":30})"));
+  int in_flight = 0, admitted = 0, wrong = 0;
+  for (std::uint64_t i = 0; i < 100'000; ++i) {
+    if (draw(1, i) % 3 != 0) {
+      const bool in = limiter.admit("k", "m", 1, 0).admitted;
+      wrong += in != (in_flight < 30) ? 1 : 0;
+      if (in) ++in_flight, ++admitted;
+    } else if (in_flight > 0) {
+      limiter.release("k", "m");
+      --in_flight;
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(admitted > 30'000);
+}
+
 TEST_CASE("concurrency gives places back; keys and models have their own lanes") {
   Limiter limiter(Json::parse(R"({"kind":"concurrency","limit":2,"per":"key+model"})"));
   CHECK(limiter.admit("k", "m", 1, 0).admitted);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -92,6 +93,11 @@ std::string Raw::answer(int timeout_ms) {
 std::string http_post(std::string_view path, std::string_view body, std::string_view headers) {
   std::string out = "POST ";
   out.append(path).append(" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n").append(headers);
+  std::string lower(headers);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  const bool keyed = headers.find(kNoKey) != std::string_view::npos || lower.find("authorization:") != lower.npos ||
+                     lower.find("api-key:") != lower.npos;
+  if (!keyed) out += "Authorization: Bearer sk-test\r\n";
   out.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);
   return out;
 }

@@ -34,7 +34,10 @@ class Raw {
   int fd_ = -1;
 };
 
-/// A chat request as bytes; `headers` are whole lines.
+/// As `headers`: no key is sent.
+constexpr std::string_view kNoKey = "No-Key: yes\r\n";
+
+/// A request as bytes; `headers` are whole lines. A bearer key is added where they hold none.
 std::string chat_request(std::string_view prompt, std::string_view more_members = "", std::string_view headers = "");
 std::string http_post(std::string_view path, std::string_view body, std::string_view headers = "");
 

@@ -66,16 +66,24 @@ TEST_CASE("requests that are wrong get the provider's own error") {
   };
   CHECK(status("GET /v1/chat/completions HTTP/1.1\r\n\r\n") == 405);
   CHECK(status(http_post("/v1/chat/completions", "not json")) == 400);
-  CHECK(status(http_post("/v1/chat/completions", R"({"messages":[]})")) == 400);
-  CHECK(status(http_post("/v1/chat/completions", R"({"model":"m"})")) == 400);
-  CHECK(status(http_post("/v1/nowhere", "{}")) == 404);
-  CHECK(status("GET /v1/models HTTP/1.1\r\n\r\n") == 200);
-  CHECK(status("GET /health HTTP/1.1\r\n\r\n") == 200);
-  mock.config(R"({"require_key":true})");
-  CHECK(status(chat_request("x")) == 401);
-  for (const char* header : {"Authorization: Bearer sk-1\r\n", "x-api-key: sk-1\r\n", "API-Key: sk-1\r\n"}) {
-    CHECK(status(chat_request("x", "", header)) == 200);
+  for (const char* body :
+       {R"({"messages":[{"role":"user","content":"x"}]})", R"({"model":"m"})", R"({"model":"m","messages":[]})",
+        R"({"model":"m","messages":[{"content":"x"}]})", R"({"model":"m","messages":[{"role":"model","content":"x"}]})",
+        R"({"model":"m","messages":[{"role":"user","content":null}]})",
+        R"({"model":"m","temperature":2.5,"messages":[{"role":"user","content":"x"}]})"}) {
+    CAPTURE(body);
+    CHECK(status(http_post("/v1/chat/completions", body)) == 400);
   }
+  CHECK(status(http_post("/v1/nowhere", "{}")) == 404);
+  CHECK(status("GET /v1/models HTTP/1.1\r\nAuthorization: Bearer k\r\n\r\n") == 200);
+  CHECK(status("GET /v1/models HTTP/1.1\r\n\r\n") == 401);
+  CHECK(status("GET /health HTTP/1.1\r\n\r\n") == 200);
+  CHECK(status(chat_request("x", "", kNoKey)) == 401);
+  for (const char* header : {"x-api-key: sk-1\r\n", "API-Key: sk-1\r\n", "x-goog-api-key: sk-1\r\n"}) {
+    CHECK(status(chat_request("x", "", header)) == 401);
+  }
+  mock.config(R"({"require_key":false})");
+  CHECK(status(chat_request("x", "", kNoKey)) == 200);
 }
 
 TEST_CASE("pipelined requests are answered in order on one connection") {
@@ -95,9 +103,9 @@ TEST_CASE("a request may come byte by byte, chunked, or after 100-continue") {
   for (const char c : chat_request("A: 1 B: 1")) raw.send({&c, 1});
   CHECK(content_of(raw.answer()) == "2");
   raw.send(
-      "POST /v1/chat/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "POST /v1/chat/completions HTTP/1.1\r\nAuthorization: Bearer k\r\nTransfer-Encoding: chunked\r\n\r\n"
       "e\r\n{\"model\":\"m\",\"\r\n"
-      "2b\r\nmessages\":[{\"content\":\"A: 2 B: 2\"}],\"n\":1 }\r\n0\r\n\r\n");
+      "38\r\nmessages\":[{\"role\":\"user\",\"content\":\"A: 2 B: 2\"}],\"n\":1}\r\n0\r\n\r\n");
   CHECK(content_of(raw.answer()) == "4");
   const std::string request = chat_request("A: 3 B: 3", "", "Expect: 100-continue\r\n");
   const std::size_t head = request.find("\r\n\r\n") + 4;
@@ -216,7 +224,7 @@ TEST_CASE("the first rule that matches decides") {
   CHECK(row("first") == std::vector<int>{502, 502, 200, 200, 200, 200});
   CHECK(row("every") == std::vector<int>{200, 200, 504, 200, 200, 504});
   Raw raw(port);
-  raw.send(http_post("/other/chat/completions", R"({"model":"m","messages":[]})"));
+  raw.send(http_post("/other/chat/completions", R"({"model":"m","messages":[{"role":"user","content":"x"}]})"));
   CHECK(status_of(raw.answer()) == 503);
 }
 

@@ -51,12 +51,15 @@ MockServer::MockServer(const std::vector<std::string>& arguments) {
   close(pipe_ends[1]);
   const std::string line = first_line(pipe_ends[0]);
   close(pipe_ends[0]);
-  const std::size_t colon = line.rfind(':');
-  if (line.rfind("listening ", 0) != 0 || colon == std::string::npos) {
+  if (line.rfind("listening ", 0) != 0) {
     stop();
     throw std::runtime_error("mock server: " + program + " did not start" + (line.empty() ? "" : ": " + line));
   }
-  port_ = std::stoi(line.substr(colon + 1));
+  for (std::size_t i = 0; i + 1 < arguments.size(); ++i) {
+    if (arguments[i] == "--unix") unix_path_ = arguments[i + 1];
+    if (arguments[i] == "--tls") certificate_ = arguments[i + 1];
+  }
+  if (unix_path_.empty()) port_ = std::stoi(line.substr(line.rfind(':') + 1));
 }
 
 MockServer::~MockServer() { stop(); }
@@ -68,15 +71,21 @@ void MockServer::stop() {
   pid_ = -1;
 }
 
-std::string MockServer::origin() const { return "http://127.0.0.1:" + std::to_string(port_); }
+std::string MockServer::origin() const {
+  if (!unix_path_.empty()) return "http://localhost";
+  return (certificate_.empty() ? "http://127.0.0.1:" : "https://127.0.0.1:") + std::to_string(port_);
+}
 std::string MockServer::base_url() const { return origin() + "/v1"; }
 std::string MockServer::chat_url() const { return base_url() + "/chat/completions"; }
 
 std::string MockServer::request(const std::string& path, const std::string_view* body) {
   CURL* curl = curl_easy_init();
-  const std::string url = origin() + path;
+  // The control paths answer in plain text also where TLS is served.
+  std::string url = origin() + path;
+  if (url.rfind("https:", 0) == 0) url.erase(4, 1);
   std::string out;
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  if (!unix_path_.empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, unix_path_.c_str());
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 30'000L);

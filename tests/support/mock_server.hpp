@@ -15,16 +15,20 @@ namespace assay::test {
 
 class MockServer {
  public:
-  /// Starts `mock_server --port 0` with more arguments (`--seed`, `7`) and waits until it listens.
+  /// Starts `mock_server --port 0` with more arguments and waits until it listens. {"--seed", "7"}; {"--unix", PATH}:
+  /// on a socket of that path instead of a port; {"--tls", CERT, KEY}: PEM files, made if neither is there.
   explicit MockServer(const std::vector<std::string>& arguments = {});
   ~MockServer();
   MockServer(const MockServer&) = delete;
   MockServer& operator=(const MockServer&) = delete;
 
+  /// 0 on a socket of a path.
   int port() const { return port_; }
   pid_t pid() const { return pid_; }
-  /// "http://127.0.0.1:PORT"
+  /// "http://127.0.0.1:PORT", "https://.." with --tls. Any provider by name: origin() + "/together/v1", "/llama", ..
   std::string origin() const;
+  /// The certificate of --tls, to be trusted; "" without.
+  const std::string& certificate() const { return certificate_; }
   /// origin() + "/v1": what a provider's `base` would be.
   std::string base_url() const;
   /// base_url() + "/chat/completions"
@@ -56,6 +60,7 @@ class MockServer {
 
   pid_t pid_ = -1;
   int port_ = 0;
+  std::string unix_path_, certificate_;
 };
 
 /// The seconds that `slots` workers need for delays of these milliseconds, each taking the next when it is free (list

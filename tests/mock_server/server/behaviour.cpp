@@ -1,5 +1,6 @@
 #include "tests/mock_server/server/behaviour.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "core/text/error.hpp"
@@ -45,12 +46,13 @@ void take_latency(const Json& value, Behaviour& b) {
 void take_hint(const Json& value, Behaviour& b) {
   b.hint = {};
   if (value.is_number()) {
-    b.hint = {"retry-after", value.get<double>()};
+    b.hint = {"retry-after", value.get<double>(), ""};
   } else if (value.is_string()) {
     b.hint.form = value.get<std::string>();
   } else if (value.is_object()) {
     b.hint.form = value.value("form", "retry-after");
     b.hint.seconds = value.value("seconds", 1.0);
+    b.hint.value = value.value("value", "");
   }
   if (!known_hint(b.hint.form)) refuse("unknown form of a hint: " + b.hint.form, "hint");
 }
@@ -61,9 +63,11 @@ void take_stream(const Json& value, Behaviour& b) {
     b.stream.mode = value.get<std::string>();
   } else {
     b.stream.mode = value.value("mode", "normal");
+    b.stream.error = value.value("error", "");
     b.stream.after = value.value("after", std::uint64_t{1});
     b.stream.chunk_bytes = value.value("chunk_bytes", std::uint64_t{0});
   }
+  if (!b.stream.error.empty() && !known_error(b.stream.error)) refuse("unknown error: " + b.stream.error, "stream");
   if (!known_stream_mode(b.stream.mode)) refuse("unknown mode of a stream: " + b.stream.mode, "stream");
 }
 
@@ -79,6 +83,13 @@ void take_slow(const Json& value, Behaviour& b, bool defaults) {
   }
 }
 
+// Keys of the defaults that are no behaviour of one request.
+bool of_the_server(std::string_view key) {
+  constexpr std::array<std::string_view, 8> kKeys{"seed",   "require_key", "prices", "accept",
+                                                  "models", "provider",    "llama",  "batch"};
+  return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
+}
+
 }  // namespace
 
 Behaviour parse_behaviour(const Json& spec, const Behaviour& base, bool defaults) {
@@ -89,7 +100,7 @@ Behaviour parse_behaviour(const Json& spec, const Behaviour& base, bool defaults
   }
   if (spec.is_string()) {
     b.error = spec.get<std::string>();
-    if (find_error(b.error) == nullptr) refuse("unknown error: " + b.error, "error");
+    if (!known_error(b.error)) refuse("unknown error: " + b.error, "error");
     return b;
   }
   if (!spec.is_object()) refuse("a behaviour is an object, a status or the name of an error", "do");
@@ -105,7 +116,7 @@ Behaviour parse_behaviour(const Json& spec, const Behaviour& base, bool defaults
       b.status = value.get<int>();
     } else if (key == "error") {
       b.error = value.get<std::string>();
-      if (find_error(b.error) == nullptr) refuse("unknown error: " + b.error, "error");
+      if (!known_error(b.error)) refuse("unknown error: " + b.error, "error");
     } else if (key == "message") {
       b.message = value.get<std::string>();
     } else if (key == "location") {
@@ -134,6 +145,8 @@ Behaviour parse_behaviour(const Json& spec, const Behaviour& base, bool defaults
       b.echo_headers = value.get<bool>();
     } else if (key == "reply") {
       b.reply = value.get<std::string>();
+    } else if (key == "reasoning") {
+      b.reasoning = value.get<std::string>();
     } else if (key == "usage") {
       b.usage = value;
     } else if (key == "headers") {
@@ -143,8 +156,7 @@ Behaviour parse_behaviour(const Json& spec, const Behaviour& base, bool defaults
       b.billed = value.get<bool>();
     } else if (key == "max_per_connection") {
       b.max_per_connection = value.get<std::uint64_t>();
-    } else if (!defaults ||
-               (key != "seed" && key != "require_key" && key != "prices" && key != "accept" && key != "models")) {
+    } else if (!defaults || !of_the_server(key)) {
       refuse("unknown key: " + key, defaults ? "config" : "do");
     }
   }

@@ -16,8 +16,9 @@ namespace assay::mock {
 
 /// How a 429 (or any error) says how long to wait.
 struct Hint {
-  std::string form;  // "" none asked for; else a row of hints() in replies.cpp
+  std::string form;  // "" none asked for; else a row of hints.cpp
   double seconds = 1;
+  std::string value;  // of the form "raw": the Retry-After as it is
 };
 
 enum class Reset { none, before_reading, after_reading, after_headers, mid_body, second_request };
@@ -25,7 +26,8 @@ enum class Reset { none, before_reading, after_reading, after_headers, mid_body,
 enum class Accept { normal, silence, tls_garbage, refuse };
 
 struct Stream {
-  std::string mode = "normal";    // a row of stream_modes() in stream.cpp
+  std::string mode = "normal";    // a row of stream.cpp
+  std::string error;              // of the modes error and error_first: its name; "" the plain one of 500
   std::uint64_t after = 1;        // events before a cut, an error or a stall
   std::uint64_t chunk_bytes = 0;  // of text per event; 0: a word
 };
@@ -36,18 +38,19 @@ struct Behaviour {
   Limiters limits;
   std::uint64_t workers = 0;  // > 0: requests queue for that many workers, each busy for the drawn latency
   int status = 0;             // 0: 200, or what `error` says
-  std::string error;          // a row of error_rows()
+  std::string error;          // a row of errors.cpp or of a shape
   std::string message;        // instead of the row's
   std::string location;
   Hint hint;
   std::vector<Behaviour> then;
   Reset reset = Reset::none;
-  std::string body;  // a row of body_forms(); "" the normal one
+  std::string body;  // a row of bodies.cpp; "" the normal one
   Stream stream;
   double bytes_per_s = 0;
   bool silence = false;  // takes the request and never answers
   bool echo_headers = false;
   std::string reply = "{default}";  // template
+  std::string reasoning;            // comes before the reply, in the provider's place for it
   Json usage;                       // null: by size; "random", "none", or {"prompt_tokens":..,"completion_tokens":..}
   std::vector<std::pair<std::string, std::string>> extra_headers;
   std::optional<bool> billed;

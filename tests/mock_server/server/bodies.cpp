@@ -2,42 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "tests/mock_server/server/replies.hpp"
 
 namespace assay::mock {
 namespace {
-
-constexpr std::array<std::string_view, 30> kForms{"",
-                                                  "malformed",
-                                                  "truncated",
-                                                  "empty",
-                                                  "wrong_content_type",
-                                                  "html",
-                                                  "error_in_200",
-                                                  "invalid_utf8",
-                                                  "lone_surrogate",
-                                                  "nul",
-                                                  "depth_201",
-                                                  "depth_200000",
-                                                  "size_64mib",
-                                                  "endless",
-                                                  "length_short",
-                                                  "length_99gb",
-                                                  "gzip",
-                                                  "gzip_bomb",
-                                                  "headers_100mb",
-                                                  "blank_lines",
-                                                  "missing_usage",
-                                                  "null_content",
-                                                  "reasoning_first",
-                                                  "refusal",
-                                                  "empty_length",
-                                                  "empty_text",
-                                                  "chunked_4gib",
-                                                  "no_choices",
-                                                  "content_list",
-                                                  "content_filter"};
 
 std::string gzip(std::string_view text) {
   z_stream z{};
@@ -93,41 +63,78 @@ std::string chunk_of(std::size_t bytes) {
   return size.data() + std::string(bytes, 'a') + "\r\n";
 }
 
-// The forms that are still one JSON body change what it says.
-void change_reply(std::string_view form, Reply& r) {
-  if (form == "invalid_utf8") r.text += "\xff\xfe\xc3";
-  if (form == "lone_surrogate") r.text += "\\ud83d";
-  if (form == "nul") r.text += "\\u0000\\u001b]52;c;bW9jaw==\\u0007\\u001b[31m";
-  if (form == "missing_usage") r.usage = false;
-  if (form == "null_content") r.content = "null";
-  if (form == "reasoning_first") r.reasoning = "First I think. ";
-  if (form == "refusal") r.content = "null", r.refusal = "\"I can't help with that.\"";
-  if (form == "empty_length") r.text.clear(), r.finish = "length";
-  if (form == "empty_text") r.text.clear();
-  if (form == "content_filter") r.text.clear(), r.finish = "content_filter";
-  if (form == "content_list") r.content = "[{\"type\":\"text\",\"text\":\"" + r.text + "\"}]";
+constexpr std::array<std::string_view, 13> kChanging{
+    "invalid_utf8", "lone_surrogate", "nul",    "missing_usage", "null_content", "content_list",  "reasoning_first",
+    "think_tags",   "refusal",        "length", "empty_length",  "empty_text",   "content_filter"};
+
+constexpr std::array<std::string_view, 15> kDamaging{"malformed",    "truncated",     "empty",        "html",
+                                                     "error_in_200", "depth_201",     "depth_200000", "endless",
+                                                     "no_choices",   "length_short",  "length_under", "length_99gb",
+                                                     "gzip_bomb",    "headers_100mb", "chunked_4gib"};
+
+constexpr std::array<std::string_view, 5> kHarmless{"", "wrong_content_type", "size_64mib", "gzip", "blank_lines"};
+
+bool listed(std::span<const std::string_view> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 }  // namespace
 
-bool known_body_form(std::string_view form) { return std::find(kForms.begin(), kForms.end(), form) != kForms.end(); }
+// The forms that are still one JSON body change what it says.
+void change_reply(std::string_view form, Reply& r) {
+  if (form.empty()) return;
+  if (form == "invalid_utf8") r.text += "\xff\xfe\xc3";
+  if (form == "lone_surrogate") r.text += "\\ud83d";
+  if (form == "nul") r.text += "\\u0000\\u001b]52;c;bW9jaw==\\u0007\\u001b[31m";
+  if (form == "missing_usage") r.usage = false;
+  if (form == "null_content") r.content = Reply::Content::null;
+  if (form == "content_list") r.content = Reply::Content::list;
+  if (form == "reasoning_first") {
+    r.reasoning = "First I think. ";
+    r.reasoning_tokens = 4;
+    r.out_tokens += r.reasoning_tokens;
+  }
+  if (form == "think_tags") r.text = "<think>First I think.</think>\\n" + r.text;
+  if (form == "refusal") r.finish = Reply::Finish::refusal, r.text = "I can't help with that.";
+  if (form == "empty_length") r.text.clear(), r.finish = Reply::Finish::length;
+  if (form == "length") r.finish = Reply::Finish::length;
+  if (form == "empty_text") r.text.clear();
+  if (form == "content_filter") r.text.clear(), r.finish = Reply::Finish::filter;
+}
 
-Answer reply_answer(const Shape& shape, Reply& reply, const Behaviour& how, std::string_view headers) {
-  const std::string& form = how.body;
-  Answer answer{.status = 200};
-  change_reply(form, reply);
+bool changes_reply(std::string_view form) { return listed(kChanging, form); }
+
+bool known_body_form(std::string_view form) {
+  return changes_reply(form) || listed(kDamaging, form) || listed(kHarmless, form);
+}
+
+bool damages(const Behaviour& how, bool streamed) {
+  if (!streamed) return listed(kDamaging, how.body);
+  const std::string& m = how.stream.mode;
+  return m == "cut" || m == "error" || m == "error_first" || m == "stall" || m == "bad_event" || m == "reset" ||
+         m == "keepalive_forever" || m == "no_finish";
+}
+
+Answer reply_answer(const Shape& shape, const Reply& reply, const Behaviour& how, std::string_view headers) {
   std::string body;
-  if (form.empty() && !how.first) {  // the fast path: one allocation of the right size
+  if (how.body.empty() && !how.first) {  // the fast path: one allocation of the right size
     std::string whole;
     body.reserve(512 + reply.text.size());
     shape.reply(reply, body);
     whole.reserve(body.size() + 256);
     write_head(whole, 200, "application/json", static_cast<std::int64_t>(body.size()), headers);
     whole += body;
+    Answer answer{.status = 200};
     answer.pieces.push_back({std::move(whole), 1, Nanos{0}});
     return answer;
   }
   shape.reply(reply, body);
+  return body_answer(shape, std::move(body), how, headers);
+}
+
+Answer body_answer(const Shape& shape, std::string body, const Behaviour& how, std::string_view headers) {
+  const std::string& form = how.body;
+  Answer answer{.status = 200};
   const char* type = "application/json";
   std::string more(headers);
   auto length = static_cast<std::int64_t>(body.size());
@@ -144,10 +151,13 @@ Answer reply_answer(const Shape& shape, Reply& reply, const Behaviour& how, std:
   if (form == "html") type = "text/html", set("<html><body>Please wait</body></html>\n");
   if (form == "error_in_200") {
     std::string text;
-    shape.error(error_of_status(how.status >= 400 ? how.status : 500), "The provider had an error", "", text);
+    const int status = how.status >= 400 ? how.status : 500;
+    const ErrorRow& row = how.error.empty() ? error_of_status(shape, status) : *find_error(shape, how.error);
+    const std::string message = json_escape(how.message.empty() ? row.message : how.message);
+    shape.error({row, row.status, message, "", 0}, text);
     set(text);
   }
-  if (form == "no_choices") set("{\"id\":\"x\",\"object\":\"chat.completion\",\"choices\":[]}");
+  if (form == "no_choices") set(shape.hollow);
   if (form == "blank_lines") set("\n\n\r\n\n" + body);
   if (form == "depth_201" || form == "depth_200000") {
     const std::size_t depth = form == "depth_201" ? 200 : 199'999;
@@ -169,6 +179,10 @@ Answer reply_answer(const Shape& shape, Reply& reply, const Behaviour& how, std:
     answer.add("0\r\n\r\n");
   } else if (form == "length_short") {
     head(length + 1000);
+    answer.add(body);
+    answer.end = End::close;
+  } else if (form == "length_under") {  // the rest stands where the next answer would
+    head(length / 2);
     answer.add(body);
     answer.end = End::close;
   } else if (form == "length_99gb") {

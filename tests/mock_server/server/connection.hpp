@@ -9,6 +9,7 @@
 
 #include "tests/mock_server/server/answer.hpp"
 #include "tests/mock_server/server/limiter.hpp"
+#include "tests/mock_server/server/tls.hpp"
 
 namespace assay::mock {
 
@@ -36,6 +37,8 @@ struct Connection {
   std::uint64_t fingerprint = 0;
   std::vector<Held> held;
 
+  std::unique_ptr<TlsSession> tls;
+  bool sniffed = false, only_control = false;  // the first byte was seen; it was none of TLS where TLS is served
   bool close_after = false, mute = false, wants_write = false, reading = true, continued = false;
 };
 

@@ -1,4 +1,4 @@
-// The paths that are no provider's: /_mock/*, and what servers of models offer beside the chat.
+// The control paths: /_mock/*
 
 #include <cstdlib>
 #include <exception>
@@ -14,6 +14,11 @@ void Server::plain(Connection& c, int status, std::string_view body, std::string
   c.answer.add(text.append(body));
 }
 
+void Server::take_config() {
+  Batches::check(chat_.rules().config().value("batch", Json::object()));
+  chat_.take_config(seconds());
+}
+
 void Server::control(const HttpRequest& request, Connection& c) {
   const std::string_view path = request.path;
   const auto json = [&](const Json& value) {
@@ -25,9 +30,7 @@ void Server::control(const HttpRequest& request, Connection& c) {
                                         : std::strtoull(std::string(request.query.substr(at + 6)).c_str(), nullptr, 10);
   };
   try {
-    const Json body = request.method == "POST" && path.starts_with("/_mock/") && !request.body.empty()
-                          ? Json::parse(request.body)
-                          : Json::object();
+    const Json body = request.method == "POST" && !request.body.empty() ? Json::parse(request.body) : Json::object();
     if (path == "/_mock/config") {
       if (request.method == "POST") {
         Json keys = body;
@@ -36,8 +39,17 @@ void Server::control(const HttpRequest& request, Connection& c) {
           accept_for = static_cast<std::int64_t>(parse_ms(keys["accept_for"].get<std::string>()) * 1e6);
           keys.erase("accept_for");
         }
+        const Json before = chat_.rules().config(), rules = chat_.rules().rules();
         chat_.rules().configure(keys);
-        chat_.take_config();
+        try {
+          take_config();
+        } catch (const std::exception&) {
+          chat_.rules().reset(true);
+          chat_.rules().configure(before);
+          chat_.rules().set_rules(rules);
+          take_config();
+          throw;
+        }
         accept_ = chat_.rules().config().value("accept", "normal");
         if (accept_ == "refuse") refuse_for(Nanos{accept_for});
       }
@@ -49,31 +61,19 @@ void Server::control(const HttpRequest& request, Connection& c) {
     }
     if (path == "/_mock/reset" && request.method == "POST") {
       chat_.reset(body.value("all", false), seconds());
+      batches_.clear();
       accept_ = chat_.rules().config().value("accept", "normal");
       return json({{"ok", true}});
     }
     if (path == "/_mock/stats") return json(chat_.stats().report());
-    if (path == "/_mock/bill") return json(chat_.stats().bill());
+    if (path == "/_mock/bill") return json(chat_.stats().bill().report());
     if (path == "/_mock/log") return plain(c, 200, chat_.stats().log(since()));
     if (path == "/_mock/fingerprints") return plain(c, 200, chat_.stats().fingerprints());
     if (path == "/_mock/latencies") return json({{"unit", "ms"}, {"drawn", chat_.stats().latencies()}});
   } catch (const std::exception& e) {
     return plain(c, 400, Json{{"error", {{"message", e.what()}}}}.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
-  if (path.starts_with("/_mock/")) return plain(c, 404, R"({"error":{"message":"no such control path"}})");
-  chat_.stats().count_other();
-  if (path == "/health") return json({{"status", "ok"}});
-  if (path.ends_with("/models")) {
-    Json data = Json::array();
-    const Json& config = chat_.rules().config();
-    for (const Json& name : config.value("models", Json::array({"mock"}))) {
-      data.push_back({{"id", name}, {"object", "model"}, {"created", 1700000000}, {"owned_by", "mock"}});
-    }
-    return json({{"object", "list"}, {"data", data}});
-  }
-  plain(
-      c, 404,
-      R"({"error":{"message":"Unknown request URL","type":"invalid_request_error","param":null,"code":"unknown_url"}})");
+  plain(c, 404, R"({"error":{"message":"no such control path"}})");
 }
 
 }  // namespace assay::mock

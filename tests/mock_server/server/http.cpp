@@ -44,10 +44,10 @@ bool take_header(std::string_view name, std::string_view value, HttpRequest& out
       if (equal_nocase(name, "expect")) parsed.expects_continue = true;
       break;
     case 7:
-      if (equal_nocase(name, "api-key")) out.key = value;
+      if (equal_nocase(name, "api-key")) out.key = value, out.key_header = KeyHeader::api_key;
       break;
     case 9:
-      if (equal_nocase(name, "x-api-key")) out.key = value;
+      if (equal_nocase(name, "x-api-key")) out.key = value, out.key_header = KeyHeader::x_api_key;
       break;
     case 10:
       if (equal_nocase(name, "connection")) out.close = equal_nocase(value, "close");
@@ -55,6 +55,7 @@ bool take_header(std::string_view name, std::string_view value, HttpRequest& out
     case 13:
       if (equal_nocase(name, "authorization") && value.size() > 7 && equal_nocase(value.substr(0, 7), "bearer ")) {
         out.key = trim(value.substr(7));
+        out.key_header = KeyHeader::bearer;
       }
       break;
     case 14:
@@ -62,7 +63,7 @@ bool take_header(std::string_view name, std::string_view value, HttpRequest& out
         const auto end = std::from_chars(value.data(), value.data() + value.size(), framing.length);
         return end.ec == std::errc{} && end.ptr == value.data() + value.size();
       }
-      if (equal_nocase(name, "x-goog-api-key")) out.key = value;
+      if (equal_nocase(name, "x-goog-api-key")) out.key = value, out.key_header = KeyHeader::x_goog_api_key;
       break;
     case 15:
       if (equal_nocase(name, "idempotency-key")) out.idempotency_key = value;
@@ -121,6 +122,17 @@ bool equal_nocase(std::string_view a, std::string_view b) {
   return true;
 }
 
+std::string_view header_value(std::string_view headers, std::string_view name) {
+  while (!headers.empty()) {
+    const std::size_t eol = headers.find("\r\n");
+    const std::string_view line = headers.substr(0, eol);
+    headers = eol == kNone ? std::string_view{} : headers.substr(eol + 2);
+    const std::size_t colon = line.find(':');
+    if (colon != kNone && equal_nocase(line.substr(0, colon), name)) return trim(line.substr(colon + 1));
+  }
+  return {};
+}
+
 Parsed parse_request(std::string_view bytes, HttpRequest& out) {
   Parsed parsed;
   std::size_t start = 0;
@@ -154,6 +166,7 @@ Parsed parse_request(std::string_view bytes, HttpRequest& out) {
   out.query = question == kNone ? std::string_view{} : out.path.substr(question + 1);
   out.path = out.path.substr(0, question);
   out.key = out.client_id = out.idempotency_key = out.body = {};
+  out.key_header = KeyHeader::none;
 
   Framing framing;
   for (std::string_view rest = out.headers; !rest.empty();) {

@@ -7,11 +7,15 @@
 
 namespace assay::mock {
 
+/// Where the key stood.
+enum class KeyHeader { none, bearer, api_key, x_api_key, x_goog_api_key };
+
 struct HttpRequest {
   std::string_view method, path, query;  // the path without its query
   std::string_view headers;              // the lines between request line and blank line
   std::string_view body;
   std::string_view key;  // bearer token, x-api-key, api-key or x-goog-api-key
+  KeyHeader key_header = KeyHeader::none;
   std::string_view client_id, idempotency_key;
   bool close = false;
   std::string decoded;  // of a chunked body
@@ -30,5 +34,8 @@ struct Parsed {
 Parsed parse_request(std::string_view bytes, HttpRequest& out);
 
 bool equal_nocase(std::string_view a, std::string_view b);
+
+/// The value of a header among these lines, "" if it is not there.
+std::string_view header_value(std::string_view headers, std::string_view name);
 
 }  // namespace assay::mock

@@ -42,6 +42,9 @@ Limiter::Limiter(const Json& spec) {
     kind_ = Kind::tokens;
     burst_ = positive(spec, "limit");
     rate_ = burst_ / window_of(spec);
+    const std::string side = spec.value("of", "both");
+    side_ = side == "in" ? Side::in : side == "out" ? Side::out : Side::both;
+    if (side_ == Side::both && side != "both") throw Error("usage", "tokens of what: " + side, "of", "in, out, both");
   } else {
     throw Error("usage", "unknown kind of limit: " + kind, "limit",
                 "token_bucket, fixed_window, sliding_window, concurrency, tokens");
@@ -109,6 +112,10 @@ Limiter::Verdict Limiter::admit(std::string_view key, std::string_view model, do
   v.remaining = std::max(0.0, limit_ - static_cast<double>(l.times.size()));
   v.reset_s = l.times.empty() ? 0 : l.times.front() + window_s_ - now_s;
   return v;
+}
+
+void Limiter::spend(std::string_view key, std::string_view model, double tokens) {
+  if (kind_ == Kind::tokens) lane(key, model).level -= tokens;
 }
 
 void Limiter::release(std::string_view key, std::string_view model) {

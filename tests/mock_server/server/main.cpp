@@ -14,12 +14,19 @@ int main(int argc, char** argv) {
     const std::string_view name = argv[i];
     if (name == "--help" || i + 1 == argc) {
       std::puts(
-          "mock_server [--port N] [--unix PATH] [--seed N] [--config JSON] [--rules JSON]\n"
+          "mock_server [--port N] [--unix PATH] [--tls CERT KEY] [--seed N] [--config JSON] [--rules JSON]\n"
           "Prints \"listening ADDRESS\" and serves until SIGTERM. Control paths: tests/mock_server/README.md");
       return name == "--help" ? 0 : 2;
     }
     const char* value = argv[++i];
-    if (name == "--port") {
+    if (name == "--tls") {
+      if (i + 1 == argc) {
+        std::fputs("mock_server: --tls CERT KEY\n", stderr);
+        return 2;
+      }
+      options.certificate = value;
+      options.key = argv[++i];
+    } else if (name == "--port") {
       options.port = static_cast<std::uint16_t>(std::strtoul(value, nullptr, 10));
     } else if (name == "--unix") {
       options.unix_path = value;

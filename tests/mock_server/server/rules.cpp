@@ -95,6 +95,13 @@ const Behaviour& Rules::of_try(Rule& rule, std::uint64_t fingerprint) {
   return rule.how.then[std::min<std::uint64_t>(before, rule.how.then.size() - 1)];
 }
 
+const Behaviour* Rules::choose_side(const Asked& asked) {
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    if (!rules_[i].path.empty() && matches(rules_[i], i, asked)) return &of_try(rules_[i], asked.fingerprint);
+  }
+  return nullptr;
+}
+
 const Behaviour& Rules::choose(const Asked& asked) {
   for (std::size_t i = 0; i < rules_.size(); ++i) {
     if (matches(rules_[i], i, asked)) return of_try(rules_[i], asked.fingerprint);

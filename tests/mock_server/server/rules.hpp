@@ -30,6 +30,8 @@ class Rules {
   };
   /// The behaviour for this request; counts it. Valid until the next change.
   const Behaviour& choose(const Asked& asked);
+  /// The same for a path that generates nothing: only rules that name a path count, and there may be none.
+  const Behaviour* choose_side(const Asked& asked);
 
   const Json& config() const { return config_; }
   const Json& rules() const { return list_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 
@@ -101,16 +102,115 @@ bool is_string(std::string_view value) { return value.size() >= 2 && value.front
 std::string_view inside(std::string_view value) { return value.substr(1, value.size() - 2); }
 bool is_true(std::string_view value) { return value.substr(0, 4) == "true"; }
 
-void take_content(std::string_view message, ChatFacts& facts) {
-  each_member(message, 0, [&](std::string_view key, std::string_view value, std::string_view) {
-    if (key != "content") return;
-    if (is_string(value)) facts.content = inside(value);
-    each_element(value, [&](std::string_view part) {
-      each_member(part, 0, [&](std::string_view name, std::string_view text, std::string_view) {
-        if (name == "text" && is_string(text)) facts.joined += inside(text);
-      });
+std::uint64_t number_in(std::string_view value) {
+  std::uint64_t out = 0;
+  for (const char c : value.substr(0, 12)) {
+    if (is_digit(c)) out = out * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return out;
+}
+
+void take_text_parts(std::string_view list, ChatFacts& facts) {
+  each_element(list, [&](std::string_view part) {
+    if (is_string(part)) facts.joined += inside(part);
+    each_member(part, 0, [&](std::string_view name, std::string_view text, std::string_view) {
+      if (name == "text" && is_string(text)) facts.joined += inside(text);
+      if (name == "image_url" || name == "inlineData" || name == "source") facts.image = true;
     });
   });
+}
+
+unsigned role_of(std::string_view name) {
+  if (name == "user") return ChatFacts::kUser;
+  if (name == "system") return ChatFacts::kSystem;
+  if (name == "assistant") return ChatFacts::kAssistant;
+  if (name == "developer") return ChatFacts::kDeveloper;
+  if (name == "tool") return ChatFacts::kTool;
+  return name == "model" ? ChatFacts::kModel : ChatFacts::kOtherRole;
+}
+
+// The text of the last message is kept, its texts of the messages before are dropped again.
+void take_message(std::string_view message, ChatFacts& facts) {
+  ++facts.message_count;
+  facts.content = {};
+  facts.joined.clear();
+  bool content = false;
+  unsigned role = ChatFacts::kNoRole;
+  each_member(message, 0, [&](std::string_view key, std::string_view value, std::string_view) {
+    if (key == "role" && is_string(value)) {
+      role = role_of(inside(value));
+    } else if (key == "content" || key == "parts") {
+      content = is_string(value) || (value.size() > 2 && value.front() == '[');
+      if (is_string(value)) {
+        facts.content = inside(value);
+      } else {
+        take_text_parts(value, facts);
+      }
+    } else if (key == "tool_calls" || key == "images") {
+      content = content || key == "tool_calls";
+      facts.image = facts.image || key == "images";
+    }
+  });
+  facts.roles |= role;
+  if (!content) facts.without_content = true;
+}
+
+void take_messages(std::string_view value, ChatFacts& facts) {
+  facts.messages_bytes += value.size();
+  each_element(value, [&](std::string_view message) { take_message(message, facts); });
+}
+
+void take_temperature(std::string_view value, ChatFacts& facts) {
+  double number = 0;
+  if (std::from_chars(value.data(), value.data() + value.size(), number).ec != std::errc{}) return;
+  facts.has_temperature = true;
+  facts.temperature = number;
+}
+
+// The members that say how to answer; those of Gemini and Ollama stand in an object of their own.
+void take_parameter(std::string_view key, std::string_view value, ChatFacts& facts, bool nested = false) {
+  if (key == "max_tokens" || key == "max_completion_tokens" || key == "maxOutputTokens" || key == "num_predict") {
+    facts.max_tokens = number_in(value);
+    if (key == "max_tokens") facts.old_max_tokens = true;
+  } else if (key == "temperature") {
+    take_temperature(value, facts);
+  } else if (key == "logprobs" || key == "responseLogprobs") {
+    facts.logprobs = facts.logprobs || is_true(value) || (is_digit(value.front()) && number_in(value) > 0);
+    if (is_digit(value.front())) facts.top_logprobs = number_in(value);
+  } else if (key == "top_logprobs") {
+    facts.top_logprobs = number_in(value);
+  } else if (key == "echo") {
+    facts.echo = is_true(value);
+  } else if (!nested && (key == "generationConfig" || key == "options")) {
+    each_member(value, 0, [&](std::string_view name, std::string_view inner, std::string_view) {
+      take_parameter(name, inner, facts, true);
+    });
+  }
+}
+
+void take_member(std::string_view key, std::string_view value, ChatFacts& facts) {
+  if (key == "model" && is_string(value)) {
+    facts.model = inside(value);
+  } else if (key == "messages") {
+    facts.has_messages = value.front() == '[';
+    take_messages(value, facts);
+  } else if (key == "contents") {
+    facts.has_contents = value.front() == '[';
+    take_messages(value, facts);
+  } else if (key == "message" && is_string(value)) {
+    facts.has_message = value.size() > 2;
+    facts.messages_bytes += value.size();
+    facts.content = inside(value);
+  } else if (key == "prompt") {
+    facts.has_prompt = true;
+    facts.messages_bytes += value.size();
+    if (is_string(value)) facts.content = inside(value);
+    take_text_parts(value, facts);
+  } else if (key == "system" || key == "systemInstruction" || key == "preamble" || key == "chat_history") {
+    facts.messages_bytes += value.size();
+  } else {
+    take_parameter(key, value, facts);
+  }
 }
 
 struct Decimal {
@@ -173,10 +273,10 @@ std::optional<Decimal> after_label(std::string_view text, std::string_view label
 void scan_chat(std::string_view body, ChatFacts& facts) {
   facts = ChatFacts{};
   XXH64_hash_t hash = 0;
-  std::string_view last;
   facts.object = each_member(body, 0, [&](std::string_view key, std::string_view value, std::string_view whole) {
     if (key == "stream") {
       facts.stream = is_true(value);
+      facts.stream_given = true;
       return;
     }
     if (key == "stream_options") {
@@ -184,20 +284,17 @@ void scan_chat(std::string_view body, ChatFacts& facts) {
       return;
     }
     hash = XXH3_64bits_withSeed(whole.data(), whole.size(), hash + 1);
-    if (key == "model" && is_string(value)) {
-      facts.model = inside(value);
-    } else if (key == "messages") {
-      facts.has_messages = value.front() == '[';
-      facts.messages_bytes = value.size();
-      each_element(value, [&](std::string_view message) { last = message; });
-    } else if (key == "max_tokens" || key == "max_completion_tokens") {
-      for (const char c : value.substr(0, 12)) {
-        if (is_digit(c)) facts.max_tokens = facts.max_tokens * 10 + static_cast<std::uint64_t>(c - '0');
-      }
-    }
+    take_member(key, value, facts);
   });
   facts.fingerprint = facts.object ? hash : XXH3_64bits(body.data(), body.size());
-  if (!last.empty()) take_content(last, facts);
+}
+
+std::string_view raw_member(std::string_view object, std::string_view key) {
+  std::string_view found;
+  each_member(object, 0, [&](std::string_view name, std::string_view value, std::string_view) {
+    if (name == key) found = value;
+  });
+  return found;
 }
 
 std::optional<std::string> sum_of_two(std::string_view text) {

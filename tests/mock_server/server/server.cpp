@@ -58,7 +58,8 @@ Server::Server(const ServerOptions& options) : chat_(options.seed), unix_path_(o
   buffer_.resize(kReadBytes);
   if (!options.config.empty()) chat_.rules().configure(Json::parse(options.config));
   if (!options.rules.empty()) chat_.rules().set_rules(Json::parse(options.rules));
-  chat_.take_config();
+  take_config();
+  if (!options.certificate.empty()) tls_ = std::make_unique<TlsContext>(options.certificate, options.key);
   accept_ = chat_.rules().config().value("accept", "normal");
   listen_here();
   epoll_event e = event_of(EPOLLIN, signals_, 0);
@@ -148,6 +149,7 @@ void Server::accept_all() {
 void Server::drop(Connection& c, bool reset) {
   if (c.fd < 0) return;
   if (c.busy) end_answer(c, false);
+  if (c.tls && !reset) c.tls->close();
   if (reset) {
     const linger now{1, 0};
     setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -199,7 +201,7 @@ Server::Sent Server::pump(Connection& c) {
       return Sent::later;
     }
     if (size > 0) {
-      const ssize_t n = send(c.fd, p.bytes.data() + c.offset, size, MSG_NOSIGNAL);
+      const ssize_t n = send_some(c, p.bytes.data() + c.offset, size);
       if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         watch(c, c.reading, true);
         return Sent::later;
@@ -221,6 +223,30 @@ Server::Sent Server::pump(Connection& c) {
       return Sent::later;
     }
   }
+}
+
+ssize_t Server::receive_some(Connection& c, char* bytes, std::size_t size) {
+  return c.tls ? c.tls->receive(bytes, size) : recv(c.fd, bytes, size, 0);
+}
+
+ssize_t Server::send_some(Connection& c, const char* bytes, std::size_t size) {
+  return c.tls ? c.tls->send(bytes, size) : ::send(c.fd, bytes, size, MSG_NOSIGNAL);
+}
+
+// False: there is nothing more to do with this connection now.
+bool Server::begin_tls(Connection& c) {
+  char first = 0;
+  if (recv(c.fd, &first, 1, MSG_PEEK) != 1) return true;
+  c.sniffed = true;
+  constexpr char kHandshake = 0x16;
+  if (first != kHandshake) {
+    c.only_control = true;
+    return true;
+  }
+  if (accept_behaviour(c, {})) return false;
+  c.tls = tls_->accept(c.fd);
+  if (!c.tls) drop(c, false);
+  return c.tls != nullptr;
 }
 
 bool Server::accept_behaviour(Connection& c, std::string_view bytes) {
@@ -248,7 +274,7 @@ std::size_t Server::serve(Connection& c, std::string_view bytes) {
       c.need = parsed.need;
       if (parsed.expects_continue && !c.continued) {
         c.continued = true;
-        send(c.fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, MSG_NOSIGNAL);
+        send_some(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
       }
       break;
     }
@@ -263,10 +289,18 @@ std::size_t Server::serve(Connection& c, std::string_view bytes) {
     } else {
       used += parsed.used;
       c.close_after = request_.close;
-      if (const Shape* shape = shape_of_path(request_.path)) {
-        chat_.answer(*shape, request_, seconds(), c);
-      } else {
+      if (request_.path.starts_with("/_mock/")) {
         control(request_, c);
+      } else if (c.only_control) {
+        c.close_after = true;
+        plain(c, 400, "Client sent an HTTP request to an HTTPS server.\n", "text/plain");
+      } else {
+        const Route route = route_of(request_, chat_.default_shape());
+        if (route.shape != nullptr) {
+          chat_.answer(route, request_, seconds(), c);
+        } else {
+          side(route, request_, c);
+        }
       }
     }
     if (pump(c) == Sent::gone) return bytes.size();
@@ -286,8 +320,9 @@ void Server::resume(Connection& c) {
 
 void Server::read(Connection& c) {
   const std::uint32_t generation = c.generation;
+  if (tls_ && !c.sniffed && !begin_tls(c)) return;
   while (true) {
-    const ssize_t n = recv(c.fd, buffer_.data(), buffer_.size(), 0);
+    const ssize_t n = receive_some(c, buffer_.data(), buffer_.size());
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) return drop(c, false);
     chat_.stats().count_bytes(static_cast<std::uint64_t>(n), 0);
@@ -310,7 +345,8 @@ void Server::read(Connection& c) {
         c.in.assign(waiting, used);
       }
     }
-    if (came.size() < buffer_.size()) return;
+    // A record of TLS is smaller than what may still wait behind it.
+    if (!c.tls && came.size() < buffer_.size()) return;
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // The mock server's loop: one thread, epoll, HTTP/1.1 with keep-alive and pipelining (requests of one connection are
-// answered one after the other), delays from a heap of timers. Loopback only.
+// answered one after the other), delays from a heap of timers. Loopback only. Where TLS is served, a connection that
+// begins in plain text reaches the control paths and nothing else.
 
 #include <chrono>
 #include <cstdint>
@@ -10,14 +11,16 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/mock_server/server/batches.hpp"
 #include "tests/mock_server/server/chat.hpp"
 #include "tests/mock_server/server/connection.hpp"
 
 namespace assay::mock {
 
 struct ServerOptions {
-  std::uint16_t port = 0;  // 0: any free one
-  std::string unix_path;   // instead of a port
+  std::uint16_t port = 0;        // 0: any free one
+  std::string unix_path;         // instead of a port
+  std::string certificate, key;  // PEM files: TLS, see tls.hpp
   std::uint64_t seed = 0;
   std::string config, rules;  // JSON texts, as for /_mock/config and /_mock/rules
 };
@@ -55,10 +58,16 @@ class Server {
   std::size_t serve(Connection& c, std::string_view bytes);
   void resume(Connection& c);
   bool accept_behaviour(Connection& c, std::string_view bytes);
+  bool begin_tls(Connection& c);
+  static ssize_t receive_some(Connection& c, char* bytes, std::size_t size);
+  static ssize_t send_some(Connection& c, const char* bytes, std::size_t size);
   Sent pump(Connection& c);
   Sent finish(Connection& c);
   void end_answer(Connection& c, bool sent);
+  void take_config();
   void control(const HttpRequest& request, Connection& c);
+  void side(const Route& route, const HttpRequest& request, Connection& c);
+  std::string models_text(const Route& route) const;
   void plain(Connection& c, int status, std::string_view body, std::string_view type = "application/json");
   void watch(Connection& c, bool read, bool write);
   void wake_at(Connection& c, Nanos after);
@@ -69,6 +78,8 @@ class Server {
 
   Clock::time_point begin_ = Clock::now();
   Chat chat_;
+  Batches batches_{chat_};
+  std::unique_ptr<TlsContext> tls_;
   HttpRequest request_;
   int epoll_ = -1, listener_ = -1, signals_ = -1;
   std::string address_, unix_path_, accept_ = "normal";

@@ -18,12 +18,21 @@ Json repeats(const std::unordered_map<std::uint64_t, std::uint32_t>& counts) {
   return {{"distinct", counts.size()}, {"repeated", repeated}, {"extra", extra}};
 }
 
+// Paths are a client's: a thousand of them are kept apart.
+void count_path(std::map<std::string, std::uint64_t, std::less<>>& counts, std::string_view path) {
+  const auto found = counts.find(path);
+  if (found != counts.end()) {
+    ++found->second;
+  } else if (counts.size() < 1000) {
+    counts.emplace(path, 1);
+  }
+}
+
 }  // namespace
 
-std::string hex(std::uint64_t value) {
-  std::array<char, 20> text{};
-  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(value));
-  return text.data();
+void Stats::count_other(std::string_view path) {
+  ++other_;
+  count_path(other_by_path_, path);
 }
 
 std::uint64_t Stats::arrived(const Arrival& a) {
@@ -33,12 +42,7 @@ std::uint64_t Stats::arrived(const Arrival& a) {
   if (first_t_ < 0) first_t_ = a.t - origin_s_;
   last_t_ = a.t - origin_s_;
   ++by_key_[a.key];
-  const auto path = by_path_.find(a.path);
-  if (path != by_path_.end()) {
-    ++path->second;
-  } else if (by_path_.size() < 1000) {
-    by_path_.emplace(a.path, 1);
-  }
+  count_path(by_path_, a.path);
   if (!a.client_id.empty()) ++client_ids_[XXH3_64bits(a.client_id.data(), a.client_id.size())];
   if (!a.idempotency_key.empty()) {
     ++idempotency_keys_[XXH3_64bits(a.idempotency_key.data(), a.idempotency_key.size())];
@@ -64,20 +68,6 @@ void Stats::decided(double t, std::uint64_t fingerprint, int status) {
   log_.push_back({t, static_cast<std::uint32_t>(in_flight_), fingerprint, status});
 }
 
-void Stats::charge(std::uint64_t key, std::string_view model, std::uint64_t in, std::uint64_t out) {
-  Account& account = accounts_[{key, std::string(model)}];
-  ++account.calls;
-  account.in += in;
-  account.out += out;
-  auto price = prices_.find(std::string(model));
-  if (price == prices_.end()) price = prices_.find("*");
-  if (price == prices_.end()) {
-    account.priced = false;
-    return;
-  }
-  account.usd += (price->second.in * static_cast<double>(in) + price->second.out * static_cast<double>(out)) / 1e6;
-}
-
 void Stats::ended(std::uint64_t fingerprint, int status, bool sent, bool whole) {
   --in_flight_;
   if (!sent) ++abandoned_;
@@ -97,15 +87,18 @@ void Stats::clear(double now_s) {
   fresh.origin_s_ = now_s;
   fresh.open_ = fresh.most_open_ = open_;
   fresh.in_flight_ = fresh.most_in_flight_ = in_flight_;
-  fresh.prices_ = std::move(prices_);
+  fresh.bill_ = std::move(bill_);
+  fresh.bill_.clear();
   *this = std::move(fresh);
 }
 
 Json Stats::report() const {
-  Json statuses = Json::object(), keys = Json::object(), paths = Json::object(), seconds = Json::array();
+  Json statuses = Json::object(), keys = Json::object(), paths = Json::object(), others = Json::object(),
+       seconds = Json::array();
   for (const auto& [status, count] : by_status_) statuses[status == 0 ? "none" : std::to_string(status)] = count;
   for (const auto& [key, count] : by_key_) keys[hex(key)] = count;
   for (const auto& [path, count] : by_path_) paths[path] = count;
+  for (const auto& [path, count] : other_by_path_) others[path] = count;
   for (const Second& s : seconds_) seconds.push_back({s.admitted, s.rejected});
   std::uint64_t answered = 0, repeated = 0, extra = 0, asked_again = 0;
   for (const auto& [id, print] : prints_) {
@@ -125,6 +118,7 @@ Json Stats::report() const {
   out["resets"] = resets_;
   out["bad_requests"] = bad_requests_;
   out["other_requests"] = other_;
+  out["other_by_path"] = others;
   out["bytes"] = {{"in", bytes_in_}, {"out", bytes_out_}};
   out["first_s"] = first_t_ < 0 ? Json() : Json(first_t_);
   out["last_s"] = last_t_ < 0 ? Json() : Json(last_t_);
@@ -138,23 +132,6 @@ Json Stats::report() const {
       {"given", hints_.given}, {"fingerprint_early", hints_.fingerprint_early}, {"key_early", hints_.key_early}};
   out["per_second"] = seconds;
   return out;
-}
-
-Json Stats::bill() const {
-  std::uint64_t calls = 0, in = 0, out = 0;
-  double usd = 0;
-  bool priced = true;
-  Json keys = Json::object();
-  for (const auto& [id, account] : accounts_) {
-    calls += account.calls, in += account.in, out += account.out, usd += account.usd;
-    priced = priced && account.priced;
-    keys[hex(id.first)][id.second] = {{"calls", account.calls},
-                                      {"prompt_tokens", account.in},
-                                      {"completion_tokens", account.out},
-                                      {"usd", account.usd}};
-  }
-  return {{"calls", calls}, {"prompt_tokens", in}, {"completion_tokens", out},
-          {"usd", usd},     {"priced", priced},    {"by_key", keys}};
 }
 
 std::string Stats::fingerprints() const {

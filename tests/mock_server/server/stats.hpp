@@ -10,13 +10,10 @@
 #include <vector>
 
 #include "core/text/json.hpp"
+#include "tests/mock_server/server/bill.hpp"
 #include "tests/mock_server/server/latency.hpp"
 
 namespace assay::mock {
-
-struct Price {
-  double in = 0, out = 0;  // dollars per million tokens
-};
 
 class Stats {
  public:
@@ -27,9 +24,8 @@ class Stats {
   };
   /// A chat request has come. Returns which try of its fingerprint it is, from 1.
   std::uint64_t arrived(const Arrival& a);
-  /// What it will be answered (0: a reset or silence instead), and what the vendor would charge.
+  /// What it will be answered (0: a reset or silence instead).
   void decided(double t, std::uint64_t fingerprint, int status);
-  void charge(std::uint64_t key, std::string_view model, std::uint64_t in, std::uint64_t out);
   /// The answer is over: all of it was `sent` as it was meant, or the client went before; `whole`: nothing about it
   /// was spoilt.
   void ended(std::uint64_t fingerprint, int status, bool sent, bool whole);
@@ -41,14 +37,15 @@ class Stats {
   void count_bytes(std::uint64_t in, std::uint64_t out) { bytes_in_ += in, bytes_out_ += out; }
   void count_reset() { ++resets_; }
   void count_bad_request() { ++bad_requests_; }
-  void count_other() { ++other_; }
+  /// A request of a path that generates nothing.
+  void count_other(std::string_view path);
 
-  void set_prices(std::map<std::string, Price> prices) { prices_ = std::move(prices); }
+  Bill& bill() { return bill_; }
+  std::uint64_t in_flight() const { return in_flight_; }
   /// All but open connections, requests in flight and prices.
   void clear(double now_s);
 
   Json report() const;
-  Json bill() const;
   /// {fingerprint: {requests, answered}} as JSON text; the log and this can be long.
   std::string fingerprints() const;
   /// Entries from number `since` on: [t, fingerprint, status, in_flight], and "next".
@@ -66,11 +63,6 @@ class Stats {
     std::uint64_t fingerprint;
     int status;
   };
-  struct Account {
-    std::uint64_t calls = 0, in = 0, out = 0;
-    double usd = 0;
-    bool priced = true;
-  };
   struct Second {
     std::uint32_t admitted = 0, rejected = 0;
   };
@@ -83,18 +75,15 @@ class Stats {
   double origin_s_ = 0, first_t_ = -1, last_t_ = -1, last_answer_t_ = -1;
   std::map<int, std::uint64_t> by_status_;
   std::unordered_map<std::uint64_t, std::uint64_t> by_key_;
-  std::map<std::string, std::uint64_t, std::less<>> by_path_;
+  std::map<std::string, std::uint64_t, std::less<>> by_path_, other_by_path_;
   std::unordered_map<std::uint64_t, Print> prints_;
   std::unordered_map<std::uint64_t, std::uint32_t> client_ids_, idempotency_keys_;
   std::unordered_map<std::uint64_t, double> key_not_before_;
-  std::map<std::pair<std::uint64_t, std::string>, Account> accounts_;
-  std::map<std::string, Price> prices_;
+  Bill bill_;
   std::vector<Second> seconds_;
   std::vector<Entry> log_;
   std::vector<double> latencies_;
   Hints hints_;
 };
-
-std::string hex(std::uint64_t value);
 
 }  // namespace assay::mock
