@@ -137,7 +137,10 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   ChatClient chat({clock, entropy, *transport, secrets, limiter,
                    [&settings](std::string_view name) { return settings.get(name); }, opened.experiment_id(), kVersion,
                    [&opened](const PauseInfo& pause) { keep_pause(opened, pause); }});
-  ModelRegistry models(process_environment("."), secrets, {}, &limiter);
+  const EnvironmentLookup environment = process_environment(".");
+  ModelRegistry models(environment, secrets, load_models(environment, "."), &limiter,
+                       [&settings] { return settings.get("model"); });
+  for (const std::string& line : models.warnings()) std::cerr << safe(line, false).text() << "\n";
   const Services services{chat, models};
   KindRegistry registry;
   for (const auto& make : kinds) registry.add(make(services));

@@ -20,6 +20,16 @@ void ObjectWriter::integer(std::string_view name, std::int64_t value) { key(name
 
 void ObjectWriter::json(std::string_view name, const Json& value) { append_sorted_json(key(name), value); }
 
+void ObjectWriter::texts(std::string_view name, const std::vector<std::string>& values) {
+  std::string& list = key(name);
+  list += '[';
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) list += ',';
+    append_json_string(list, values[i]);
+  }
+  list += ']';
+}
+
 void append_sorted_json(std::string& out, const Json& value) {
   if (value.is_object()) {
     std::vector<std::pair<std::string_view, const Json*>> members;
@@ -58,6 +68,52 @@ void merge_patch(Json& target, const Json& patch) {
   }
 }
 
+std::size_t expected_body_size(const ChatRequest& request) {
+  std::size_t size = 256;
+  for (const Message& message : request.messages) {
+    size += 40;
+    for (const Part& part : message.parts) {
+      size += part.text.size() + part.text.size() / 8 + (part.image ? part.image->data.size() + 80 : 0);
+    }
+  }
+  return size;
+}
+
+tl::expected<PreparedRequest, CallError> finish_request(std::string body, std::vector<std::string> dropped,
+                                                        const ChatRequest& request, const ChatParams& params,
+                                                        const ModelEntry& entry, const RequestForm& form,
+                                                        bool simulated) {
+  if (!entry.extra.is_null() || !request.extra.is_null()) {
+    Json value = parse_json(body, "request");
+    if (!entry.extra.is_null()) merge_patch(value, entry.extra);
+    if (!request.extra.is_null()) merge_patch(value, request.extra);
+    if (!value.is_object()) return refused("extra is an object");
+    value.erase("stream");
+    value.erase("stream_options");
+    body.clear();
+    append_sorted_json(body, value);
+  }
+  std::sort(dropped.begin(), dropped.end());
+  if (entry.strict_params && !dropped.empty()) return refused(entry.name + " cannot express " + dropped.front());
+
+  PreparedRequest prepared;
+  prepared.dropped = std::move(dropped);
+  if (!simulated) {
+    const bool reasons = params.reasoning && params.reasoning->kind != Reasoning::Kind::off;
+    const bool by_itself = reasons || !params.max_tokens || *params.max_tokens > 2048;
+    const StreamMode mode = request.stream == StreamMode::automatic ? entry.stream : request.stream;
+    prepared.stream = mode == StreamMode::always || (mode == StreamMode::automatic && by_itself);
+    prepared.stream_fields = prepared.stream ? form.when_streaming : form.otherwise;
+    prepared.headers.push_back({"Content-Type", "application/json", ""});
+    if (!entry.key_env.empty()) {
+      prepared.headers.push_back({std::string(form.key_header), std::string(form.key_prefix), entry.key_env});
+    }
+    for (const auto& [name, value] : entry.headers) prepared.headers.push_back({name, value, ""});
+  }
+  finish_canonical(prepared, body, entry.type, entry.endpoint, entry.path, request.epoch);
+  return prepared;
+}
+
 void finish_canonical(PreparedRequest& request, std::string_view body, std::string_view type, std::string_view endpoint,
                       std::string_view path, std::int64_t epoch) {
   std::string& out = request.canonical;
@@ -81,7 +137,7 @@ void finish_canonical(PreparedRequest& request, std::string_view body, std::stri
 
 std::string PreparedRequest::wire_body() const {
   const std::string_view body = std::string_view(canonical).substr(body_begin, body_size);
-  if (!stream || stream_fields.empty()) return std::string(body);
+  if (stream_fields.empty()) return std::string(body);
   std::string out;
   out.reserve(body.size() + stream_fields.size() + 1);
   out += body.substr(0, body.size() - 1);

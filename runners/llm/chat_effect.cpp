@@ -227,7 +227,7 @@ EffectAction ChatEffect::send(SteadyTime now) {
     return action;
   }
   WireRequest& request = slot_->request;
-  request.url = entry_->url;
+  request.url = prepared_.url.empty() ? entry_->url : prepared_.url;
   request.headers = prepared_.headers;
   request.headers.push_back({"User-Agent", "assay/" + shared_->options.version, ""});
   request.headers.push_back({"X-Client-Request-Id", to_hex(shared_->random()), ""});
@@ -305,7 +305,7 @@ tl::expected<ChatReply, CallError> ChatEffect::judge(const WireReply& reply) con
     return parsed;
   }
   const std::optional<Json> document = parse_json_lenient(reply.body);
-  CallError error = classify_error(entry_->provider, reply.http, document.value_or(Json()));
+  CallError error = provider_->classify(reply.http, document.value_or(Json()), *entry_);
   if (error.sub == "redirect") {
     const auto target = find_header(reply.headers, "location");
     error.message = "redirected to " + std::string(target.value_or("another address")) + "; not followed";

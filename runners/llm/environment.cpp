@@ -1,14 +1,16 @@
-// The process environment and `.env` (models.md 1).
+#include "runners/llm/environment.hpp"
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "core/text/error.hpp"
-#include "runners/llm/names.hpp"
 
 namespace assay {
 namespace {
+
+constexpr std::size_t kMostBytes = 1U << 20U;
 
 bool blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
@@ -16,15 +18,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && blank(text.back())) text.remove_suffix(1);
   return text;
-}
-
-bool is_name(std::string_view text) {
-  if (text.empty() || (text.front() >= '0' && text.front() <= '9')) return false;
-  for (const char c : text) {
-    const bool good = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    if (!good) return false;
-  }
-  return true;
 }
 
 std::string value_of(std::string_view text, const std::string& place) {
@@ -56,9 +49,19 @@ std::string value_of(std::string_view text, const std::string& place) {
 
 }  // namespace
 
+bool is_variable_name(std::string_view text) {
+  if (text.empty() || (text.front() >= '0' && text.front() <= '9')) return false;
+  for (const char c : text) {
+    const bool good = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    if (!good) return false;
+  }
+  return true;
+}
+
 std::map<std::string, std::string, std::less<>> parse_env_text(std::string_view text, const std::string& place) {
   std::map<std::string, std::string, std::less<>> values;
   std::size_t number = 0;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   while (!text.empty()) {
     ++number;
     const std::size_t end = text.find('\n');
@@ -70,7 +73,7 @@ std::map<std::string, std::string, std::less<>> parse_env_text(std::string_view 
     const std::string here = place + ":" + std::to_string(number);
     const std::string_view name = trim(line.substr(0, equals));
     // The line itself may hold a key: it is not quoted.
-    if (equals == std::string_view::npos || !is_name(name)) throw Error("file", "not KEY=VALUE", here);
+    if (equals == std::string_view::npos || !is_variable_name(name)) throw Error("file", "not KEY=VALUE", here);
     values.insert_or_assign(std::string(name), value_of(line.substr(equals + 1), here));
   }
   return values;
@@ -80,14 +83,22 @@ EnvironmentLookup process_environment(const std::string& directory) {
   namespace fs = std::filesystem;
   auto file = std::make_shared<std::map<std::string, std::string, std::less<>>>();
   std::error_code ignored;
-  for (fs::path folder = fs::absolute(directory, ignored); !folder.empty(); folder = folder.parent_path()) {
+  fs::path start = fs::absolute(directory, ignored).lexically_normal();
+  if (!start.has_filename()) start = start.parent_path();
+  for (fs::path folder = start; !folder.empty(); folder = folder.parent_path()) {
     const fs::path path = folder / ".env";
     if (fs::is_regular_file(path, ignored)) {
       std::ifstream stream(path, std::ios::binary);
-      std::string text(1U << 20U, '\0');
+      // A stranger's file above is no reason not to start.
+      if (!stream && folder != start) {
+        if (folder == folder.root_path()) break;
+        continue;
+      }
+      std::string text(kMostBytes + 1, '\0');
       stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+      if (!stream.is_open() || stream.bad()) throw Error("file", "cannot be read", path.string());
       text.resize(static_cast<std::size_t>(stream.gcount()));
-      if (stream.bad()) throw Error("file", "cannot be read", path.string());
+      if (text.size() > kMostBytes) throw Error("file", "more than 1 MiB", path.string());
       *file = parse_env_text(text, path.string());
       break;
     }

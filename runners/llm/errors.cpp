@@ -116,20 +116,22 @@ Fields read_fields(const Json* error) {
 std::optional<std::pair<ErrorKind, std::string>> gemini_quota(const Json* error) {
   const Json* details = member(error, "details");
   if (details == nullptr || !details->is_array()) return std::nullopt;
+  std::optional<std::pair<ErrorKind, std::string>> found;  // a day's quota outweighs what else is named
   for (const Json& detail : *details) {
     const Json* violations = member(&detail, "violations");
     if (violations == nullptr || !violations->is_array()) continue;
     for (const Json& violation : *violations) {
       const std::string id = lower(text_of(member(&violation, "quotaId")));
-      const std::string metric = lower(text_of(member(&violation, "quotaMetric")));
+      const std::string both = id + lower(text_of(member(&violation, "quotaMetric")));
       if (id.find("perday") != std::string::npos) return std::pair{ErrorKind::quota, std::string("day")};
-      if ((id + metric).find("token") != std::string::npos) return std::pair{ErrorKind::rate_limit, std::string("tpm")};
-      if ((id + metric).find("request") != std::string::npos) {
-        return std::pair{ErrorKind::rate_limit, std::string("rpm")};
-      }
+      if (found) continue;
+      if (both.find("token") != std::string::npos)
+        found.emplace(ErrorKind::rate_limit, "tpm");
+      else if (both.find("request") != std::string::npos)
+        found.emplace(ErrorKind::rate_limit, "rpm");
     }
   }
-  return std::nullopt;
+  return found;
 }
 
 /// Which limit a 429 means: from `type` when it says so, else from prose.
@@ -178,6 +180,10 @@ CallError make_error(ErrorKind kind, std::string sub, std::string message) {
   error.sub = std::move(sub);
   error.message = one_line(std::move(message));
   return error;
+}
+
+tl::unexpected<CallError> refused(std::string message) {
+  return tl::unexpected(make_error(ErrorKind::bad_request, "", std::move(message)));
 }
 
 const Json* find_error_object(const Json& document) {

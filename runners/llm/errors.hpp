@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 
 #include "core/text/json.hpp"
 
@@ -57,6 +58,8 @@ struct CallError {
   std::string name() const;
 };
 CallError make_error(ErrorKind kind, std::string sub, std::string message);
+/// bad_request, found before anything was sent.
+tl::unexpected<CallError> refused(std::string message);
 
 /// The error of a reply whose status is not 2xx, or of a 2xx that carries an error object. `provider`: its type or
 /// preset name ("openai", "cohere", ..). `document`: the parsed body, null when it is no JSON.

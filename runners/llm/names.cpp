@@ -1,62 +1,18 @@
 #include "runners/llm/names.hpp"
 
 #include <algorithm>
-#include <array>
 
+#include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "runners/llm/field_values.hpp"
+#include "runners/llm/key_file.hpp"
 #include "runners/llm/provider.hpp"
+#include "runners/llm/provider_rows.hpp"
 #include "runners/llm/sim.hpp"
 
 namespace assay {
 namespace {
-
-struct ProviderRow {
-  const char *name, *type;
-  const char* base_url;             // "" : none, or from the environment only
-  std::array<const char*, 3> keys;  // variables, first set wins; all null: no key
-  bool key_needed;
-  std::array<const char*, 2> base_env;  // variables with the address
-};
-
-constexpr std::array kProviders = {
-    ProviderRow{"openai",
-                "openai",
-                "https://api.openai.com/v1",
-                {"OPENAI_API_KEY"},
-                true,
-                {"OPENAI_BASE_URL", "OPENAI_API_URL"}},
-    ProviderRow{"azure",
-                "azure",
-                "",
-                {"AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZUREAI_OPENAI_API_KEY"},
-                true,
-                {"AZURE_ENDPOINT", "AZURE_OPENAI_ENDPOINT"}},
-    ProviderRow{
-        "anthropic", "anthropic", "https://api.anthropic.com", {"ANTHROPIC_API_KEY"}, true, {"ANTHROPIC_BASE_URL"}},
-    ProviderRow{"cohere", "cohere", "https://api.cohere.com", {"COHERE_API_KEY", "CO_API_KEY"}, true, {}},
-    ProviderRow{"together", "together", "https://api.together.xyz/v1", {"TOGETHER_API_KEY"}, true, {}},
-    ProviderRow{"gemini",
-                "gemini",
-                "https://generativelanguage.googleapis.com",
-                {"GEMINI_API_KEY", "GOOGLE_API_KEY"},
-                true,
-                {}},
-    ProviderRow{"ollama", "ollama", "", {}, false, {"OLLAMA_HOST"}},
-    ProviderRow{"llama", "llama", "", {"LLAMA_API_KEY"}, false, {"LLAMA_BASE_URL"}},
-    ProviderRow{"exec", "exec", "", {}, false, {}},
-    ProviderRow{"sim", "sim", "", {}, false, {}},
-    ProviderRow{"deepinfra",
-                "openai",
-                "https://api.deepinfra.com/v1/openai",
-                {"DEEPINFRA_TOKEN", "DEEPINFRA_API_KEY"},
-                true,
-                {}},
-    ProviderRow{"openrouter", "openai", "https://openrouter.ai/api/v1", {"OPENROUTER_API_KEY"}, true, {}},
-    ProviderRow{"groq", "openai", "https://api.groq.com/openai/v1", {"GROQ_API_KEY"}, true, {}},
-    ProviderRow{"deepseek", "openai", "https://api.deepseek.com/v1", {"DEEPSEEK_API_KEY"}, true, {}},
-    ProviderRow{"vllm", "openai", "http://127.0.0.1:8000/v1", {"VLLM_API_KEY"}, false, {"LLM_JUDGE_URL"}},
-};
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -72,44 +28,64 @@ std::string trim(std::string_view text) {
   return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1));
 }
 
-const ProviderRow* find_row(std::string_view name) {
-  for (const ProviderRow& row : kProviders) {
-    if (row.name == name) return &row;
-  }
-  return nullptr;
-}
-
-std::string joined(const std::vector<std::string>& words) {
+std::string joined(const std::vector<std::string>& words, const std::string& between = " ") {
   std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
+  for (const std::string& word : words) out += (out.empty() ? "" : between) + word;
   return out;
 }
 
-void set_address(ModelEntry& entry, const std::string& url) {
-  const UrlParts parts = split_url(url);
-  entry.url = url;
-  entry.endpoint = parts.scheme + "://" + parts.host + (parts.port.empty() ? "" : ":" + parts.port);
-  entry.path = parts.path.empty() ? "/" : parts.path;
+std::string limits_text(const EntryLimits& limits) {
+  std::string out;
+  const auto put = [&](double value, const char* unit) {
+    if (value > 0) out += (out.empty() ? "" : ", ") + format_count(static_cast<std::int64_t>(value)) + " " + unit;
+  };
+  put(limits.rpm, "rpm");
+  put(limits.rpd, "rpd");
+  put(limits.tpm, "tpm");
+  put(limits.itpm, "itpm");
+  put(limits.otpm, "otpm");
+  put(static_cast<double>(limits.concurrency), "in flight");
+  return out;
 }
 
-std::string_view to_text(StreamMode mode) {
-  return mode == StreamMode::always ? "always" : mode == StreamMode::never ? "never" : "auto";
+/// The values of all layers, each field checked where it is put in; the table's order: `type` before addresses.
+void apply_fields(ModelEntry& entry, const FieldMap& fields) {
+  for (const ModelField& row : model_fields()) {
+    const auto found = fields.find(row.name);
+    if (found == fields.end()) continue;
+    const auto& [value, origin] = found->second;
+    try {
+      row.apply(entry, value);
+    } catch (const FieldFault& fault) {
+      const std::string key = std::string(row.name) + (fault.sub.empty() ? "" : "." + fault.sub);
+      throw Error("bad_request", entry.name + ": " + key + " " + fault.message, origin, fault.hint);
+    }
+    if (!origin.empty()) entry.origins[std::string(row.name)] = origin;
+  }
 }
 
 }  // namespace
 
-ModelRegistry::ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config,
-                             const Limiter* limiter)
-    : environment_(std::move(environment)), secrets_(secrets), config_(std::move(config)), limiter_(limiter) {}
+/// What a name stands for, before any field but the alias's own is looked at.
+struct ModelRegistry::Name {
+  std::string alias, provider, model;
+  FieldMap fields;  // of the alias
+};
 
-std::vector<std::string> ModelRegistry::providers() {
-  std::vector<std::string> names;
-  for (const ProviderRow& row : kProviders) names.emplace_back(row.name);
-  std::sort(names.begin(), names.end());
-  return names;
-}
+ModelRegistry::ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config,
+                             const Limiter* limiter, std::function<std::string()> chosen_model)
+    : environment_(std::move(environment)),
+      secrets_(secrets),
+      config_(std::move(config)),
+      limiter_(limiter),
+      chosen_model_(std::move(chosen_model)) {}
+
+std::vector<std::string> ModelRegistry::providers() { return provider_names(); }
 
 std::pair<std::string, std::string> ModelRegistry::default_model() const {
+  if (const std::string chosen = chosen_model_ ? trim(chosen_model_()) : ""; !chosen.empty()) {
+    return {chosen, "set model"};
+  }
   const std::string type = lower(trim(environment_("API_TYPE").value_or("")));
   const std::string version = trim(environment_("MODEL_VERSION").value_or(""));
   if (!version.empty()) {
@@ -120,128 +96,164 @@ std::pair<std::string, std::string> ModelRegistry::default_model() const {
   if (!type.empty()) {
     throw Error("bad_request", "API_TYPE is " + type + " and no model is named", "", "set MODEL_VERSION");
   }
-  if (!config_.default_model.empty()) return {config_.default_model, "models.yaml"};
+  if (!config_.default_model.empty()) return {config_.default_model, config_.default_origin};
   return {"sim/default", "built in"};
 }
 
-ModelEntry ModelRegistry::build(const std::string& given) const {
-  std::string name = trim(given);
-  if (name.empty()) name = default_model().first;
-  ModelEntry entry;
-  entry.name = name;
-  if (const auto alias = config_.aliases.find(name); alias != config_.aliases.end()) {
-    entry.alias = name;
-    name = trim(alias->second);
+ModelRegistry::Name ModelRegistry::split_name(const std::string& given) const {
+  std::string text = trim(given);
+  if (text.empty()) text = default_model().first;
+  Name name;
+  if (config_.models.find(text) != config_.models.end()) {
+    name.alias = text;
+    name.fields = alias_fields(config_, text);
+    if (const auto model = name.fields.find("model"); model != name.fields.end()) {
+      text = trim(model->second.value.get<std::string>());
+    } else {
+      text = name.fields.contains("command") ? "exec/" + text : "sim/default";
+    }
   }
-  std::vector<std::string> known = providers();
-  for (const auto& [own, config] : config_.providers) known.push_back(own);
-  const std::size_t slash = name.find('/');
+  const std::size_t slash = text.find('/');
   if (slash == std::string::npos) {
-    const std::string type = lower(trim(environment_("API_TYPE").value_or("")));
-    if (type.empty()) {
-      throw Error("not_found", "no model \"" + name + "\"", "",
-                  "PROVIDER/MODEL, with PROVIDER one of " + joined(known));
+    name.provider = lower(trim(environment_("API_TYPE").value_or("")));
+    name.model = text;
+    if (name.provider.empty()) {
+      std::vector<std::string> aliases;
+      for (const auto& [alias, fields] : config_.models) aliases.push_back(alias);
+      std::vector<std::string> known = provider_names();
+      for (const auto& [own, fields] : config_.providers) known.push_back(own);
+      const auto near = nearest(text, aliases);
+      throw Error("not_found", "no model \"" + text + "\"", "",
+                  near ? "did you mean " + *near + "?" : "PROVIDER/MODEL, with PROVIDER one of " + joined(known));
     }
-    entry.provider = type;
-    entry.model = name;
   } else {
-    entry.provider = lower(trim(name.substr(0, slash)));
-    entry.model = trim(name.substr(slash + 1));
+    name.provider = lower(trim(text.substr(0, slash)));
+    name.model = trim(text.substr(slash + 1));
   }
-  if (entry.alias.empty()) entry.name = entry.provider + "/" + entry.model;
+  if (name.model.empty()) throw Error("bad_request", "\"" + text + "\" names no model", "", "PROVIDER/MODEL");
+  return name;
+}
 
-  const ProviderRow* row = find_row(entry.provider);
+ModelEntry ModelRegistry::build(const std::string& given, bool with_fallbacks) const {
+  Name name = split_name(given);
+  ModelEntry entry;
+  entry.alias = name.alias;
+  entry.provider = name.provider;
+  entry.model = name.model;
+  entry.name = entry.alias.empty() ? entry.provider + "/" + entry.model : entry.alias;
+
+  const ProviderRow* row = find_provider_row(entry.provider);
   const auto own = config_.providers.find(entry.provider);
-  const ProviderConfig* config = own == config_.providers.end() ? nullptr : &own->second;
-  if (row == nullptr && config == nullptr) {
-    const auto near = nearest(entry.provider, known);
-    throw Error("not_found", "no provider \"" + entry.provider + "\"", "",
-                near ? "did you mean " + *near + "?" : "known: " + joined(known));
+  if (row == nullptr && own == config_.providers.end()) {
+    std::vector<std::string> known = provider_names();
+    for (const auto& [provider, fields] : config_.providers) known.push_back(provider);
+    throw Error("not_found", "no provider \"" + entry.provider + "\"", "", nearest_hint(entry.provider, known));
   }
-  if (entry.model.empty()) throw Error("bad_request", "\"" + name + "\" names no model", "", "PROVIDER/MODEL");
-  entry.type = config != nullptr && !config->type.empty() ? config->type : row != nullptr ? row->type : "openai";
+  entry.type = row != nullptr ? row->type : "openai";
 
-  std::string base = row != nullptr ? row->base_url : "";
-  if (config != nullptr && !config->base_url.empty()) base = config->base_url;
-  if (row != nullptr) {
-    for (const char* variable : row->base_env) {
-      if (variable == nullptr) continue;
-      const std::string value = trim(environment_(variable).value_or(""));
-      if (value.empty()) continue;
-      base = value;
-      break;
+  FieldMap fields;
+  if (row != nullptr) fields = built_in_fields(*row);
+  if (own != config_.providers.end()) put_over(fields, own->second);
+  put_over(fields, environment_fields(row, environment_));
+  put_over(fields, name.fields);
+  if (!name.fields.contains("price")) {
+    const std::string full = entry.provider + "/" + entry.model;
+    if (const FieldValue* price = find_price(config_.prices, full)) {
+      fields["price"] = *price;
+    } else if (!fields.contains("price")) {
+      if (const FieldValue* listed = find_price(config_.imported, full)) fields["price"] = *listed;
     }
+  }
+  // Known before anything else is read: names may be given by a variable alone.
+  if (row != nullptr) {
     for (const char* variable : row->keys) {
-      if (variable == nullptr) continue;
-      const bool set = !trim(environment_(variable).value_or("")).empty();
-      if (set || (entry.key_env.empty() && row->key_needed)) entry.key_env = variable;
-      if (set) break;
+      if (variable != nullptr) entry.key_envs.emplace_back(variable);
     }
     entry.key_needed = row->key_needed;
   }
-  if (config != nullptr) {
-    entry.allow_http = config->allow_http;
-    entry.limits = config->limits;
-    if (config->key_env) {
-      entry.key_env = *config->key_env == "none" ? "" : *config->key_env;
-      entry.key_needed = !entry.key_env.empty();
+  apply_fields(entry, fields);
+  const bool free = row != nullptr ? row->free : is_free_type(entry.type);
+  if (!entry.price && free) entry.price = Price{};
+  if (const auto sim = fields.find("sim"); sim != fields.end()) {
+    std::string query = sim_query(sim->second.value);
+    if (!query.empty() && entry.model.find('?') != std::string::npos) query.front() = '&';
+    entry.model += query;
+  }
+  try {
+    set_address(entry);
+  } catch (const Error& error) {
+    const auto origin = entry.origins.find("base_url");
+    throw Error(error.kind(), error.message(), origin == entry.origins.end() ? "" : origin->second, error.hint());
+  }
+  take_key(entry);
+  if (with_fallbacks) {
+    for (const std::string& fallback : entry.fallbacks) {
+      entry.fallback_entries.push_back(std::make_shared<const ModelEntry>(build(fallback, false)));
     }
+  } else {
+    entry.fallbacks.clear();
   }
-  if (entry.type == "sim" || entry.type == "exec") {
-    entry.endpoint = entry.type;
-    entry.path = "/";
-  } else if (entry.type == "openai" || entry.type == "together" || entry.type == "llama") {
-    if (!base.empty()) set_address(entry, chat_url(base));
-  } else if (entry.type == "ollama") {
-    set_address(entry, ollama_base(base) + "/api/chat");
-  } else if (entry.type == "azure" && !base.empty()) {
-    set_address(entry, azure_url(base, entry.model, environment_("API_VERSION").value_or("2024-02-15-preview")));
-  }
-  if (entry.provider == "openai") {
-    for (const auto& [variable, header] :
-         {std::pair{"OPENAI_ORG_ID", "OpenAI-Organization"}, std::pair{"OPENAI_PROJECT_ID", "OpenAI-Project"}}) {
-      if (const auto value = environment_(variable); value && !trim(*value).empty()) {
-        entry.headers.emplace_back(header, trim(*value));
-      }
-    }
-  }
-  if (entry.type == "sim" || entry.type == "ollama" || entry.type == "exec" || entry.provider == "vllm")
-    entry.price = Price{};
-  load_key(entry);
   return entry;
+}
+
+void ModelRegistry::take_key(ModelEntry& entry) const {
+  entry.key_env.clear();
+  if (!entry.key_file.empty()) {
+    entry.key_env = "file:" + entry.key_file;
+  } else {
+    for (const std::string& variable : entry.key_envs) {
+      if (trim(environment_(variable).value_or("")).empty()) continue;
+      entry.key_env = variable;
+      break;
+    }
+    if (entry.key_env.empty() && entry.key_needed && !entry.key_envs.empty()) entry.key_env = entry.key_envs.front();
+  }
+  load_key(entry);
 }
 
 void ModelRegistry::load_key(const ModelEntry& entry) const {
   if (entry.key_env.empty()) return;
-  if (const auto value = environment_(entry.key_env); value && !trim(*value).empty())
-    secrets_.put(entry.key_env, *value);
+  std::optional<std::string> value =
+      entry.key_file.empty() ? environment_(entry.key_env) : read_key_file(entry.key_file);
+  if (value && !trim(*value).empty()) {
+    secrets_.put(entry.key_env, std::move(*value));
+  } else if (value) {
+    wipe(*value);
+  }
 }
 
 ModelHandle ModelRegistry::entry(const std::string& name) const {
   return std::make_shared<const ModelEntry>(build(name));
 }
 
-void ModelRegistry::check_callable(ModelEntry& entry) const {
+void ModelRegistry::check_callable(const ModelEntry& entry) const {
   if (find_provider(entry.type) == nullptr) {
     throw Error("not_found", entry.name + ": provider " + entry.type + " is not built into this assay", "",
                 "any OpenAI-compatible server works by OPENAI_BASE_URL; sim/default needs nothing");
   }
-  if (entry.type == "sim") {
-    parse_sim(entry.model);
-    return;
-  }
+  if (entry.type == "sim") parse_sim(entry.model);
   load_key(entry);
   if (entry.key_needed && !secrets_.has(entry.key_env)) {
-    throw Error("no_key", entry.name + " needs a key", "", "set " + entry.key_env + " in the environment or in .env");
+    if (!entry.key_file.empty()) {
+      throw Error("no_key", entry.name + " needs a key: " + entry.key_file + " is missing, not readable or empty");
+    }
+    throw Error("no_key", entry.name + " needs a key", "",
+                entry.key_env.empty() ? "its provider " + entry.provider + " is not in your models.yaml"
+                                      : "set " + joined(entry.key_envs, " or ") + " in the environment or in .env");
   }
-  if (entry.url.empty()) throw Error("bad_request", entry.name + " has no address", "", "give it a base_url");
-  if (secrets_.has(entry.key_env)) {
+  // A program, and a server that is started when it is needed, have none yet.
+  const bool addressed = entry.type != "sim" && entry.type != "exec" && entry.type != "llama";
+  if (entry.url.empty() && addressed) {
+    throw Error("bad_request", entry.name + " has no address", "", "give it a base_url");
+  }
+  if (!entry.url.empty() && secrets_.has(entry.key_env)) {
     const UrlParts parts = split_url(entry.url);
     if (parts.scheme == "http" && !is_loopback(parts.host) && !entry.allow_http) {
       throw Error("bad_request", entry.name + ": " + entry.key_env + " would go over plain http to " + parts.host, "",
                   "https, or allow_http: true");
     }
   }
+  for (const ModelHandle& fallback : entry.fallback_entries) check_callable(*fallback);
 }
 
 ModelHandle ModelRegistry::callable(const std::string& name, const Json& overrides) const {
@@ -265,29 +277,18 @@ ModelHandle ModelRegistry::callable(const std::string& name, const Json& overrid
   return std::make_shared<const ModelEntry>(std::move(entry));
 }
 
-ModelHandle ModelRegistry::callable_pinned(const Json& pinned) const {
-  ModelEntry entry = *model_from_json(pinned);
-  if (!entry.url.empty() && !entry.key_env.empty() && !is_loopback(split_url(entry.url).host)) {
-    // A file from outside may pin any address: a key goes only where this user's own configuration sends it.
-    const ModelEntry own = build(entry.provider + "/" + entry.model);
-    if (own.endpoint != entry.endpoint) {
-      throw Error("bad_request", entry.name + " is pinned to " + entry.endpoint + ", which is not your address of " +
-                                     entry.provider + "; " + entry.key_env + " is not sent there");
-    }
-  }
-  check_callable(entry);
-  return std::make_shared<const ModelEntry>(std::move(entry));
-}
-
 ModelFacts ModelRegistry::facts(const ModelEntry& entry) const {
   ModelFacts facts;
   facts.name = entry.name;
   facts.provider = entry.provider;
-  facts.address = entry.endpoint;
+  const bool unaddressed = entry.url.empty() && entry.type != "sim" && entry.type != "exec";
+  facts.address = unaddressed ? "" : entry.address;
   facts.key =
       entry.key_env.empty() ? "no key needed" : entry.key_env + (secrets_.has(entry.key_env) ? " set" : " missing");
+  facts.limits = limits_text(entry.limits);
   facts.state = find_provider(entry.type) == nullptr ? "not built in" : "ok";
   facts.details = to_json(entry);
+  for (const auto& [field, origin] : entry.origins) facts.details["from"][field] = origin;
   return facts;
 }
 
@@ -295,12 +296,22 @@ ModelFacts ModelRegistry::resolve(const std::string& name) const { return facts(
 
 std::vector<ModelFacts> ModelRegistry::list() const {
   std::vector<ModelFacts> all;
-  for (const auto& [alias, target] : config_.aliases) all.push_back(facts(build(alias)));
-  for (const std::string& provider : providers()) {
-    ModelEntry entry = build(provider + "/default");
-    entry.name = provider;
-    all.push_back(facts(entry));
+  // What can't be resolved is a line of the list, not its end.
+  const auto add = [&](const std::string& name, const std::string& shown) {
+    ModelFacts row;
+    try {
+      row = facts(build(name));
+    } catch (const Error& error) {
+      row.state = error.what();
+    }
+    row.name = shown;
+    all.push_back(std::move(row));
+  };
+  for (const auto& [alias, fields] : config_.models) add(alias, alias);
+  for (const auto& [provider, fields] : config_.providers) {
+    if (find_provider_row(provider) == nullptr) add(provider + "/default", provider);
   }
+  for (const std::string& provider : provider_names()) add(provider + "/default", provider);
   if (limiter_ == nullptr) return all;
   for (const LaneState& lane : limiter_->lanes()) {
     ModelFacts row;
@@ -317,91 +328,19 @@ std::vector<ModelFacts> ModelRegistry::list() const {
   return all;
 }
 
-Json to_json(const ModelEntry& entry) {
-  Json out;
-  out["name"] = entry.name;
-  if (!entry.alias.empty()) out["alias"] = entry.alias;
-  out["provider"] = entry.provider;
-  out["type"] = entry.type;
-  out["model"] = entry.model;
-  if (!entry.url.empty()) out["url"] = entry.url;
-  if (!entry.key_env.empty()) out["key_env"] = entry.key_env;
-  if (entry.key_needed) out["key_needed"] = true;
-  if (!entry.headers.empty()) {
-    for (const auto& [name, value] : entry.headers) out["headers"][name] = value;
-  }
-  if (Json params = to_json(entry.params); !params.empty()) out["params"] = std::move(params);
-  if (!entry.extra.is_null()) out["extra"] = entry.extra;
-  if (entry.max_output) out["max_output"] = *entry.max_output;
-  if (entry.context) out["context"] = *entry.context;
-  if (entry.image_tokens != 3000) out["image_tokens"] = entry.image_tokens;
-  if (entry.reasoning_model) out["reasoning_model"] = *entry.reasoning_model;
-  if (entry.token_field != "auto") out["token_field"] = entry.token_field;
-  if (entry.keep_think_tags) out["think_tags"] = "keep";
-  if (entry.strict_params) out["strict_params"] = true;
-  if (entry.stream != StreamMode::automatic) out["stream"] = std::string(to_text(entry.stream));
-  if (entry.price) out["price"] = to_json(*entry.price);
-  if (entry.allow_http) out["allow_http"] = true;
-  return out;
-}
-
-ModelHandle model_from_json(const Json& pinned) {
-  if (!pinned.is_object()) throw Error("bad_request", "a pinned model is an object");
-  ModelEntry entry;
-  const auto text = [&](const char* name, std::string fallback = {}) {
-    const auto found = pinned.find(name);
-    return found != pinned.end() && found->is_string() ? found->get<std::string>() : fallback;
+std::vector<std::string> ModelRegistry::warnings() const {
+  std::vector<std::string> lines;
+  const auto look = [&](const FieldMap& fields) {
+    const auto found = fields.find("key_file");
+    if (found == fields.end()) return;
+    const std::string path = found->second.value.get<std::string>();
+    if (!others_can_read(path)) return;
+    std::string line = path + " holds a key and can be read by others (" + found->second.origin + "): chmod 600";
+    if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(std::move(line));
   };
-  const auto flag = [&](const char* name) {
-    const auto found = pinned.find(name);
-    return found != pinned.end() && found->is_boolean() && found->get<bool>();
-  };
-  const auto count = [&](const char* name) -> std::optional<std::int64_t> {
-    const auto found = pinned.find(name);
-    if (found == pinned.end() || !found->is_number_integer()) return std::nullopt;
-    return found->get<std::int64_t>();
-  };
-  entry.name = text("name");
-  entry.alias = text("alias");
-  entry.provider = text("provider");
-  entry.type = text("type");
-  entry.model = text("model");
-  if (entry.provider.empty() || entry.type.empty() || entry.model.empty()) {
-    throw Error("bad_request", "a pinned model has name, provider, type and model");
-  }
-  if (const std::string url = text("url"); !url.empty()) {
-    set_address(entry, url);
-  } else {
-    entry.endpoint = entry.type;
-    entry.path = "/";
-  }
-  entry.key_env = text("key_env");
-  entry.key_needed = flag("key_needed");
-  if (const auto headers = pinned.find("headers"); headers != pinned.end() && headers->is_object()) {
-    for (const auto& [name, value] : headers->items()) {
-      if (value.is_string()) entry.headers.emplace_back(name, value.get<std::string>());
-    }
-  }
-  if (const auto params = pinned.find("params"); params != pinned.end()) {
-    auto read = chat_params_from_json(*params);
-    if (!read) throw Error("bad_request", read.error().message, "params");
-    entry.params = std::move(*read);
-  }
-  if (const auto extra = pinned.find("extra"); extra != pinned.end()) entry.extra = *extra;
-  entry.max_output = count("max_output");
-  entry.context = count("context");
-  entry.image_tokens = count("image_tokens").value_or(3000);
-  if (pinned.contains("reasoning_model")) entry.reasoning_model = flag("reasoning_model");
-  entry.token_field = text("token_field", "auto");
-  entry.keep_think_tags = text("think_tags") == "keep";
-  entry.strict_params = flag("strict_params");
-  const std::string stream = text("stream", "auto");
-  entry.stream = stream == "always"  ? StreamMode::always
-                 : stream == "never" ? StreamMode::never
-                                     : StreamMode::automatic;
-  if (const auto price = pinned.find("price"); price != pinned.end()) entry.price = price_from_json(*price);
-  entry.allow_http = flag("allow_http");
-  return std::make_shared<const ModelEntry>(std::move(entry));
+  for (const auto& [name, fields] : config_.providers) look(fields);
+  for (const auto& [name, fields] : config_.models) look(fields);
+  return lines;
 }
 
 }  // namespace assay

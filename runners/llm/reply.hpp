@@ -41,6 +41,7 @@ struct ChatReply {
   Flags flags;
   std::optional<Usage> usage;
   std::vector<TokenLogprob> logprobs;
+  std::vector<TokenLogprob> prompt_logprobs;  // of the request's own tokens, where asked for and told; the first is 0
   Pico cost = 0;
   bool priced = false;
   ReplySource source = ReplySource::live;

@@ -1,14 +1,11 @@
 #include "runners/llm/request.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
 namespace assay {
 namespace {
-
-tl::unexpected<CallError> refuse(std::string message) {
-  return tl::unexpected(make_error(ErrorKind::bad_request, "", std::move(message)));
-}
 
 std::optional<Role> role_from_text(std::string_view text) {
   if (text == "system") return Role::system;
@@ -26,7 +23,7 @@ std::string string_or(const Json& object, const char* name) {
 tl::expected<Part, CallError> part_from_json(const Json& value) {
   const std::string type = value.is_object() ? string_or(value, "type") : "";
   if (type == "text") return Part{string_or(value, "text"), std::nullopt};
-  if (type != "image") return refuse("a message part is neither text nor image");
+  if (type != "image") return refused("a message part is neither text nor image");
   ImagePart image{string_or(value, "data"), string_or(value, "url"), string_or(value, "media_type"),
                   string_or(value, "detail")};
   return Part{"", std::move(image)};
@@ -42,11 +39,11 @@ tl::expected<ResponseFormat, CallError> format_from_json(const Json& value) {
     format.kind = ResponseFormat::Kind::json;
     return format;
   }
-  if (type != "json_schema") return refuse("response_format is one of text, json, json_schema");
+  if (type != "json_schema") return refused("response_format is one of text, json, json_schema");
   format.kind = ResponseFormat::Kind::json_schema;
   format.name = string_or(value, "name");
   if (format.name.empty()) format.name = "reply";
-  if (!value.contains("schema")) return refuse("response_format json_schema needs a schema");
+  if (!value.contains("schema")) return refused("response_format json_schema needs a schema");
   format.schema = value["schema"];
   if (const auto strict = value.find("strict"); strict != value.end() && strict->is_boolean()) {
     format.strict = strict->get<bool>();
@@ -64,14 +61,14 @@ tl::expected<Reasoning, CallError> reasoning_from_json(const Json& value) {
     for (const char* known : {"minimal", "low", "medium", "high"}) {
       if (reasoning.effort == known) return reasoning;
     }
-    return refuse("reasoning effort is one of minimal, low, medium, high");
+    return refused("reasoning effort is one of minimal, low, medium, high");
   }
   if (value.is_object() && value.contains("budget") && value["budget"].is_number_integer()) {
     reasoning.kind = Reasoning::Kind::budget;
     reasoning.budget = value["budget"].get<std::int64_t>();
     return reasoning;
   }
-  return refuse("reasoning is \"off\", {\"effort\":..} or {\"budget\":tokens}");
+  return refused("reasoning is \"off\", {\"effort\":..} or {\"budget\":tokens}");
 }
 
 }  // namespace
@@ -87,6 +84,39 @@ std::string Message::text() const {
     if (!part.image) joined += part.text;
   }
   return joined;
+}
+
+bool Message::has_image() const {
+  return std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.image.has_value(); });
+}
+
+tl::expected<SplitMessages, CallError> split_system(const std::vector<Message>& messages) {
+  SplitMessages split;
+  bool first = true;
+  for (const Message& message : messages) {
+    if (message.role != Role::system && message.role != Role::developer) {
+      split.has_user = split.has_user || message.role == Role::user;
+      split.others.push_back(&message);
+      continue;
+    }
+    if (message.has_image()) return refused("a system message holds an image");
+    if (!first) split.system += "\n\n";
+    first = false;
+    split.system += message.text();
+  }
+  return split;
+}
+
+tl::expected<std::string, CallError> image_media_type(const ImagePart& image) {
+  if (image.data.empty()) {
+    if (image.url.empty()) return refused("an image has neither data nor url");
+    return std::string();
+  }
+  if (const std::string_view type = image_type_of_base64(image.data); !type.empty()) return std::string(type);
+  if (image.media_type.empty()) {
+    return refused("an image is neither PNG, JPEG, GIF nor WebP, and no media_type is given");
+  }
+  return image.media_type;
 }
 
 ChatParams ChatParams::over(const ChatParams& defaults) const {
@@ -112,7 +142,7 @@ ChatParams ChatParams::over(const ChatParams& defaults) const {
 tl::expected<ChatParams, CallError> chat_params_from_json(const Json& value) {
   ChatParams params;
   if (value.is_null()) return params;
-  if (!value.is_object()) return refuse("params is an object");
+  if (!value.is_object()) return refused("params is an object");
   for (const auto& [name, field] : value.items()) {
     const auto number = [&](std::optional<double>& to) {
       if (field.is_number()) to = field.get<double>();
@@ -162,9 +192,9 @@ tl::expected<ChatParams, CallError> chat_params_from_json(const Json& value) {
       if (!reasoning) return tl::unexpected(reasoning.error());
       params.reasoning = std::move(*reasoning);
     } else {
-      return refuse("unknown parameter " + name);
+      return refused("unknown parameter " + name);
     }
-    if (!good) return refuse("parameter " + name + " has a value of the wrong type");
+    if (!good) return refused("parameter " + name + " has a value of the wrong type");
   }
   return params;
 }
@@ -218,19 +248,19 @@ Json to_json(const ChatParams& params) {
 }
 
 tl::expected<ChatRequest, CallError> chat_request_from_json(const Json& value) {
-  if (!value.is_object()) return refuse("a request is an object");
+  if (!value.is_object()) return refused("a request is an object");
   ChatRequest request;
   const auto messages = value.find("messages");
-  if (messages == value.end() || !messages->is_array()) return refuse("a request has messages");
+  if (messages == value.end() || !messages->is_array()) return refused("a request has messages");
   for (const Json& item : *messages) {
-    if (!item.is_object()) return refuse("a message is an object");
+    if (!item.is_object()) return refused("a message is an object");
     const std::string name = string_or(item, "role");
     const auto role = role_from_text(name);
-    if (!role) return refuse("unknown role \"" + name + "\": system, developer, user or assistant");
+    if (!role) return refused("unknown role \"" + name + "\": system, developer, user or assistant");
     Message message;
     message.role = *role;
     const auto content = item.find("content");
-    if (content == item.end()) return refuse("a message has content");
+    if (content == item.end()) return refused("a message has content");
     if (content->is_string()) {
       message.parts.push_back({content->get<std::string>(), std::nullopt});
     } else if (content->is_array()) {
@@ -240,7 +270,7 @@ tl::expected<ChatRequest, CallError> chat_request_from_json(const Json& value) {
         message.parts.push_back(std::move(*read));
       }
     } else {
-      return refuse("content is a text or a list of parts");
+      return refused("content is a text or a list of parts");
     }
     request.messages.push_back(std::move(message));
   }

@@ -31,6 +31,7 @@ struct Message {
   Message() = default;
   Message(Role from, std::string text) : role(from) { parts.push_back({std::move(text), std::nullopt}); }
   std::string text() const;  ///< its text parts joined
+  bool has_image() const;
 };
 
 struct ResponseFormat {
@@ -81,6 +82,19 @@ struct ChatRequest {
 tl::expected<ChatRequest, CallError> chat_request_from_json(const Json& value);
 tl::expected<ChatParams, CallError> chat_params_from_json(const Json& value);
 Json to_json(const ChatParams& params);
+
+/// The system and developer messages, wherever they stand, joined by a blank line, and the others in their order
+/// (models.md 2.6). An image among the former: bad_request. The pointers are into `messages`.
+struct SplitMessages {
+  std::string system;
+  std::vector<const Message*> others;
+  bool has_user = false;
+};
+tl::expected<SplitMessages, CallError> split_system(const std::vector<Message>& messages);
+
+/// The media type of an image that is given as data: the one recognised from its bytes, else the given one. "" for an
+/// image that is an address. bad_request: neither is known, or neither data nor address is there.
+tl::expected<std::string, CallError> image_media_type(const ImagePart& image);
 
 /// "image/png" and its kin by signature (PNG, JPEG, GIF, WebP) of base64 bytes; "" when none matches.
 std::string_view image_type_of_base64(std::string_view base64);

@@ -295,6 +295,7 @@ std::optional<ChatReply> scan_openai_reply(std::string_view body) {
       reply.usage->cache_write = 0;
       return scan.members(read_usage);
     }
+    if (key == "prompt") return scan.take('[') && scan.take(']');  // Together; a full one has log-probabilities
     if (key == "error" || key == "timings" || key == "object") {
       // An error object, or llama-server's own counters: the full parser knows them.
       return key == "object" ? scan.take("\"chat.completion\"") : false;

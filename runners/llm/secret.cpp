@@ -11,13 +11,13 @@ namespace {
 /// At least this long: shorter texts would blank out ordinary words.
 constexpr std::size_t kShortest = 8;
 
-std::string url_encoded(std::string_view text) {
-  static constexpr std::string_view digits = "0123456789ABCDEF";
+/// With the hex digits given; `kept`: characters that pass beside letters, digits and - . _ ~.
+std::string url_encoded(std::string_view text, std::string_view digits, std::string_view kept) {
   std::string out;
   for (const char raw : text) {
     const auto c = static_cast<unsigned char>(raw);
     const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~';
+                       c == '.' || c == '_' || c == '~' || kept.find(raw) != std::string_view::npos;
     if (plain) {
       out += raw;
     } else {
@@ -29,9 +29,14 @@ std::string url_encoded(std::string_view text) {
   return out;
 }
 
-std::string json_escaped(std::string_view text, bool slashes) {
+/// `slashes`: as PHP and many others write them; `html`: & < > as Go writes them.
+std::string json_escaped(std::string_view text, bool slashes, bool html) {
   std::string out;
   for (const char c : text) {
+    if (html && (c == '&' || c == '<' || c == '>')) {
+      out += c == '&' ? "\\u0026" : c == '<' ? "\\u003c" : "\\u003e";
+      continue;
+    }
     if (c == '"' || c == '\\' || (slashes && c == '/')) out += '\\';
     out += c;
   }
@@ -40,8 +45,15 @@ std::string json_escaped(std::string_view text, bool slashes) {
 
 }  // namespace
 
-Secret::~Secret() {
-  if (!value_.empty()) explicit_bzero(value_.data(), value_.size());
+void wipe(std::string& text) {
+  if (!text.empty()) explicit_bzero(text.data(), text.size());
+  text.clear();
+}
+
+Secret::~Secret() { wipe(value_); }
+
+SecretFilter::~SecretFilter() {
+  for (Form& form : forms_) wipe(form.text);
 }
 
 void SecretFilter::add(std::string_view name, const Secret& secret) {
@@ -49,7 +61,7 @@ void SecretFilter::add(std::string_view name, const Secret& secret) {
   if (value.size() < kShortest) return;
   const auto put = [&](std::string form) {
     for (const Form& known : forms_) {
-      if (known.text == form) return;
+      if (known.text == form) return wipe(form);
     }
     forms_.push_back({std::move(form), std::string(name)});
   };
@@ -58,9 +70,14 @@ void SecretFilter::add(std::string_view name, const Secret& secret) {
   put(base64);
   while (base64.ends_with('=')) base64.pop_back();
   put(base64);
-  put(url_encoded(value));
-  put(json_escaped(value, false));
-  put(json_escaped(value, true));
+  for (char& c : base64) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  put(std::move(base64));
+  for (const std::string_view digits : {"0123456789ABCDEF", "0123456789abcdef"}) {
+    for (const std::string_view kept : {"", "/"}) put(url_encoded(value, digits, kept));
+  }
+  for (const bool slashes : {false, true}) {
+    for (const bool html : {false, true}) put(json_escaped(value, slashes, html));
+  }
   std::stable_sort(forms_.begin(), forms_.end(),
                    [](const Form& a, const Form& b) { return a.text.size() > b.text.size(); });
 }
@@ -86,9 +103,11 @@ void SecretStore::put(const std::string& name, std::string value) {
   const std::size_t begin = value.find_first_not_of(" \t\r\n");
   const std::size_t end = value.find_last_not_of(" \t\r\n");
   if (begin == std::string::npos) {
-    value.clear();
+    wipe(value);
   } else {
-    value = value.substr(begin, end - begin + 1);
+    // In place: no copy stays behind.
+    value.resize(end + 1);
+    value.erase(0, begin);
   }
   const std::unique_lock lock(mutex_);
   auto secret = std::make_unique<Secret>(std::move(value));

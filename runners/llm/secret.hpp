@@ -11,6 +11,9 @@
 
 namespace assay {
 
+/// Overwrites the bytes with zeros, then empties the text.
+void wipe(std::string& text);
+
 /// A key's value. No stream operator, no JSON, no copy; wiped on destruction.
 class Secret {
  public:
@@ -36,10 +39,14 @@ class SecretSource {
   virtual bool append(std::string_view name, std::string& header) const = 0;
 };
 
-/// Replaces each loaded key of 8 and more characters, and its base64, URL-encoded and JSON-escaped forms, by [NAME].
-/// The longest form wins where several match.
+/// Replaces each loaded key of 8 and more characters, and its base64 (both alphabets), URL-encoded and JSON-escaped
+/// forms, by [NAME]. The longest form wins where several match.
 class SecretFilter {
  public:
+  SecretFilter() = default;
+  ~SecretFilter();
+  SecretFilter(const SecretFilter&) = delete;
+  SecretFilter& operator=(const SecretFilter&) = delete;
   void add(std::string_view name, const Secret& secret);
   std::string redact(std::string_view text) const;
   /// Whether redact would change the text.

@@ -1,8 +1,24 @@
 #include "runners/llm/sse.hpp"
 
-namespace assay {
+#include <utility>
 
-bool SseParser::feed(std::string_view bytes) {
+#include "core/text/json.hpp"
+
+namespace assay {
+namespace {
+
+constexpr std::string_view kBom = "\xEF\xBB\xBF";
+constexpr std::string_view kBlanks = " \t\r\n";
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+}  // namespace
+
+bool LineSplitter::feed(std::string_view bytes) {
   if (too_long_) return false;
   while (!bytes.empty()) {
     if (after_cr_) {  // CRLF is one end of line, also when it is split
@@ -12,7 +28,7 @@ bool SseParser::feed(std::string_view bytes) {
         continue;
       }
     }
-    const std::size_t end = bytes.find_first_of("\r\n");
+    const std::size_t end = cr_ends_ ? bytes.find_first_of("\r\n") : bytes.find('\n');
     if (end == std::string_view::npos) {
       pending_ += bytes;
       bytes = {};
@@ -28,26 +44,52 @@ bool SseParser::feed(std::string_view bytes) {
       }
       bytes.remove_prefix(end + 1);
     }
-    if (pending_.size() > max_line_ || data_.size() > max_line_) {
+    if (pending_.size() > max_line_) {
       too_long_ = true;
       return false;
     }
   }
-  return true;
+  return !too_long_;
+}
+
+void LineSplitter::line(std::string_view text) {
+  if (!begun_) {
+    begun_ = true;
+    if (text.starts_with(kBom)) text.remove_prefix(kBom.size());
+  }
+  if (text.size() > max_line_) {
+    too_long_ = true;
+    return;
+  }
+  if (!too_long_) sink_(text);
+}
+
+std::string LineSplitter::take_rest() {
+  std::string rest = too_long_ ? std::string() : std::move(pending_);
+  pending_.clear();
+  if (!begun_ && rest.starts_with(kBom)) rest.erase(0, kBom.size());
+  return rest;
+}
+
+SseParser::SseParser(Sink sink, std::size_t max_line)
+    : sink_(std::move(sink)),
+      lines_([this](std::string_view text) { line(text); }, true, max_line),
+      max_data_(max_line) {}
+
+bool SseParser::feed(std::string_view bytes) {
+  if (too_long_ || !lines_.feed(bytes)) too_long_ = true;
+  return !too_long_;
 }
 
 void SseParser::finish() {
   if (too_long_) return;
-  if (pending_ == "data: [DONE]" || pending_ == "data:[DONE]") line(pending_);
-  pending_.clear();
+  const std::string rest = lines_.take_rest();
+  if (rest == "data: [DONE]" || rest == "data:[DONE]") line(rest);
   if (has_data_ && data_ == "[DONE]") dispatch();
 }
 
 void SseParser::line(std::string_view text) {
-  if (!begun_) {
-    begun_ = true;
-    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  }
+  if (too_long_) return;
   if (text.empty()) {
     dispatch();
     return;
@@ -61,6 +103,7 @@ void SseParser::line(std::string_view text) {
     if (has_data_) data_ += '\n';
     data_ += value;
     has_data_ = true;
+    too_long_ = data_.size() > max_data_;
   } else if (field == "event") {
     type_ = value;
   }
@@ -73,8 +116,21 @@ void SseParser::dispatch() {
   has_data_ = false;
 }
 
+JsonLinesParser::JsonLinesParser(Sink sink, std::size_t max_line)
+    : sink_(std::move(sink)), lines_([this](std::string_view text) { line(text); }, false, max_line) {}
+
+void JsonLinesParser::finish() {
+  const std::string rest = lines_.take_rest();
+  if (trimmed(rest).starts_with('{') && parse_json_lenient(trimmed(rest))) line(rest);
+}
+
+void JsonLinesParser::line(std::string_view text) {
+  text = trimmed(text);
+  if (!text.empty()) sink_({"", std::string(text)});
+}
+
 bool looks_like_sse(std::string_view body) {
-  if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
+  if (body.starts_with(kBom)) body.remove_prefix(kBom.size());
   const std::size_t begin = body.find_first_not_of("\r\n");
   if (begin == std::string_view::npos) return false;
   body.remove_prefix(begin);
@@ -83,6 +139,17 @@ bool looks_like_sse(std::string_view body) {
     if (body.starts_with(field)) return true;
   }
   return false;
+}
+
+bool looks_like_json_lines(std::string_view body, bool strict) {
+  if (body.starts_with(kBom)) body.remove_prefix(kBom.size());
+  const std::size_t begin = body.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos || body[begin] != '{') return false;
+  body.remove_prefix(begin);
+  const std::size_t end = body.find('\n');
+  if (end == std::string_view::npos || trimmed(body.substr(0, end)).back() != '}') return false;
+  const std::string_view rest = trimmed(body.substr(end));
+  return !rest.empty() && (!strict || rest.front() == '{');
 }
 
 }  // namespace assay

@@ -7,7 +7,7 @@
 #include "core/text/input.hpp"
 #include "runners/prompt/prompt_file.hpp"
 #include "runners/prompt/sha256.hpp"
-#include "runners/prompt/yaml.hpp"
+#include "runners/yaml/yaml.hpp"
 
 namespace assay {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "core/text/hash.hpp"
 #include "runners/prompt/fault.hpp"
-#include "runners/prompt/yaml.hpp"
+#include "runners/yaml/yaml.hpp"
 
 namespace assay {
 namespace {

@@ -3,14 +3,15 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
 #include <optional>
-#include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 #include "core/text/json.hpp"
 
@@ -47,9 +48,23 @@ class Tally {
   std::map<std::string, int> skipped_;
 };
 
-inline bool is_openai_family(const std::string& provider) {
-  static const std::set<std::string> built = {"openai", "vllm", "openrouter", "deepinfra", "deepseek", "groq"};
-  return built.contains(provider);
+/// The bytes of a base64 text.
+inline std::string base64_decoded(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  for (const char c : text) {
+    const std::size_t value =
+        std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/").find(c);
+    if (value == std::string_view::npos) break;
+    bits = (bits << 6U) | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      out += static_cast<char>((bits >> count) & 0xFFU);
+    }
+  }
+  return out;
 }
 
 }  // namespace assay::test

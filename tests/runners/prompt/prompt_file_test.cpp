@@ -2,7 +2,7 @@
 
 #include "core/text/error.hpp"
 #include "runners/prompt/prompt_file.hpp"
-#include "runners/prompt/yaml.hpp"
+#include "runners/yaml/yaml.hpp"
 #include "tests/runners/prompt/fixed_random.hpp"
 
 using assay::Error;

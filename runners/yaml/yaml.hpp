@@ -1,6 +1,6 @@
 #pragma once
 // YAML 1.1 as PyYAML's safe_load understands it (specs/prompts.md section 1), over yaml-cpp's event parser. Bounded:
-// depth, nodes after alias expansion, size. Any thread.
+// depth, nodes after alias expansion, aliases, size. Any thread.
 
 #include <cstddef>
 #include <string>
@@ -15,7 +15,9 @@ namespace assay {
 struct YamlLimits {
   std::size_t max_bytes = 1U << 20;
   std::size_t max_depth = 100;
-  std::size_t max_nodes = 10'000;  ///< after alias expansion
+  std::size_t max_nodes = 10'000;    ///< after alias expansion
+  std::size_t max_aliases = 10'000;  ///< uses of anchors
+  bool name_keys = false;            ///< messages begin with the keys that lead to the place: "models.judge: .."
 };
 
 /// A parsed document with what JSON has no room for.

@@ -1,4 +1,4 @@
-#include "runners/prompt/yaml_check.hpp"
+#include "runners/yaml/yaml_check.hpp"
 
 #include <algorithm>
 

@@ -1,10 +1,11 @@
-#include "runners/prompt/yaml.hpp"
+#include "runners/yaml/yaml.hpp"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -14,8 +15,7 @@
 
 #include "core/text/error.hpp"
 #include "core/text/utf8.hpp"
-#include "runners/prompt/numbers.hpp"
-#include "runners/prompt/yaml_check.hpp"
+#include "runners/yaml/yaml_check.hpp"
 
 namespace assay {
 namespace {
@@ -35,6 +35,18 @@ class Builder : public YAML::EventHandler {
 
   YamlNode take() { return done_ ? std::move(root_) : empty(); }
   bool done() const { return done_; }
+  /// "models.judge: ", the keys that lead to where reading is; "" unless the limits ask for it.
+  std::string keys_here() const {
+    if (!limits_.name_keys) return "";
+    std::string path;
+    for (const Open& level : open_) {
+      if (level.key) path += (path.empty() ? "" : ".") + level.key->text;
+    }
+    if (path.empty() && !open_.empty() && !open_.front().node.entries.empty()) {
+      path = "after " + open_.front().node.entries.back().first.text;
+    }
+    return path.empty() ? path : path + ": ";
+  }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
@@ -62,6 +74,9 @@ class Builder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto at = anchors_.find(anchor);
     if (at == anchors_.end()) fail("an alias within the value it stands for", mark);
+    if (++aliases_ > limits_.max_aliases) {
+      fail("more than " + std::to_string(limits_.max_aliases) + " aliases", mark);
+    }
     count(at->second.nodes, mark);
     if (open_.size() + at->second.depth > limits_.max_depth) fail_depth(mark);
     YamlNode copy = at->second.node;
@@ -130,7 +145,7 @@ class Builder : public YAML::EventHandler {
   }
 
   [[noreturn]] void fail(const std::string& message, const YAML::Mark& mark, const std::string& hint = {}) const {
-    refuse(message, place_, from_one(mark.line), from_one(mark.column), hint);
+    refuse(keys_here() + message, place_, from_one(mark.line), from_one(mark.column), hint);
   }
   /// Whether a colon follows the plain key that was read last (or a `?` makes it one).
   bool has_colon(const std::string& key) const {
@@ -234,7 +249,7 @@ class Builder : public YAML::EventHandler {
   std::vector<Open> open_;
   std::unordered_map<YAML::anchor_t, Anchored> anchors_;
   YamlNode root_;
-  std::size_t nodes_ = 0;
+  std::size_t nodes_ = 0, aliases_ = 0;
   std::size_t last_at_ = 0;  ///< where the last scalar begins
   bool done_ = false;
 };
@@ -288,11 +303,11 @@ std::optional<Json> resolve_integer(std::string_view text) {
   }
   digits.erase(std::remove(digits.begin(), digits.end(), '_'), digits.end());
   if (digits.empty()) return std::nullopt;
+  if (negative) digits.insert(0, 1, '-');
   std::int64_t value = 0;
-  if (prompt::parse_python_integer((negative ? "-" : "") + digits, base, value) == prompt::IntegerParse::good) {
-    return Json(value);
-  }
-  return Json(std::strtod((negative ? "-" + digits : digits).c_str(), nullptr));
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+  if (error == std::errc() && end == digits.data() + digits.size()) return Json(value);
+  return Json(std::strtod(digits.c_str(), nullptr));
 }
 
 /// YAML 1.1 floats: a point is needed, an exponent needs its sign; .inf, .nan.
@@ -384,7 +399,7 @@ YamlNode parse_yaml(std::string_view text, const std::string& place, const YamlL
       if (parser.HandleNextDocument(second)) throw Error("yaml", "one document is wanted, here are more", place);
     }
   } catch (const YAML::Exception& error) {
-    refuse(error.msg, place, from_one(error.mark.line), from_one(error.mark.column),
+    refuse(builder.keys_here() + error.msg, place, from_one(error.mark.line), from_one(error.mark.column),
            error.msg.find("tab") != std::string::npos ? "indent with blanks" : "");
   }
   return builder.take();
