@@ -388,6 +388,7 @@ void LiveStep::record_end(std::uint32_t index, EffectDone done) {
   record.possible += done.possible;
   record.priced = done.priced;
   if (done.doubt != CallDoubt::none) record.doubt = done.doubt;
+  if (!done.model.empty()) record.model = done.model;
   call.reply = std::move(done.reply);
   call.timer.reset();
   call.committing = true;
@@ -416,6 +417,7 @@ void LiveStep::record_end(std::uint32_t index, EffectDone done) {
   end.possible = record.possible;
   end.priced = record.priced;
   end.reply = call.reply;
+  end.model = std::move(done.model);
   changes.emplace_back(std::move(end));
   ledger_.put(record);
   parts_.store.submit(std::move(changes),

@@ -70,6 +70,7 @@ struct EffectDone {
   bool priced = false;
   CallDoubt doubt = CallDoubt::none;
   std::string reply;
+  std::string model = {};  // who answered, when it was another than was asked first (a fallback)
 };
 using EffectAction = std::variant<EffectWait, EffectRecordSent, EffectDone>;
 

@@ -393,6 +393,7 @@ void Applier::end_call(CallRow& row, const EndCall& change, const PreparedChange
   if (row.state == static_cast<std::int64_t>(CallState::answered)) return;
   row.state = static_cast<std::int64_t>(change.state);
   if (change.doubt != CallDoubt::none) row.doubt = static_cast<std::int64_t>(change.doubt);  // a mark stays
+  if (!change.model.empty()) row.model = change.model;
   row.reply = store(prepared.first);
   row.tries = change.last_try.number;
   row.last_try = TryColumns(change.last_try);

@@ -46,7 +46,8 @@ struct EndCall {
   TokenUsage usage;
   Pico cost = 0, possible = 0;
   bool priced = false;
-  std::string reply;  // raw bytes as received
+  std::string reply;       // raw bytes as received
+  std::string model = {};  // who answered, when not who was asked first; "": unchanged
 };
 /// A step (not the last of its attempt: that one is kept by EndAttempt) has been completed. 0 is setup.
 struct EndStep {

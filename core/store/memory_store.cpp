@@ -280,6 +280,7 @@ class MemoryStore final : public Store {
     call.record.state = change.state;
     if (change.doubt != CallDoubt::none) call.record.doubt = change.doubt;
     call.record.last_try = change.last_try;
+    if (!change.model.empty()) call.record.model = change.model;
     call.record.usage = change.usage;
     call.record.reserved = 0;
     call.record.cost = change.cost;

@@ -57,11 +57,19 @@ std::vector<std::string> ChatClient::Shared::corrections(const std::string& lane
 }
 
 ChatEffect::ChatEffect(std::shared_ptr<ChatClient::Shared> shared, const ChatRequest& request, ModelHandle model)
-    : shared_(std::move(shared)),
-      entry_(std::move(model)),
-      provider_(find_provider(entry_->type)),
-      lane_(entry_->lane()),
-      random_(shared_->random()) {
+    : shared_(std::move(shared)), first_(std::move(model)), entry_(first_), random_(shared_->random()) {
+  prepare(request);
+  const bool again = !first_->fallback_entries.empty() || (provider_ != nullptr && provider_->simulated());
+  if (again && !refused_) request_ = std::make_unique<ChatRequest>(request);
+}
+
+/// Builds the request for the entry whose turn it is.
+void ChatEffect::prepare(const ChatRequest& request) {
+  lane_ = entry_->lane();
+  provider_ = find_provider(entry_->type);
+  prepared_ = PreparedRequest{};
+  refused_.reset();
+  reserved_ = 0;
   if (provider_ == nullptr) {
     refused_ = make_error(ErrorKind::local, "absent", entry_->name + ": provider " + entry_->type + " is not built in");
     return;
@@ -78,7 +86,6 @@ ChatEffect::ChatEffect(std::shared_ptr<ChatClient::Shared> shared, const ChatReq
     prepared_.canonical = shared_->options.secrets.redact(prepared_.canonical);
     return;
   }
-  if (provider_->simulated()) request_ = std::make_unique<ChatRequest>(request);
   if (entry_->price) {
     const ChatParams params = request.params.over(entry_->params);
     const auto bound = cost_bound(ChatRequest{{}, params, {}, {}, 0, {}}, *entry_->price, entry_->max_output);
@@ -86,6 +93,29 @@ ChatEffect::ChatEffect(std::shared_ptr<ChatClient::Shared> shared, const ChatReq
         cost_bound(ChatRequest{request.messages, {}, {}, {}, 0, {}}, *entry_->price, 0, entry_->image_tokens);
     reserved_ = bound.value_or(0) + input.value_or(0);
   }
+}
+
+/// Turns to the next target of the chain that can be asked; its tries and time limits start afresh, `total` runs on.
+bool ChatEffect::fall_back() {
+  while (fallback_ < first_->fallback_entries.size()) {
+    ticket_.leave();
+    if (std::exchange(permitted_, false)) shared_->targets.give_back(lane_);
+    if (fallback_ == 0) asked_ = std::move(prepared_);
+    entry_ = first_->fallback_entries[fallback_++];
+    failures_.fill(0);
+    corrected_.clear();
+    prepare(*request_);
+    if (!refused_) return true;
+    refused_.reset();
+  }
+  return false;
+}
+
+/// Whether a failure of this kind is a reason to ask the next target, once it has had its tries (models.md 3.2).
+bool ChatEffect::falls_back_on(ErrorKind kind) const {
+  const std::vector<ErrorKind>& more = entry_->fallback_on;
+  return cools_target(kind) || holds_target(kind) || kind == ErrorKind::bad_response || kind == ErrorKind::rate_limit ||
+         std::find(more.begin(), more.end(), kind) != more.end();
 }
 
 EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<EffectPort>& port, SteadyTime now) {
@@ -143,7 +173,7 @@ EffectAction ChatEffect::wait(SteadyTime) {
 
 std::optional<SteadyTime> ChatEffect::total_deadline() const {
   if (!first_sent_) return std::nullopt;
-  return *first_sent_ + shared_->settings.values()->total + excluded_;
+  return *first_sent_ + first_->timeouts.total.value_or(shared_->settings.values()->total) + excluded_;
 }
 
 EffectAction ChatEffect::enter_queue(SteadyTime now) {
@@ -158,6 +188,7 @@ std::optional<EffectAction> ChatEffect::ask_target(SteadyTime now) {
   Targets::Permit permit = shared_->targets.ask(lane_, now);
   permitted_ = permit.go;
   if (permit.go) return std::nullopt;
+  if (fall_back()) return enter_queue(now);
   if (permit.held) {
     CallError error = make_error(ErrorKind::held, std::string(to_text(permit.held->kind)), permit.held->message);
     error.held = permit.held->message;
@@ -319,7 +350,7 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   if (!outcome) return on_failure(std::move(outcome.error()), reply.headers, std::move(reply.body), now);
 
   const bool empty = outcome->flags.empty && outcome->stop == Stop::stop;
-  const RetryRule rule = shared_->settings.values()->rule(ErrorKind::empty);
+  const RetryRule rule = entry_->retry.over(ErrorKind::empty, shared_->settings.values()->rule(ErrorKind::empty));
   if (empty && failures_[static_cast<std::size_t>(ErrorKind::empty)] + 1U < rule.tries) {
     if (entry_->price && outcome->usage) spent_ += cost_of(*outcome->usage, *entry_->price);
     return on_failure(make_error(ErrorKind::empty, "", "the answer is empty"), reply.headers, std::move(reply.body),
@@ -350,6 +381,10 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   done.priced = outcome->priced;
   done.reply = redacted(std::move(reply.body));
   outcome->provider = entry_->provider;
+  if (fallback_ > 0) {
+    outcome->flags.fallback = true;
+    done.model = entry_->name;
+  }
   outcome->dropped = prepared_.dropped;
   outcome->dropped.insert(outcome->dropped.end(), corrected_.begin(), corrected_.end());
   std::sort(outcome->dropped.begin(), outcome->dropped.end());
@@ -388,16 +423,16 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   std::uint8_t& failures = failures_.at(static_cast<std::size_t>(error.kind));
   if (failures < 255) ++failures;
   question.failures_of_kind = failures;
-  question.rule = values->rule(error.kind);
+  question.rule = entry_->retry.over(error.kind, values->rule(error.kind));
   question.http_status = error.http_status;
   if (const auto word = find_header(headers, "x-should-retry")) {
     if (*word == "true") question.should_retry = true;
     if (*word == "false") question.should_retry = false;
   }
   question.ambiguous = error.ambiguous;
-  question.retry_ambiguous = values->retry_ambiguous;
+  question.retry_ambiguous = entry_->retry.ambiguous.value_or(values->retry_ambiguous);
   question.key_has_worked = shared_->has_worked(lane_);
-  question.max_hint = values->max_hint;
+  question.max_hint = entry_->retry.max_hint.value_or(values->max_hint);
   if (error.http_status >= 400 || error.kind == ErrorKind::rate_limit) {
     const std::optional<Json> document = parse_json_lenient(body);
     const double wall_s = static_cast<double>(shared_->options.clock.wall()) / 1e6;
@@ -421,10 +456,20 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
       shared_->options.on_pause(pause);
     }
   }
+  TryRecord record = record_of(error);
+  const bool too_long = std::max(answer.wait, answer.pause_lane.value_or(answer.wait)) > entry_->fallback_wait;
+  if (falls_back_on(error.kind) && (!answer.retry || too_long) && !(error.ambiguous && !question.retry_ambiguous)) {
+    if (fall_back()) {
+      ambiguous_ = ambiguous_ || error.ambiguous;
+      tries_.push_back(record);
+      previous_ = std::move(record);
+      slot_.reset();
+      return enter_queue(now);
+    }
+  }
   if (!answer.retry) return give_up(std::move(error), std::move(body), now);
 
   ambiguous_ = ambiguous_ || error.ambiguous;
-  TryRecord record = record_of(error);
   record.wait_ms = answer.wait.count();
   tries_.push_back(record);
   previous_ = std::move(record);
@@ -439,7 +484,7 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
 void ChatEffect::tell_target(CallError& error, bool retry, SteadyTime now) {
   permitted_ = false;
   if (cools_target(error.kind)) {
-    shared_->targets.failed(lane_, CooldownRule{}, now);
+    shared_->targets.failed(lane_, entry_->cooldown, now);
   } else if (holds_target(error.kind)) {
     if (retry) return;
     const std::string word = error.code.empty() ? std::to_string(error.http_status) : error.code;
@@ -510,13 +555,19 @@ std::optional<tl::expected<ChatReply, CallError>> ChatEffect::take_result() {
   return std::exchange(result_, std::nullopt);
 }
 
-tl::expected<ChatReply, CallError> ChatEffect::read(std::string_view bytes) const {
-  if (provider_ == nullptr) return tl::unexpected(*refused_);
-  auto reply = provider_->parse(bytes, *entry_, false);
-  if (!reply) reply = provider_->parse(bytes, *entry_, true);
+tl::expected<ChatReply, CallError> ChatEffect::read(std::string_view bytes, std::string_view model) const {
+  ModelHandle who = first_;
+  for (const ModelHandle& fallback : first_->fallback_entries) {
+    if (fallback->name == model) who = fallback;
+  }
+  const Provider* provider = find_provider(who->type);
+  if (provider == nullptr) return tl::unexpected(*refused_);
+  auto reply = provider->parse(bytes, *who, false);
+  if (!reply) reply = provider->parse(bytes, *who, true);
   if (reply) {
-    reply->provider = entry_->provider;
-    reply->dropped = prepared_.dropped;
+    reply->provider = who->provider;
+    reply->flags.fallback = who != first_;
+    if (who == first_) reply->dropped = prepared_.dropped;
   }
   return reply;
 }

@@ -49,17 +49,18 @@ class ChatEffect final : public Effect {
   ChatEffect(std::shared_ptr<ChatClient::Shared> shared, const ChatRequest& request, ModelHandle model);
   ~ChatEffect() override { abandon(); }
 
-  Hash128 request_hash() const override { return prepared_.hash; }
-  const std::string& request_text() const override { return prepared_.canonical; }
-  const std::string& model() const override { return entry_->name; }
+  // What was asked first, whoever answers.
+  Hash128 request_hash() const override { return fallback_ == 0 ? prepared_.hash : asked_.hash; }
+  const std::string& request_text() const override { return fallback_ == 0 ? prepared_.canonical : asked_.canonical; }
+  const std::string& model() const override { return first_->name; }
   const std::string& lane() const override { return lane_; }
   EffectAction advance(EffectEvent event, const std::shared_ptr<EffectPort>& port, SteadyTime now) override;
   void abandon() override;
 
   /// The outcome of a live call, once.
   std::optional<tl::expected<ChatReply, CallError>> take_result();
-  /// Recorded bytes as a reply.
-  tl::expected<ChatReply, CallError> read(std::string_view bytes) const;
+  /// Recorded bytes as a reply; `model`: who gave it.
+  tl::expected<ChatReply, CallError> read(std::string_view bytes, std::string_view model) const;
 
  private:
   enum class State { idle, queued, in_flight, simulating, backing_off, done };
@@ -68,6 +69,9 @@ class ChatEffect final : public Effect {
   struct ReplyMessage;
   struct SimSent;
 
+  void prepare(const ChatRequest& request);
+  bool fall_back();
+  bool falls_back_on(ErrorKind kind) const;
   EffectAction enter_queue(SteadyTime now);
   EffectAction poll_limiter(SteadyTime now);
   std::optional<EffectAction> ask_target(SteadyTime now);
@@ -88,12 +92,14 @@ class ChatEffect final : public Effect {
   Deadlines deadlines(const ClientValues& values) const;
 
   std::shared_ptr<ChatClient::Shared> shared_;
-  ModelHandle entry_;
-  const Provider* provider_;
+  ModelHandle first_, entry_;  // asked first; whose turn it is
+  std::size_t fallback_ = 0;   // how many of the first one's fallbacks have had a turn
+  PreparedRequest asked_;      // the first one's request, when it is another's turn
+  const Provider* provider_ = nullptr;
   std::string lane_;
   PreparedRequest prepared_;
   std::optional<CallError> refused_;      // found while building
-  std::unique_ptr<ChatRequest> request_;  // kept for sim only
+  std::unique_ptr<ChatRequest> request_;  // kept for sim and for fallbacks
   RandomStream random_;
   Pico reserved_ = 0;
 

@@ -24,7 +24,7 @@ tl::expected<ChatReply, CallError> ChatClient::get(Step& step, CallHandle handle
     if (auto result = effect->take_result()) return std::move(*result);
   }
   if (outcome.ok()) {
-    auto reply = effect->read(outcome.reply);
+    auto reply = effect->read(outcome.reply, outcome.record.model);
     if (reply) {
       reply->source = ReplySource::replay;
       reply->priced = outcome.record.priced;

@@ -49,7 +49,7 @@ void Targets::succeeded(const std::string& lane) {
   if (found != targets_.end() && !found->second.held) targets_.erase(found);
 }
 
-std::optional<milliseconds> Targets::failed(const std::string& lane, const CooldownRule& rule, SteadyTime now) {
+std::optional<milliseconds> Targets::failed(const std::string& lane, const Cooldown& rule, SteadyTime now) {
   const std::lock_guard lock(mutex_);
   Target& target = targets_[lane];
   ++target.failures;

@@ -17,13 +17,9 @@
 
 #include "core/model/effect.hpp"
 #include "runners/llm/errors.hpp"
+#include "runners/llm/model_entry.hpp"
 
 namespace assay {
-
-struct CooldownRule {
-  std::uint32_t failures = 5;  // in a row
-  std::chrono::milliseconds first{5'000}, max{300'000};
-};
 
 /// Whether kinds of failure are the target's: it cools down after several in a row.
 bool cools_target(ErrorKind kind);
@@ -47,7 +43,7 @@ class Targets {
   void give_back(const std::string& lane);
   void succeeded(const std::string& lane);
   /// A try failed with a kind that cools_target(). How long it cools now, when it has just begun to.
-  std::optional<std::chrono::milliseconds> failed(const std::string& lane, const CooldownRule& rule, SteadyTime now);
+  std::optional<std::chrono::milliseconds> failed(const std::string& lane, const Cooldown& rule, SteadyTime now);
   void hold(const std::string& lane, Held why);
   /// Lets held and cooling targets be tried again; how many there were.
   std::size_t release_all();

@@ -220,6 +220,7 @@ class FakeStep final : public Step {
       CallRecord& record = call.kept.record;
       const std::uint32_t number = record.last_try.number;
       record.state = done.state;
+      if (!done.model.empty()) record.model = done.model;
       record.last_try = done.last_try;
       record.last_try.number = number;
       record.usage = done.usage;

@@ -152,9 +152,12 @@ TEST_CASE_TEMPLATE("the life of a run: READY, INCOMPLETE, COMPLETE, and its reco
   CHECK(store->call_reply(send.call.id).empty());
 
   const std::string reply = std::string(5000, 'r') + std::string("\0bytes\xFF", 7);
-  store->write({end_call(send, reply)});
+  EndCall answered = end_call(send, reply);
+  answered.model = "who/answered";
+  store->write({std::move(answered)});
   calls = store->calls(1, 1);
   REQUIRE(calls.size() == 1);
+  CHECK(calls[0].model == "who/answered");
   CHECK(calls[0].state == CallState::answered);
   CHECK(calls[0].last_try.http_status == 200);
   CHECK(calls[0].last_try.ended_at == 1'700'000'001'900'000);

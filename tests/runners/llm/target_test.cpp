@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 TEST_CASE("five failures in a row cool a target, longer each time, and one probe at a time goes out after that") {
   FakeClock clock;
   Targets targets;
-  const CooldownRule rule{5, 5s, 12s};
+  const Cooldown rule{5, 5s, 12s};
   for (int i = 0; i < 4; ++i) CHECK_FALSE(targets.failed("lane", rule, clock.steady()));
   CHECK(targets.ask("lane", clock.steady()).go);
   CHECK(targets.failed("lane", rule, clock.steady()) == 5s);
