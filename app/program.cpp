@@ -138,8 +138,9 @@ int Program::Parts::run(const ProgramArguments& arguments) {
                    [&settings](std::string_view name) { return settings.get(name); }, opened.experiment_id(), kVersion,
                    [&opened](const PauseInfo& pause) { keep_pause(opened, pause); }});
   const EnvironmentLookup environment = process_environment(".");
-  ModelRegistry models(environment, secrets, load_models(environment, "."), &limiter,
-                       [&settings] { return settings.get("model"); });
+  ModelRegistry models(
+      environment, secrets, load_models(environment, "."), &limiter, [&settings] { return settings.get("model"); },
+      [&chat] { return chat.target_states(); });
   for (const std::string& line : models.warnings()) std::cerr << safe(line, false).text() << "\n";
   const Services services{chat, models};
   KindRegistry registry;

@@ -488,12 +488,15 @@ void ChatEffect::tell_target(CallError& error, bool retry, SteadyTime now) {
   } else if (holds_target(error.kind)) {
     if (retry) return;
     const std::string word = error.code.empty() ? std::to_string(error.http_status) : error.code;
-    const std::string key = entry_->key_env.empty() ? std::string("its server") : entry_->key_env;
-    error.held = entry_->name + " answers " + error.name() + " (" + word + "): " + redacted(error.message) + " [" +
-                 (error.kind == ErrorKind::quota  ? "fill the account of " + key
-                  : error.kind == ErrorKind::auth ? "put a valid key into " + key
-                                                  : "see what " + key + " may use; `models` shows the name asked for") +
-                 "]";
+    const std::string& key = entry_->key_env;
+    std::string advice = "see `models show " + entry_->name + "`: name, address and what the key may use";
+    if (error.kind == ErrorKind::quota) advice = "fill the account of " + (key.empty() ? entry_->address : key);
+    if (error.kind == ErrorKind::auth) {
+      advice =
+          key.empty() ? "it wants a key: name its variable as key_env in models.yaml" : "put a valid key into " + key;
+    }
+    error.held =
+        entry_->name + " answers " + error.name() + " (" + word + "): " + redacted(error.message) + " [" + advice + "]";
     shared_->targets.hold(lane_, {error.kind, error.held});
   } else {
     shared_->targets.succeeded(lane_);  // it answers

@@ -73,11 +73,13 @@ struct ModelRegistry::Name {
 };
 
 ModelRegistry::ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config,
-                             const Limiter* limiter, std::function<std::string()> chosen_model)
+                             const Limiter* limiter, std::function<std::string()> chosen_model,
+                             std::function<std::vector<Targets::State>()> targets)
     : environment_(std::move(environment)),
       secrets_(secrets),
       config_(std::move(config)),
       limiter_(limiter),
+      targets_(std::move(targets)),
       chosen_model_(std::move(chosen_model)) {}
 
 std::vector<std::string> ModelRegistry::providers() { return provider_names(); }
@@ -313,6 +315,14 @@ std::vector<ModelFacts> ModelRegistry::list() const {
   }
   for (const std::string& provider : provider_names()) add(provider + "/default", provider);
   if (limiter_ == nullptr) return all;
+  std::map<std::string, std::string, std::less<>> states;
+  for (const Targets::State& target : targets_ ? targets_() : std::vector<Targets::State>()) {
+    if (target.held) {
+      states[target.lane] = "held: " + target.held->message;
+    } else if (target.cooling_for.count() > 0) {
+      states[target.lane] = "cooling " + std::to_string((target.cooling_for.count() + 999) / 1000) + " s";
+    }
+  }
   for (const LaneState& lane : limiter_->lanes()) {
     ModelFacts row;
     row.name = lane.lane.substr(lane.lane.rfind(' ') + 1);
@@ -321,8 +331,13 @@ std::vector<ModelFacts> ModelRegistry::list() const {
     row.key = lane.lane.substr(0, address - 1);
     row.limits = (lane.limits.rpm > 0 ? std::to_string(static_cast<std::int64_t>(lane.limits.rpm)) + " rpm, " : "") +
                  std::to_string(lane.in_flight) + " in flight, " + std::to_string(lane.waiting) + " waiting";
-    row.state =
-        lane.paused_for.count() > 0 ? "paused " + std::to_string((lane.paused_for.count() + 999) / 1000) + " s" : "ok";
+    if (const auto state = states.find(lane.lane); state != states.end()) {
+      row.state = state->second;
+    } else {
+      row.state = lane.paused_for.count() > 0
+                      ? "paused " + std::to_string((lane.paused_for.count() + 999) / 1000) + " s"
+                      : "ok";
+    }
     all.push_back(std::move(row));
   }
   return all;

@@ -15,6 +15,7 @@
 #include "runners/llm/model_entry.hpp"
 #include "runners/llm/models_file.hpp"
 #include "runners/llm/secret.hpp"
+#include "runners/llm/target.hpp"
 #include "runners/llm/urls.hpp"
 
 namespace assay {
@@ -24,7 +25,8 @@ class ModelRegistry final : public ModelCatalog {
   /// `limiter` may be null; `secrets` gets every key that is found. `chosen_model`: the text of `set model`, "" none;
   /// called whenever no model is named.
   ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config = {},
-                const Limiter* limiter = nullptr, std::function<std::string()> chosen_model = {});
+                const Limiter* limiter = nullptr, std::function<std::string()> chosen_model = {},
+                std::function<std::vector<Targets::State>()> targets = {});
 
   /// The entry of a name ("" = the default model). Each field: alias (and what it extends) > environment > `providers:`
   /// entry > built in. Throws Error "not_found" (with the nearest), "bad_request".
@@ -64,6 +66,7 @@ class ModelRegistry final : public ModelCatalog {
   SecretStore& secrets_;
   ModelsConfig config_;
   const Limiter* limiter_;
+  std::function<std::vector<Targets::State>()> targets_;
   std::function<std::string()> chosen_model_;
 };
 
