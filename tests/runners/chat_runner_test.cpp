@@ -44,12 +44,32 @@ TEST_CASE("a run's context goes out as it stands and the reply joins it") {
 
 TEST_CASE("an error of a call fails the run with the call's kind") {
   ModelRoom room;
-  ChatRunner runner(room.client, room.registry.callable("sim/qa?fail=auth:1"));
+  ChatRunner runner(room.client, room.registry.callable("sim/qa?fail=bad_request:1"));
   Run run;
   run.say("user", "q");
   FakeStep step(room.clock, &room.clock);
-  CHECK(failure_of([&] { runner.step(run, step); }) == "auth");
+  CHECK(failure_of([&] { runner.step(run, step); }) == "bad_request");
   CHECK(run.context.size() == 1);
+}
+
+TEST_CASE("an error that is no run's fault holds the run and pauses its job") {
+  for (const char* kind : {"auth", "quota", "permission", "not_found"}) {
+    CAPTURE(kind);
+    ModelRoom room;
+    ChatRunner runner(room.client, room.registry.callable(std::string("sim/qa?fail=") + kind + ":1"));
+    for (int i = 0; i < 2; ++i) {  // the second meets a target that is held
+      Run run;
+      run.say("user", "q");
+      FakeStep step(room.clock, &room.clock);
+      try {
+        runner.step(run, step);
+        FAIL("the run went on");
+      } catch (const RunHeld& held) {
+        CHECK(held.pauses_job);
+        CHECK(held.message.find(kind) != std::string::npos);
+      }
+    }
+  }
 }
 
 TEST_CASE("a reply that was cut is kept and said in the log") {
@@ -78,9 +98,9 @@ TEST_CASE("questions asked at the same time come back in their order; all are wa
   CHECK(room.clock.steady() - start == std::chrono::milliseconds(100));
 
   FakeStep failing(room.clock, &room.clock);
-  const auto broken = room.registry.callable("sim/echo?fail=auth:1");
+  const auto broken = room.registry.callable("sim/echo?fail=bad_request:1");
   CHECK(failure_of([&] { ask_all(room.client, failing, broken, {{"a", question("1")}, {"b", question("2")}}); }) ==
-        "auth");
+        "bad_request");
   CHECK(failing.done(0));
   CHECK(failing.done(1));
 }

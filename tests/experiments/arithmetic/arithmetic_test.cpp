@@ -125,10 +125,10 @@ TEST_CASE("the shipped sample runs on the built-in model; its report counts what
 TEST_CASE("a failed call is FAIL, never a wrong answer") {
   ModelRoom room;
   const auto kind = make_arithmetic_kind({room.client, room.registry});
-  auto batch = load(*kind, R"([{"A":1,"B":2}])", {{"model", "sim/qa?fail=auth:1"}});
+  auto batch = load(*kind, R"([{"A":1,"B":2}])", {{"model", "sim/qa?fail=bad_request:1"}});
   execute_all(room, *kind, batch);
   CHECK(batch.runs[0].status == Status::fail);
-  CHECK(batch.runs[0].error.kind == "auth");
+  CHECK(batch.runs[0].error.kind == "bad_request");
   CHECK(batch.runs[0].error.place == "step 1");
   const auto report = kind->report(FakeBatch(std::move(batch)));
   CHECK(report.figures["failed"] == 1);
