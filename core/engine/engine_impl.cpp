@@ -1,0 +1,361 @@
+#include "core/engine/engine_impl.hpp"
+
+#include <algorithm>
+
+#include "core/engine/stoppable_sleep.hpp"
+#include "core/text/duration.hpp"
+#include "core/text/error.hpp"
+#include "core/text/json.hpp"
+
+namespace assay {
+namespace {
+
+constexpr auto kWatchTick = std::chrono::milliseconds(50), kLongestWatchTick = std::chrono::milliseconds(400);
+/// How long after its limit, or after a request to stop, a worker may stay in a runner's own code before the attempt
+/// is ended without it.
+constexpr auto kTimeoutGrace = std::chrono::milliseconds(150);
+constexpr auto kStopGrace = std::chrono::milliseconds(700);
+constexpr std::size_t kKeptJobs = 100;
+
+std::chrono::milliseconds limit_of(const std::string& text) {
+  if (text == "0" || text == "off") return std::chrono::milliseconds(0);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(parse_duration(text));
+}
+void check_limit(const std::string& text) { limit_of(text); }
+
+}  // namespace
+
+std::vector<SettingSpec> engine_settings() {
+  return {
+      {"timeout.step", "6h", "longest time of one step, setup or evaluate; 0: no limit", check_limit},
+      {"timeout.run", "0", "longest time of one attempt of a run; 0: no limit", check_limit},
+      {"in_doubt", "retry", "calls in flight when the program died: retry (sent again, marked) or hold (runs wait)",
+       [](const std::string& text) {
+         if (text != "retry" && text != "hold") throw Error("usage", "in_doubt is retry or hold, not \"" + text + "\"");
+       }},
+  };
+}
+
+Engine::Impl::Impl(EngineParts given) : parts(std::move(given)), pool(*this, parts.computing) {
+  watchdog = std::jthread([this](std::stop_token stop) { watch(stop); });
+}
+
+bool Engine::Impl::has_task() {
+  const std::lock_guard lock(mutex);
+  return std::any_of(open_jobs.begin(), open_jobs.end(), [](const auto& job) { return job->has_work(); });
+}
+
+std::function<void()> Engine::Impl::take_task() {
+  const std::lock_guard lock(mutex);
+  for (std::size_t tried = 0; tried < open_jobs.size(); ++tried) {
+    const std::shared_ptr<Job>& job = open_jobs[turn++ % open_jobs.size()];
+    while (job->has_work()) {
+      const std::size_t index = job->next++;
+      const RunId run = job->queue[index];
+      --job->facts.waiting;
+      if (!job->dropped.empty() && job->dropped.contains(run)) continue;
+      ++job->facts.in_flight;
+      return [this, job, index, run] { execute(job, index, run); };
+    }
+  }
+  return {};
+}
+
+AttemptLimits Engine::Impl::limits() {
+  const std::lock_guard lock(limits_mutex);
+  const std::uint64_t version = parts.settings.version();
+  if (version != limits_version) {
+    limits_now.step = limit_of(parts.settings.get("timeout.step"));
+    limits_now.run = limit_of(parts.settings.get("timeout.run"));
+    limits_now.hold_in_doubt = parts.settings.get("in_doubt") == "hold";
+    limits_version = version;
+  }
+  return limits_now;
+}
+
+void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, RunId run) {
+  AttemptPlan plan;
+  RunRow before;
+  {
+    const RunTable::Reader table = parts.table.read();
+    before = table.row(run);
+    plan.batch = table.batch(before.batch).name;
+    plan.id = std::string(table.id(run));
+  }
+  plan.run = run;
+  plan.runner = job->runners.at(before.batch);
+  if (type_of(*job) != JobType::evaluate) plan.data = job->data->take(index);
+  plan.experiment_id = experiment_id;
+  plan.limits = limits();
+  if (job->release_held) plan.limits.hold_in_doubt = false;
+  const JobType type = job->facts.type;
+  if (type == JobType::evaluate) {
+    plan.number = before.attempts;
+    plan.resumed = before.calls > 0;
+  } else {
+    plan.number = before.attempts + 1U;
+    if (before.attempts > 0) {
+      for (const StoredAttempt& earlier : parts.store.attempts(run)) {
+        const bool open = earlier.ended_at == 0 && !earlier.imported;
+        plan.earlier += open ? UsageSum{} : earlier.usage;
+      }
+    }
+    if (type == JobType::execute && before.status == Status::incomplete && before.attempts > 0) {
+      const std::vector<StoredAttempt> earlier = parts.store.attempts(run);
+      if (!earlier.empty() && earlier.back().ended_at == 0 && !earlier.back().imported) {
+        plan.number = earlier.back().number;
+        plan.resumed = true;
+      }
+    }
+    if (!plan.resumed) parts.store.submit({BeginAttempt{run, plan.number, parts.clock.wall()}}, {});
+    parts.table.update(run, [&](RunRow& row) {
+      row.status = Status::incomplete;
+      row.verdict = Verdict::none;
+      row.error = 0;
+      row.in_flight = true;
+      row.attempts = static_cast<std::uint16_t>(plan.number);
+    });
+  }
+
+  const auto mailbox = std::make_shared<Mailbox>(parts.clock);
+  const auto control = std::make_shared<AttemptControl>(run, plan.number, mailbox);
+  {
+    const std::lock_guard lock(mutex);
+    Active active{control, Pool::current(), job->facts.id, type, plan.earlier, parts.clock.steady()};
+    if (job->stop || stop_before_start.erase(run) > 0) {
+      control->request_stop();
+      active.stop_asked = active.began;
+    }
+    if (job->drain) control->request_drain();
+    actives[run] = std::move(active);
+  }
+  const LiveStep::Parts step_parts{parts.store, parts.clock, pool, counters, plan.limits.hold_in_doubt};
+  AttemptOutcome outcome = type == JobType::evaluate ? execute_evaluation(plan, step_parts, control, mailbox)
+                                                     : execute_attempt(plan, step_parts, control, mailbox);
+  outcome.earlier = plan.earlier;
+  if (control->claim_end()) {
+    conclude(job, type, std::move(outcome));
+  } else {  // the watchdog ended it: what comes now belongs to an attempt that is over
+    AppendLog late;
+    late.run = run;
+    late.attempt = plan.number;
+    late.at = parts.clock.wall();
+    late.level = LogLevel::warn;
+    late.text = dump_json(Json("a late result of attempt " + std::to_string(plan.number) + " was discarded"));
+    parts.store.submit({std::move(late)}, {});
+  }
+}
+
+void Engine::Impl::conclude(const std::shared_ptr<Job>& job, JobType type, AttemptOutcome outcome) {
+  const EndAttempt& end = outcome.end;
+  std::vector<Change> changes = std::move(outcome.logs);
+  if (end.status == Status::incomplete && type != JobType::evaluate) {
+    AppendLog line;
+    line.run = end.run;
+    line.attempt = end.number;
+    line.at = end.at;
+    line.level = LogLevel::warn;
+    line.text = dump_json(Json("attempt " + std::to_string(end.number) +
+                               " interrupted: " + (outcome.interrupted.empty() ? "stopped" : outcome.interrupted)));
+    changes.emplace_back(std::move(line));
+  } else if (type == JobType::evaluate) {
+    if (end.status != Status::incomplete) {
+      SetEvaluation set;
+      set.run = end.run;
+      set.status = end.status;
+      set.score = end.score;
+      set.error = end.error;
+      set.answer = end.answer;
+      changes.emplace_back(std::move(set));
+    }
+  } else {
+    changes.emplace_back(end);
+  }
+  {
+    const std::lock_guard lock(mutex);
+    actives.erase(end.run);
+    --job->facts.in_flight;
+    ++job->unsettled;
+    ++settling;
+    if (outcome.pauses_job && job->facts.state == JobFacts::State::running) {
+      job->facts.state = JobFacts::State::paused;
+      job->facts.paused_because = outcome.interrupted.substr(std::string_view("held: ").size());
+    }
+    if (outcome.pauses_job && job->facts.state == JobFacts::State::paused) job->held.push_back(end.run);
+  }
+  EndAttempt kept = end;
+  kept.answer.clear();
+  kept.context.clear();
+  if (changes.empty()) {
+    settle(job, type, kept, outcome.earlier);
+    return;
+  }
+  parts.store.submit(std::move(changes), [this, job, type, kept = std::move(kept), earlier = outcome.earlier] {
+    settle(job, type, kept, earlier);
+  });
+}
+
+void Engine::Impl::settle(const std::shared_ptr<Job>& job, JobType type, const EndAttempt& end,
+                          const UsageSum& earlier) {
+  UsageSum sum = end.usage;
+  sum += earlier;
+  if (type == JobType::evaluate) {
+    if (end.status != Status::incomplete) {
+      parts.table.set_result(end.run, end.score, end.error, [&](RunRow& row) {
+        row.status = end.status;
+        row.in_flight = false;
+      });
+    }
+  } else {
+    parts.table.set_result(end.run, end.score, end.error, [&](RunRow& row) {
+      row.status = end.status;
+      row.in_flight = false;
+      row.steps = end.steps;
+      row.calls = sum.calls;
+      row.tokens_in = static_cast<std::uint32_t>(sum.in);
+      row.tokens_out = static_cast<std::uint32_t>(sum.out);
+      row.cost = sum.cost;
+      row.possible = sum.possible;
+      row.seconds = static_cast<float>(end.seconds);
+      row.ended_at = end.at;
+    });
+  }
+  std::optional<JobFacts> finished;
+  {
+    const std::lock_guard lock(mutex);
+    JobFacts& facts = job->facts;
+    --job->unsettled;
+    if (end.status == Status::complete) ++facts.complete;
+    if (end.status == Status::fail) ++facts.fail;
+    if (end.status == Status::incomplete) ++facts.incomplete;
+    if (end.score.verdict != Verdict::none) ++facts.scored;
+    if (end.score.verdict == Verdict::correct) ++facts.correct;
+    if (type != JobType::evaluate) {
+      facts.calls += end.usage.calls;
+      facts.tokens_in += static_cast<std::uint64_t>(end.usage.in);
+      facts.tokens_out += static_cast<std::uint64_t>(end.usage.out);
+      facts.cost += end.usage.cost;
+    }
+    claimed.erase(end.run);
+    stop_before_start.erase(end.run);
+    finished = close_if_done(job);
+    if (job->stalled()) {
+      finished = facts_of(*job);
+      ended.notify_all();
+    }
+  }
+  if (finished) announce(*finished);
+  const std::lock_guard lock(mutex);
+  if (--settling == 0) ended.notify_all();  // the engine may go away now
+}
+
+std::optional<JobFacts> Engine::Impl::close_if_done(const std::shared_ptr<Job>& job) {
+  JobFacts& facts = job->facts;
+  const bool nothing_left =
+      job->next >= job->queue.size() && job->held.empty() && facts.in_flight == 0 && job->unsettled == 0;
+  if (facts.state == JobFacts::State::done || !nothing_left) return {};
+  facts.seconds = std::chrono::duration<double>(parts.clock.steady() - job->began).count();
+  if (facts.state != JobFacts::State::cancelled) facts.state = JobFacts::State::done;
+  std::erase(open_jobs, job);
+  closed_jobs.push_back(job);
+  if (closed_jobs.size() > kKeptJobs) closed_jobs.pop_front();
+  job->queue = {};
+  job->runners.clear();
+  ended.notify_all();
+  return facts;
+}
+
+void Engine::Impl::announce(const JobFacts& facts) {
+  if (parts.on_job_end) parts.on_job_end(facts);
+}
+
+void Engine::Impl::watch(const std::stop_token& stop) {
+  auto tick = kWatchTick;
+  while (sleep_unless_stopped(stop, tick)) {
+    struct Lost {
+      Active active;
+      bool timeout = false;
+    };
+    std::vector<Lost> lost;
+    {
+      const std::lock_guard lock(mutex);
+      const SteadyTime now = parts.clock.steady();
+      // All of them are looked at under the lock that every run needs: seldom when they are many.
+      tick = std::min<std::chrono::milliseconds>(kWatchTick * (1 + actives.size() / 1000), kLongestWatchTick);
+      for (auto& [run, active] : actives) {
+        const SteadyTime deadline = active.control->deadline();
+        const bool late = deadline != SteadyTime::max() && now > deadline + kTimeoutGrace;
+        const bool deaf = active.stop_asked != SteadyTime::max() && now > active.stop_asked + kStopGrace;
+        if ((late || deaf) && active.control->claim_end()) lost.push_back({active, late && !deaf});
+      }
+    }
+    for (const Lost& one : lost) give_up(one.active, one.timeout);
+  }
+}
+
+void Engine::Impl::give_up(const Active& active, bool timeout) {
+  pool.lose(active.slot);
+  const std::shared_ptr<Job> job = find_job(active.job);
+  AttemptOutcome outcome;
+  outcome.earlier = active.earlier;
+  outcome.end.run = active.control->run();
+  outcome.end.number = active.control->attempt();
+  outcome.end.at = parts.clock.wall();
+  outcome.end.seconds = std::chrono::duration<double>(parts.clock.steady() - active.began).count();
+  if (timeout) {
+    const std::uint32_t step = active.control->step();
+    const std::string what = active.control->deadline_of();
+    outcome.end.status = Status::fail;
+    outcome.end.error = {"timeout",
+                         "the " + what + " took longer than its limit (set timeout." + what +
+                             ") and did not come back: its thread was left behind",
+                         step == 0               ? "setup"
+                         : step == kEvaluateStep ? "evaluate"
+                                                 : "step " + std::to_string(step)};
+    if (step != 0 && step != kEvaluateStep) outcome.end.steps = step - 1;
+  } else {
+    outcome.end.status = Status::incomplete;
+    outcome.interrupted = "stopped; its thread did not come back and was left behind";
+  }
+  active.control->wake();
+  conclude(job, active.type, std::move(outcome));
+  pool.kick();
+}
+
+std::shared_ptr<Engine::Impl::Job> Engine::Impl::find_job(JobId id) const {
+  const std::lock_guard lock(mutex);
+  return find_job_locked(id);
+}
+
+std::shared_ptr<Engine::Impl::Job> Engine::Impl::find_job_locked(JobId id) const {
+  for (const auto& job : open_jobs) {
+    if (job->facts.id == id) return job;
+  }
+  for (const auto& job : closed_jobs) {
+    if (job->facts.id == id) return job;
+  }
+  throw Error("usage", "no job #" + std::to_string(id), {}, "`jobs` lists them");
+}
+
+JobFacts Engine::Impl::facts_of(const Job& job) const {
+  JobFacts facts = job.facts;
+  if (std::find_if(open_jobs.begin(), open_jobs.end(), [&](const auto& open) { return open.get() == &job; }) !=
+      open_jobs.end()) {
+    facts.seconds = std::chrono::duration<double>(parts.clock.steady() - job.began).count();
+  }
+  return facts;
+}
+
+void Engine::Impl::drop_waiting(Job& job) {
+  for (std::size_t i = job.next; i < job.queue.size(); ++i) {
+    if (job.dropped.contains(job.queue[i])) continue;
+    claimed.erase(job.queue[i]);
+    ++job.facts.cancelled;
+  }
+  job.next = job.queue.size();
+  job.held.clear();
+  job.facts.waiting = 0;
+  if (job.facts.state != JobFacts::State::done) job.facts.state = JobFacts::State::cancelled;
+}
+
+}  // namespace assay
