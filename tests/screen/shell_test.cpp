@@ -53,10 +53,11 @@ TEST_CASE("what is typed while jobs run and end stays whole, and is what the she
     so_far += c;
     pty.pump(25ms);
     INFO(pty.describe());
-    CHECK(pty.joined_text().find("assay> " + so_far) != std::string::npos);
+    // Waited for: the screen may be read between a line above and the prompt that is drawn again under it.
+    CHECK(pty.wait_until([&] { return pty.joined_text().find("assay> " + so_far) != std::string::npos; }, 5s));
   }
   CHECK(pty.wait_for("#1 done", 30s));
-  CHECK(pty.joined_text().find("assay> " + typed) != std::string::npos);
+  CHECK(pty.wait_until([&] { return pty.joined_text().find("assay> " + typed) != std::string::npos; }, 5s));
   pty.send("\r");
   CHECK(pty.wait_for("arithmetic:10"));
   pty.send("exit\r");
