@@ -10,16 +10,19 @@
 #include <iostream>
 
 #include "app/arguments.hpp"
+#include "app/budget_check.hpp"
 #include "app/extra_commands.hpp"
 #include "app/function_kind.hpp"
 #include "app/opening.hpp"
 #include "app/signals.hpp"
 #include "app/version.hpp"
+#include "core/ledger/budget_book.hpp"
 #include "core/store/sqlite_store.hpp"
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
 #include "experiments/arithmetic/arithmetic.hpp"
 #include "experiments/qa/qa.hpp"
+#include "repl/commands/budget.hpp"
 #include "repl/plain_editor.hpp"
 #include "repl/shell.hpp"
 #include "runners/llm/http.hpp"
@@ -134,9 +137,10 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   limiter.restore(stored_pauses(*store), same_boot(*store));
   const auto transport = std::make_unique<InProcessTransport>(secrets);
   Store& opened = *store;
+  Budget budget;
   ChatClient chat({clock, entropy, *transport, secrets, limiter,
                    [&settings](std::string_view name) { return settings.get(name); }, opened.experiment_id(), kVersion,
-                   [&opened](const PauseInfo& pause) { keep_pause(opened, pause); }});
+                   [&opened](const PauseInfo& pause) { keep_pause(opened, pause); }, &budget});
   const EnvironmentLookup environment = process_environment(".");
   ModelRegistry models(
       environment, secrets, load_models(environment, "."), &limiter, [&settings] { return settings.get("model"); },
@@ -146,12 +150,15 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   KindRegistry registry;
   for (const auto& make : kinds) registry.add(make(services));
 
-  Experiment experiment({std::move(store), registry, clock, settings, arguments.threads,
-                         [&](const JobFacts& facts) {
-                           const std::lock_guard lock(shell_mutex);
-                           if (live_shell != nullptr) live_shell->job_ended(facts);
-                         },
-                         [&chat] { chat.try_targets_again(); }});
+  Experiment experiment(
+      {std::move(store), registry, clock, settings, arguments.threads,
+       [&](const JobFacts& facts) {
+         const std::lock_guard lock(shell_mutex);
+         if (live_shell != nullptr) live_shell->job_ended(facts);
+       },
+       [&](const std::vector<BatchInfo>& batches_of_job) { check_priced(budget, models, batches_of_job); },
+       [&chat] { chat.try_targets_again(); }});
+  BudgetBook budget_book(budget, opened, experiment.table());
   for (StartBatch& batch : batches) {
     if (experiment.table().read().find_batch(batch.name)) continue;
     LoadedBatch loaded;
@@ -176,6 +183,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     options.version = kVersion;
     Shell shell({experiment, registry, models, settings, *editor}, options);
     add_extra_commands(shell.commands(), services);
+    add_budget_command(shell.commands(), budget_book);
     {
       const std::lock_guard lock(shell_mutex);
       live_shell = &shell;

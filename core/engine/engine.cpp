@@ -53,6 +53,11 @@ JobId Engine::start(const JobRequest& request) {
     }
     job->runners[id] = impl.parts.kinds.require(batch.kind).make_runner(batch, request.overrides);
   }
+  if (impl.parts.check_start && request.type != JobType::evaluate) {
+    std::vector<BatchInfo> checked;
+    for (const auto& [id, batch] : batches) checked.push_back(batch);
+    impl.parts.check_start(checked);
+  }
   std::optional<JobFacts> finished;
   {
     const std::lock_guard lock(impl.mutex);

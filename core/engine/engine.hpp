@@ -27,6 +27,8 @@ struct EngineParts {
   const Settings& settings;                              // engine_settings() declared
   std::size_t computing = 2;                             // workers that compute at the same time
   std::function<void(const JobFacts&)> on_job_end = {};  // has ended, or was paused by the program and come to rest
+  /// May refuse a job before anything of it begins, by throwing Error: the batches that its runs are of.
+  std::function<void(const std::vector<BatchInfo>&)> check_start = {};
   std::function<void()> on_go_on = {};  // a person wants work done: what was held back may be tried again
 };
 

@@ -111,7 +111,8 @@ Experiment::Experiment(ExperimentParts parts)
     : store_(std::move(parts.store)), kinds_(parts.kinds), clock_(parts.clock) {
   load_table();
   engine_ = std::make_unique<Engine>(EngineParts{*store_, table_, kinds_, clock_, parts.settings, parts.computing,
-                                                 std::move(parts.on_job_end), std::move(parts.on_go_on)});
+                                                 std::move(parts.on_job_end), std::move(parts.check_start),
+                                                 std::move(parts.on_go_on)});
 }
 
 Experiment::~Experiment() {

@@ -22,6 +22,7 @@ struct ExperimentParts {
   const Settings& settings;
   std::size_t computing = 2;
   std::function<void(const JobFacts&)> on_job_end = {};  // as EngineParts
+  std::function<void(const std::vector<BatchInfo>&)> check_start = {};
   std::function<void()> on_go_on = {};
 };
 

@@ -11,8 +11,9 @@ namespace {
 
 class Port final : public EffectPort {
  public:
-  Port(std::shared_ptr<Door> door, std::shared_ptr<Mailbox> mailbox, std::uint32_t call, std::uint32_t epoch)
-      : door_(std::move(door)), mailbox_(std::move(mailbox)), call_(call), epoch_(epoch) {}
+  Port(std::shared_ptr<Door> door, std::shared_ptr<Mailbox> mailbox, RunId run, std::uint32_t call, std::uint32_t epoch)
+      : door_(std::move(door)), mailbox_(std::move(mailbox)), run_(run), call_(call), epoch_(epoch) {}
+  RunId run() const override { return run_; }
   void post(std::unique_ptr<EffectMessage> message) override {
     if (!message) return;
     if (message->quick()) {
@@ -25,6 +26,7 @@ class Port final : public EffectPort {
  private:
   std::shared_ptr<Door> door_;
   std::shared_ptr<Mailbox> mailbox_;
+  RunId run_;
   std::uint32_t call_, epoch_;
 };
 
@@ -65,6 +67,7 @@ struct LiveStep::Call {
   std::shared_ptr<Transmission> transmission;
   bool stored = false;      // its row exists
   bool between = false;     // a try has failed and is recorded, the next has not begun
+  Pico possible_then = 0;   // what is recorded as possibly spent, when between
   bool committing = false;  // its end is on the way to the disk
   bool done = false, replayed = false, taken = false;
   // Left by a thread that brought a message, for the worker to go on with.
@@ -152,7 +155,7 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
     write_log(LogLevel::warn,
               "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
   }
-  call.port = std::make_shared<Port>(door_, mailbox_, index, epoch_);
+  call.port = std::make_shared<Port>(door_, mailbox_, control_->run(), index, epoch_);
   deliver(index, {EffectEvent::Kind::start, nullptr});
   return index;
 }
@@ -371,6 +374,7 @@ void LiveStep::record_failed_try(Call& call, const TryRecord& failed) {
   end.last_try.sent_at = record.last_try.sent_at;
   end.doubt = failed.ambiguous ? CallDoubt::ambiguous : record.doubt;
   end.possible = record.possible + (failed.ambiguous ? record.reserved : 0);
+  call.possible_then = end.possible;
   parts_.store.submit({std::move(end)}, {});
 }
 
@@ -436,6 +440,7 @@ void LiveStep::give_up_all() {
     CallRecord& record = call.record;
     if (call.between) {  // its failed try is recorded
       record.state = CallState::failed;
+      record.possible = call.possible_then;
       ledger_.put(record);
       continue;
     }

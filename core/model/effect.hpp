@@ -39,6 +39,8 @@ class EffectPort {
  public:
   virtual ~EffectPort() = default;
   virtual void post(std::unique_ptr<EffectMessage> message) = 0;
+  /// Whose effect it is; kNoRun where there is none (tests).
+  virtual RunId run() const { return kNoRun; }
 };
 
 struct EffectEvent {

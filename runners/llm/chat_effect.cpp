@@ -70,6 +70,7 @@ void ChatEffect::prepare(const ChatRequest& request) {
   prepared_ = PreparedRequest{};
   refused_.reset();
   reserved_ = 0;
+  unbounded_ = false;
   if (provider_ == nullptr) {
     refused_ = make_error(ErrorKind::local, "absent", entry_->name + ": provider " + entry_->type + " is not built in");
     return;
@@ -87,11 +88,10 @@ void ChatEffect::prepare(const ChatRequest& request) {
     return;
   }
   if (entry_->price) {
-    const ChatParams params = request.params.over(entry_->params);
-    const auto bound = cost_bound(ChatRequest{{}, params, {}, {}, 0, {}}, *entry_->price, entry_->max_output);
-    const auto input =
-        cost_bound(ChatRequest{request.messages, {}, {}, {}, 0, {}}, *entry_->price, 0, entry_->image_tokens);
-    reserved_ = bound.value_or(0) + input.value_or(0);
+    const ChatRequest asked{request.messages, request.params.over(entry_->params), {}, {}, 0, {}};
+    const auto bound = cost_bound(asked, *entry_->price, entry_->max_output, entry_->image_tokens);
+    reserved_ = bound ? *bound : cost_bound(asked, *entry_->price, 0, entry_->image_tokens).value_or(0);
+    unbounded_ = !bound;
   }
 }
 
@@ -100,6 +100,7 @@ bool ChatEffect::fall_back() {
   while (fallback_ < first_->fallback_entries.size()) {
     ticket_.leave();
     if (std::exchange(permitted_, false)) shared_->targets.give_back(lane_);
+    money_.release();  // the next one's price is another
     if (fallback_ == 0) asked_ = std::move(prepared_);
     entry_ = first_->fallback_entries[fallback_++];
     failures_.fill(0);
@@ -132,7 +133,8 @@ EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<Effect
       return give_up(std::move(error), "", now);
     }
     case EffectEvent::Kind::message:
-      if (dynamic_cast<LimiterTurn*>(event.message.get()) != nullptr) {
+      if (dynamic_cast<LimiterTurn*>(event.message.get()) != nullptr ||
+          dynamic_cast<BudgetTurn*>(event.message.get()) != nullptr) {
         return state_ == State::queued ? poll_limiter(now) : wait(now);
       }
       if (auto* reply = dynamic_cast<ReplyMessage*>(event.message.get())) {
@@ -200,6 +202,7 @@ std::optional<EffectAction> ChatEffect::ask_target(SteadyTime now) {
 }
 
 EffectAction ChatEffect::poll_limiter(SteadyTime now) {
+  if (auto instead = ask_budget(now)) return std::move(*instead);
   const auto values = shared_->settings.values();
   LaneLimits limits = entry_->limits;
   if (limits.rpm <= 0) limits.rpm = values->rpm;
@@ -353,6 +356,7 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   const RetryRule rule = entry_->retry.over(ErrorKind::empty, shared_->settings.values()->rule(ErrorKind::empty));
   if (empty && failures_[static_cast<std::size_t>(ErrorKind::empty)] + 1U < rule.tries) {
     if (entry_->price && outcome->usage) spent_ += cost_of(*outcome->usage, *entry_->price);
+    settle_answer(*outcome);
     return on_failure(make_error(ErrorKind::empty, "", "the answer is empty"), reply.headers, std::move(reply.body),
                       now);
   }
@@ -376,6 +380,7 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
       outcome->priced = true;
     }
   }
+  done.possible = settle_answer(*outcome);
   outcome->cost += spent_;
   done.cost = outcome->cost;
   done.priced = outcome->priced;
@@ -458,7 +463,10 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   }
   TryRecord record = record_of(error);
   const bool too_long = std::max(answer.wait, answer.pause_lane.value_or(answer.wait)) > entry_->fallback_wait;
-  if (falls_back_on(error.kind) && (!answer.retry || too_long) && !(error.ambiguous && !question.retry_ambiguous)) {
+  if (falls_back_on(error.kind) && (!answer.retry || too_long) && !(error.ambiguous && !question.retry_ambiguous) &&
+      fallback_ < first_->fallback_entries.size()) {
+    settle_failure(error);
+    previous_reserved_ = reserved_;
     if (fall_back()) {
       ambiguous_ = ambiguous_ || error.ambiguous;
       tries_.push_back(record);
@@ -469,10 +477,12 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   }
   if (!answer.retry) return give_up(std::move(error), std::move(body), now);
 
+  settle_failure(error);
   ambiguous_ = ambiguous_ || error.ambiguous;
   record.wait_ms = answer.wait.count();
   tries_.push_back(record);
   previous_ = std::move(record);
+  previous_reserved_ = reserved_;
   slot_.reset();
   if (question.hint && error.kind == ErrorKind::rate_limit) excluded_since_ = now;
   if (answer.wait.count() == 0) return enter_queue(now);
@@ -504,6 +514,8 @@ void ChatEffect::tell_target(CallError& error, bool retry, SteadyTime now) {
 }
 
 EffectAction ChatEffect::give_up(CallError error, std::string body, SteadyTime) {
+  Pico possible = settle_failure(error);
+  if (previous_ && previous_->ambiguous) possible += previous_reserved_;  // the try before, after which none was sent
   if (state_ == State::in_flight || state_ == State::simulating || state_ == State::queued) {
     abandon();
   } else {
@@ -512,7 +524,7 @@ EffectAction ChatEffect::give_up(CallError error, std::string body, SteadyTime) 
   EffectDone done;
   done.state = CallState::failed;
   done.last_try = record_of(error);
-  done.possible = error.ambiguous ? reserved_ : 0;
+  done.possible = possible;
   done.cost = spent_;
   done.priced = entry_->price.has_value();
   if (ambiguous_ || error.ambiguous) done.doubt = CallDoubt::ambiguous;
@@ -548,9 +560,11 @@ void ChatEffect::abandon() {
       try_no = slot_->request.try_no;
     }
     if (sent) shared_->options.transport.cancel(call, try_no);
+    if (sent) money_.settle(0, reserved_);  // what is recorded as possible
     slot_.reset();
   }
   if (std::exchange(permitted_, false)) shared_->targets.give_back(lane_);
+  money_.release();
   give_back();
 }
 

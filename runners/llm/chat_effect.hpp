@@ -76,6 +76,10 @@ class ChatEffect final : public Effect {
   EffectAction poll_limiter(SteadyTime now);
   std::optional<EffectAction> ask_target(SteadyTime now);
   void tell_target(CallError& error, bool retry, SteadyTime now);
+  // The money of this call (chat_budget.cpp).
+  std::optional<EffectAction> ask_budget(SteadyTime now);
+  Pico settle_answer(const ChatReply& reply);
+  Pico settle_failure(const CallError& error);
   EffectAction send(SteadyTime now);
   EffectAction on_sim_sent(SteadyTime now);
   EffectAction on_reply(WireReply reply, SteadyTime now);
@@ -102,6 +106,8 @@ class ChatEffect final : public Effect {
   std::unique_ptr<ChatRequest> request_;  // kept for sim and for fallbacks
   RandomStream random_;
   Pico reserved_ = 0;
+  bool unbounded_ = false;  // nothing says how long the answer may get
+  Budget::Hold money_;      // from before the limiter until the reply is judged; retries keep it
 
   State state_ = State::idle;
   std::shared_ptr<EffectPort> port_;
@@ -116,6 +122,7 @@ class ChatEffect final : public Effect {
   std::optional<SteadyTime> excluded_since_;
   std::optional<TryRecord> previous_;  // a failed try, until the next is sent
   bool previous_told_ = false;
+  Pico previous_reserved_ = 0;
   std::vector<std::string> corrected_;  // fields left out or renamed in the last try
   std::vector<TryRecord> tries_;
   Pico spent_ = 0;  // by tries whose replies were not delivered

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/engine/clock.hpp"
+#include "core/ledger/budget.hpp"
 #include "core/model/step.hpp"
 #include "runners/llm/errors.hpp"
 #include "runners/llm/limiter.hpp"
@@ -41,6 +42,7 @@ struct ClientOptions {
   std::string version = "0";  // of the User-Agent
   /// Called on a worker thread before anybody waits for it: to be committed (PutPause).
   std::function<void(const PauseInfo&)> on_pause;
+  Budget* budget = nullptr;  // none: nothing is capped, nothing is counted
 };
 
 class ChatClient {

@@ -15,6 +15,7 @@ void take_unpinned(ModelEntry& entry, const ModelEntry& own) {
   entry.key_env = own.key_env;
   entry.key_needed = own.key_needed;
   entry.limits = own.limits;
+  if (!entry.price) entry.price = own.price;  // changes no request; a batch of unknown price keeps nothing by it
   entry.ca_file = own.ca_file;
   entry.proxy = own.proxy;
   entry.local_server.server = own.local_server.server;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "core/model/ids.hpp"
 #include "core/text/json.hpp"
@@ -37,5 +39,8 @@ std::int64_t upper_bound_tokens(const std::vector<Message>& messages, std::int64
 /// What a call can cost at most; nullopt when its output is unbounded.
 std::optional<Pico> cost_bound(const ChatRequest& request, const Price& price, std::optional<std::int64_t> max_output,
                                std::int64_t image_tokens = 3000);
+
+/// What a person is told of models without a price under a budget, with the line to write.
+std::string unpriced_line(const std::vector<std::string>& models);
 
 }  // namespace assay
