@@ -54,10 +54,10 @@ TEST_CASE("what is typed while jobs run and end stays whole, and is what the she
     pty.pump(25ms);
     INFO(pty.describe());
     // Waited for: the screen may be read between a line above and the prompt that is drawn again under it.
-    CHECK(pty.wait_until([&] { return pty.joined_text().find("assay> " + so_far) != std::string::npos; }, 5s));
+    CHECK(pty.wait_until([&] { return pty.joined_text().find("assay> " + so_far) != std::string::npos; }, 30s));
   }
   CHECK(pty.wait_for("#1 done", 30s));
-  CHECK(pty.wait_until([&] { return pty.joined_text().find("assay> " + typed) != std::string::npos; }, 5s));
+  CHECK(pty.wait_until([&] { return pty.joined_text().find("assay> " + typed) != std::string::npos; }, 30s));
   pty.send("\r");
   CHECK(pty.wait_for("arithmetic:10"));
   pty.send("exit\r");

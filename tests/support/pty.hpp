@@ -62,8 +62,8 @@ class Pty {
   std::string describe() const;
 
   // Waiting. False: the time is over.
-  bool wait_for(std::string_view text, Milliseconds time = Milliseconds(5'000));
-  bool wait_until(const std::function<bool()>& condition, Milliseconds time = Milliseconds(5'000));
+  bool wait_for(std::string_view text, Milliseconds time = Milliseconds(30'000));
+  bool wait_until(const std::function<bool()>& condition, Milliseconds time = Milliseconds(30'000));
   /// Takes the program's output for this long.
   void pump(Milliseconds time);
 
@@ -75,7 +75,7 @@ class Pty {
   void signal(int number);
   pid_t pid() const;
   /// The exit status, 128 + N when a signal N ended it; nothing when it still runs after `time`.
-  std::optional<int> exit_status(Milliseconds time = Milliseconds(5'000));
+  std::optional<int> exit_status(Milliseconds time = Milliseconds(30'000));
 
  private:
   struct Impl;
