@@ -340,7 +340,7 @@ void open_session(OpenedFile& file, const StoreOptions& options) {
       file.recovery.restarted = last_host == host && last_boot != boot;
       recover(connection, applier, *last, ver, file.recovery);
     } else {
-      file.recovery.last_record = *last->closed_at;
+      file.recovery.last_record = last->closed_at.value_or(0);  // it has one: not unclean
       file.lost_attempts = attempts_digest(connection) != last->attempts;
     }
   }
