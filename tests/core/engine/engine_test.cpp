@@ -340,10 +340,10 @@ TEST_CASE("pause holds, resume goes on, width changes while it runs, cancel drop
   World world;
   auto r = runner();
   r->on_step = [&](Run& run, Step& step) {
-    step.call("", std::make_unique<TimedEffect>(world, run.id, "x", 10ms));
+    step.call("", std::make_unique<TimedEffect>(world, run.id, "x", 50ms));
     return Next::done;
   };
-  Bench bench(r, 60);
+  Bench bench(r, 200);
   Engine& engine = bench.experiment->engine();
   JobRequest request;
   request.runs = bench.all();
@@ -356,12 +356,13 @@ TEST_CASE("pause holds, resume goes on, width changes while it runs, cancel drop
   CHECK(world.sent.load() == held);
   engine.resume(job);
   engine.set_width(job, 20);
-  while (world.most_in_flight < 15) std::this_thread::sleep_for(1ms);
+  while (world.most_in_flight < 15 && engine.busy()) std::this_thread::sleep_for(1ms);
+  CHECK(world.most_in_flight >= 15);
   engine.cancel(job);
   engine.wait(job);
   const JobFacts facts = engine.facts(job);
   CHECK(facts.state == JobFacts::State::cancelled);
-  CHECK(facts.complete + facts.cancelled == 60);
+  CHECK(facts.complete + facts.cancelled == 200);
   CHECK(facts.cancelled > 0);
   CHECK(world.most_in_flight.load() <= 20);
   CHECK(bench.execute(20).complete == facts.cancelled);
