@@ -26,10 +26,10 @@ double cost_of(int runs) {
   }
   folder.write("pairs.jsonl", pairs);
   const double before = children_cpu_s();
-  const Finished done = run(
-      {assay_program(), folder.file("x.assay"), "-c",
-       "load arithmetic pairs.jsonl model=sim/default as=p; run_n 50; ls status:COMPLETE --limit 1; stats; save out.json; status"},
-      folder.path());
+  const Finished done = run({assay_program(), folder.file("x.assay"), "-c",
+                             "load arithmetic pairs.jsonl model=sim/default as=p; run_n 50; ls status:COMPLETE --limit "
+                             "1; stats; save out.json; status"},
+                            folder.path());
   INFO(done.error);
   CHECK(done.status == 0);
   return children_cpu_s() - before;
