@@ -312,36 +312,33 @@ void open_session(OpenedFile& file, const StoreOptions& options) {
   connection.run("BEGIN IMMEDIATE");
   const std::string host = host_name(), boot = boot_id();
   std::string last_host, last_boot;
-  std::optional<SessionRecord> last;
+  SessionRecord last;
+  bool any = false;
   {
     auto statement = connection.use("SELECT * FROM session ORDER BY id DESC LIMIT 1");
-    SessionRecord found;
     RowReader reader(SessionRecord::kTable);
-    if (statement.step()) {
-      const bool whole = reader.read(statement.get(), found);
-      last_host = found.host;
-      last_boot = found.boot_id;
-      last = found;
-      if (!whole) {  // says nothing that can be believed: everything is looked at
-        last->closed_at.reset();
-        last->first_call = 1;
-        last->id = statement.number(0);
-      }
+    any = statement.step();
+    if (any && !reader.read(statement.get(), last)) {  // says nothing that can be believed: everything is looked at
+      last.closed_at.reset();
+      last.first_call = 1;
+      last.id = statement.number(0);
     }
+    last_host = last.host;  // the row's texts live as long as the statement
+    last_boot = last.boot_id;
   }
-  file.session = last ? last->id + 1 : 1;
+  file.session = any ? last.id + 1 : 1;
   const std::int64_t ver = version_of(file.session, 0);
-  if (last) {
-    file.recovery.unclean = !last->closed_at;
-    file.recovery.pid = last->pid;
+  if (any) {
+    file.recovery.unclean = !last.closed_at;
+    file.recovery.pid = last.pid;
     file.recovery.host = last_host;
-    file.recovery.last_record = last->opened_at;
-    if (file.recovery.unclean || last->sent_left != 0) {
+    file.recovery.last_record = last.opened_at;
+    if (file.recovery.unclean || last.sent_left != 0) {
       file.recovery.restarted = last_host == host && last_boot != boot;
-      recover(connection, applier, *last, ver, file.recovery);
+      recover(connection, applier, last, ver, file.recovery);
     } else {
-      file.recovery.last_record = last->closed_at.value_or(0);  // it has one: not unclean
-      file.lost_attempts = attempts_digest(connection) != last->attempts;
+      file.recovery.last_record = last.closed_at.value_or(0);  // it has one: not unclean
+      file.lost_attempts = attempts_digest(connection) != last.attempts;
     }
   }
   SessionRecord session;
