@@ -34,11 +34,18 @@ struct EffectMessage {
   virtual bool quick() const { return false; }
 };
 
+/// Whose an effect is: what is scarce is shared out by jobs, and runs already begun go before new ones.
+struct EffectOrigin {
+  std::uint64_t job = 0;
+  bool begun = false;
+};
+
 /// The way back into the step that waits. Shared, thread-safe.
 class EffectPort {
  public:
   virtual ~EffectPort() = default;
   virtual void post(std::unique_ptr<EffectMessage> message) = 0;
+  virtual EffectOrigin origin() const { return {}; }
 };
 
 struct EffectEvent {

@@ -93,10 +93,12 @@ class ChatEffect final : public Effect {
   std::unique_ptr<ChatRequest> request_;  // kept for sim only
   RandomStream random_;
   Pico reserved_ = 0;
+  CallSize size_;
 
   State state_ = State::idle;
   std::shared_ptr<EffectPort> port_;
   Limiter::Ticket ticket_;
+  std::optional<LanePause> lane_pause_;  // begun by the last reply
   std::shared_ptr<TrySlot> slot_;
   std::optional<SteadyTime> look_at_;  // limiter, back-off or simulated reply
   std::unique_ptr<SimPlan> sim_plan_;
