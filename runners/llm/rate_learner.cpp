@@ -17,7 +17,10 @@ constexpr double kAfterResume = 0.3;
 constexpr double kMean = 120;
 constexpr double kDeepFall = 0.7;
 constexpr double kLongHint = 2;
-constexpr double kTau = 120, kTauCalls = 3000;
+// Refusals in a row at no more than the rate the last one led to; one right after a resume counts 1, others 2.
+constexpr std::uint32_t kUnexplained = 18;
+constexpr double kShareCalls = 100, kMostByChance = 0.4, kTrustAgain = 60;
+constexpr double kTau = 120, kTauCalls = 3000, kMostTau = 240;
 constexpr double kFirstLook = 10;   // s back that the first guess looks
 constexpr double kUnrefused = 1.5;  // bursts above the last limit, unrefused: the limit is another now
 }  // namespace
@@ -67,7 +70,7 @@ void RateLearner::grow(SteadyTime now) {
       rate_ = base_ * std::pow(1.03, grown_s_);
       break;
     default: {
-      const double tau = std::max(kTau, kTauCalls / base_);
+      const double tau = std::clamp(kTauCalls / base_, kTau, kMostTau);
       rate_ = base_ * (1 + std::pow(grown_s_ / tau, 3));
       excess_ += std::max(0.0, rate_ - base_ / kBelow) * passed;
       // More than any bucket of the size we know would have let through: the limit itself has been raised.
@@ -87,7 +90,7 @@ RateLearner::Answer RateLearner::ask(SteadyTime now, std::int64_t in_flight) {
     if (now < probe_good_at_) return {probe_good_at_, "probing"};
     resume(now);
   }
-  if (probe_due_ || !pacing_) return {now, ""};
+  if (probe_due_ || !pacing_ || by_chance_) return {now, ""};
   if (episodes_ == 0) {
     open_gate(now);
     if (in_flight < gate_) return {now, ""};
@@ -106,6 +109,10 @@ SentMark RateLearner::admit(SteadyTime now, std::int64_t in_flight) {
   count(now, 1);
   since_episode_ += 1;
   since_resume_ += 1;
+  if (by_chance_ && (chance_sent_ += 1) > 10 * kShareCalls) {
+    chance_sent_ /= 2;
+    chance_refused_ /= 2;
+  }
   if (probe_due_) {
     probe_due_ = false;
     probe_out_ = true;
@@ -201,6 +208,9 @@ void RateLearner::begin_episode(SteadyTime now, SteadyTime sent_at, double hint_
     guess_.burst_from = resumed_at_;
     guess_.at_resume = since_resume_ - 1 - rate_ * std::max(0.0, seconds_between(resumed_at_, now));
   }
+  const bool explained = guess_.first || guess_.windowed || guess_.from_mean || rate_ > 1.01 * base_ ||
+                         guess_.between < 2 || now < trust_at_;
+  unexplained_ = explained ? 0 : unexplained_ + (guess_.after_resume ? 1 : 2);
   again_ = false;
   ++episodes_;
   phase_ = std::min(phase_ + 1, 4U);
@@ -245,6 +255,13 @@ std::optional<SteadyTime> RateLearner::rejected(const SentMark& mark, std::optio
       found != recent_.end() && *found == mark.at) {
     recent_.erase(found);
   }
+  if (by_chance_) {
+    chance_refused_ += 1;
+    if (chance_sent_ < kShareCalls || chance_refused_ < kMostByChance * chance_sent_) return std::nullopt;
+    // A limit after all: learned from the beginning.
+    restart();
+    trust_at_ = after(now, kTrustAgain);
+  }
   const double hint = std::max(0.0, hint_s.value_or(0));
   const SteadyTime before = paused_until_;
   to_refusal_s_ = seconds_between(mark.at, now);
@@ -255,6 +272,12 @@ std::optional<SteadyTime> RateLearner::rejected(const SentMark& mark, std::optio
 
   if (!same) {
     begin_episode(now, mark.at, hint);
+    if (unexplained_ >= kUnexplained) {
+      by_chance_ = true;
+      chance_sent_ = chance_refused_ = 0;
+      probe_due_ = probe_out_ = false;
+      return std::nullopt;
+    }
     if (episodes_ > 1 && !guess_.first) {
       if (paused_until_ > now && hint > 0) pause(after(now, hint));
       return paused_until_ > before ? std::optional(paused_until_) : std::nullopt;
@@ -296,7 +319,8 @@ void RateLearner::restart() {
   again_ = true;
   pacing_ = true;
   phase_ = 0;
-  windowed_ = false;
+  windowed_ = by_chance_ = false;
+  unexplained_ = 0;
 }
 
 void RateLearner::restore(double per_second, double burst, std::uint32_t episodes, SteadyTime now) {

@@ -52,7 +52,9 @@ class RateLearner {
   /// What the last session learned.
   void restore(double per_second, double burst, std::uint32_t episodes, SteadyTime now);
 
-  bool learned() const { return episodes_ > 0 && pacing_; }
+  bool learned() const { return episodes_ > 0 && pacing_ && !by_chance_; }
+  /// Refusals come whatever the rate: each delays its own request only.
+  bool by_chance() const { return by_chance_; }
   double rate() const { return rate_; }
   double burst() const { return bucket_.burst(); }
   std::uint32_t episodes() const { return episodes_; }
@@ -96,6 +98,11 @@ class RateLearner {
   std::uint32_t refusals_ = 0;  // of this episode
   std::uint32_t resumes_ = 0;   // after which it was refused at once, in a row
   std::deque<SteadyTime> recent_;
+  // Refusals that no rate explains.
+  bool by_chance_ = false;
+  std::uint32_t unexplained_ = 0;
+  double chance_sent_ = 0, chance_refused_ = 0;
+  SteadyTime trust_at_{};
   // Pause and probe.
   SteadyTime paused_until_{}, probe_good_at_{};
   bool probe_due_ = false, probe_out_ = false;

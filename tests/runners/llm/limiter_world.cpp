@@ -139,6 +139,7 @@ class World {
     result_.most_in_flight = std::max(result_.most_in_flight, in_flight_);
     mock::Limiter::Verdict verdict;
     if (limit_) verdict = limit_->admit("k", "m", 1, now_s());
+    if (server_.refuse_share > 0 && random_.uniform() < server_.refuse_share) verdict.admitted = false;
     if (!verdict.admitted) {
       push(plan_.to_refusal_s, Event::refusal, index, 0, verdict.wait_s);
       return;

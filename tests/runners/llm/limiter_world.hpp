@@ -26,6 +26,7 @@ struct WorldServer {
   Json limit;                              // as the mock server reads it; null: none
   std::optional<std::string> retry_after;  // seconds, or "exact"
   std::string sub;                         // what a refusal says of itself
+  double refuse_share = 0;                 // refused by chance, whatever the rate
   int queue_workers = 0;                   // serves that many at once, the others wait; 0: no such thing
 };
 
