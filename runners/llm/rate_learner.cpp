@@ -18,11 +18,12 @@ constexpr double kMean = 120;
 constexpr double kDeepFall = 0.7;
 constexpr double kLongHint = 2;
 // Refusals in a row at no more than the rate the last one led to; one right after a resume counts 1, others 2.
-constexpr std::uint32_t kUnexplained = 18;
+constexpr std::uint32_t kUnexplained = 12;
+constexpr double kFallen = 0.6;  // of the rate before the first of them
 constexpr double kShareCalls = 100, kMostByChance = 0.4, kTrustAgain = 60;
-constexpr double kTau = 120, kTauCalls = 3000, kMostTau = 240;
+constexpr double kTau = 120, kTauCalls = 3000, kMostTau = 160;
 constexpr double kFirstLook = 10;   // s back that the first guess looks
-constexpr double kUnrefused = 1.5;  // bursts above the last limit, unrefused: the limit is another now
+constexpr double kUnrefused = 1.0;  // bursts above the last limit, unrefused: the limit is another now
 }  // namespace
 
 void RateLearner::open_gate(SteadyTime now) {
@@ -210,6 +211,7 @@ void RateLearner::begin_episode(SteadyTime now, SteadyTime sent_at, double hint_
   }
   const bool explained = guess_.first || guess_.windowed || guess_.from_mean || rate_ > 1.01 * base_ ||
                          guess_.between < 2 || now < trust_at_;
+  if (explained || unexplained_ == 0) fell_from_ = rate_;
   unexplained_ = explained ? 0 : unexplained_ + (guess_.after_resume ? 1 : 2);
   again_ = false;
   ++episodes_;
@@ -272,7 +274,7 @@ std::optional<SteadyTime> RateLearner::rejected(const SentMark& mark, std::optio
 
   if (!same) {
     begin_episode(now, mark.at, hint);
-    if (unexplained_ >= kUnexplained) {
+    if (unexplained_ >= kUnexplained && rate_ < kFallen * fell_from_) {
       by_chance_ = true;
       chance_sent_ = chance_refused_ = 0;
       probe_due_ = probe_out_ = false;

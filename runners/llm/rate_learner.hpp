@@ -101,7 +101,7 @@ class RateLearner {
   // Refusals that no rate explains.
   bool by_chance_ = false;
   std::uint32_t unexplained_ = 0;
-  double chance_sent_ = 0, chance_refused_ = 0;
+  double fell_from_ = 0, chance_sent_ = 0, chance_refused_ = 0;
   SteadyTime trust_at_{};
   // Pause and probe.
   SteadyTime paused_until_{}, probe_good_at_{};
