@@ -127,7 +127,7 @@ std::optional<LanePause> Lane::rejected(LaneWaiter& waiter, const CallEnd& end, 
   if (!until) return std::nullopt;
   paused_until_ = std::max(paused_until_, *until);
   paused_why_ = "429 " + (source.empty() ? std::string("without a hint") : "with " + source);
-  return LanePause{std::chrono::ceil<std::chrono::milliseconds>(*until - now), source};
+  return LanePause{std::chrono::ceil<std::chrono::milliseconds>(*until - now - std::chrono::nanoseconds(1)), source};
 }
 
 std::optional<LanePause> Lane::finish(LaneWaiter& waiter, const CallEnd& end, SteadyTime now, Ports& tell) {

@@ -225,7 +225,7 @@ void RateLearner::begin_episode(SteadyTime now, SteadyTime sent_at, double hint_
 void RateLearner::settle(SteadyTime now) {
   double burst = bucket_.burst();
   if (guess_.first) {
-    rate_ = guess_.between / std::max(1.0, guess_.between_s);
+    rate_ = std::max(1.0, guess_.between) / std::max(1.0, guess_.between_s);
     burst = guess_.at_resume;
   } else {
     const double between = guess_.between / guess_.between_s;
