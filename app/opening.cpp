@@ -15,6 +15,8 @@
 namespace assay {
 namespace {
 
+constexpr const char* kLimitsNote = "limits";
+
 std::string boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string id;
@@ -144,6 +146,14 @@ void keep_pause(Store& store, const PauseInfo& pause) {
   } catch (const Error&) {
     store.submit({stored}, {});
   }
+}
+
+std::vector<LearnedLimits> stored_limits(Store& store) { return learned_limits_from_text(store.note(kLimitsNote)); }
+
+void keep_limits(Store& store, const std::vector<LearnedLimits>& learned) {
+  if (learned.empty() || store.read_only()) return;
+  std::string text = to_text(learned);
+  if (text != store.note(kLimitsNote)) store.submit({PutNote{kLimitsNote, std::move(text)}}, {});
 }
 
 }  // namespace assay

@@ -32,4 +32,8 @@ bool same_boot(Store& store);
 /// On disk before anybody waits for it; while the disk is full it is kept with what else waits for room.
 void keep_pause(Store& store, const PauseInfo& pause);
 
+/// What the lanes learned, for the next day.
+std::vector<LearnedLimits> stored_limits(Store& store);
+void keep_limits(Store& store, const std::vector<LearnedLimits>& learned);
+
 }  // namespace assay

@@ -135,12 +135,17 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   SecretStore secrets;
   Limiter limiter(clock);
   limiter.restore(stored_pauses(*store), same_boot(*store));
+  limiter.restore(stored_limits(*store));
   const auto transport = std::make_unique<InProcessTransport>(secrets);
   Store& opened = *store;
   Budget budget;
   ChatClient chat({clock, entropy, *transport, secrets, limiter,
                    [&settings](std::string_view name) { return settings.get(name); }, opened.experiment_id(), kVersion,
-                   [&opened](const PauseInfo& pause) { keep_pause(opened, pause); }, &budget});
+                   [&](const PauseInfo& pause) {
+                     keep_pause(opened, pause);
+                     keep_limits(opened, limiter.learned());
+                   },
+                   &budget});
   const EnvironmentLookup environment = process_environment(".");
   ModelRegistry models(
       environment, secrets, load_models(environment, "."), &limiter, [&settings] { return settings.get("model"); },
@@ -198,6 +203,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
       if (interactive) shell.greet();
       converse(shell, arguments);
       shell.wind_down();
+      keep_limits(opened, limiter.learned());
     }
     status = shell.exit_status();
     const std::lock_guard lock(shell_mutex);

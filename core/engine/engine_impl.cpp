@@ -129,7 +129,7 @@ void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, R
     if (job->drain) control->request_drain();
     actives[run] = std::move(active);
   }
-  const LiveStep::Parts step_parts{parts.store, parts.clock, pool, counters, plan.limits.hold_in_doubt};
+  const LiveStep::Parts step_parts{parts.store, parts.clock, pool, counters, plan.limits.hold_in_doubt, job->facts.id};
   AttemptOutcome outcome = type == JobType::evaluate ? execute_evaluation(plan, step_parts, control, mailbox)
                                                      : execute_attempt(plan, step_parts, control, mailbox);
   outcome.earlier = plan.earlier;

@@ -11,9 +11,10 @@ namespace {
 
 class Port final : public EffectPort {
  public:
-  Port(std::shared_ptr<Door> door, std::shared_ptr<Mailbox> mailbox, RunId run, std::uint32_t call, std::uint32_t epoch)
-      : door_(std::move(door)), mailbox_(std::move(mailbox)), run_(run), call_(call), epoch_(epoch) {}
-  RunId run() const override { return run_; }
+  Port(std::shared_ptr<Door> door, std::shared_ptr<Mailbox> mailbox, EffectOrigin origin, std::uint32_t call,
+       std::uint32_t epoch)
+      : door_(std::move(door)), mailbox_(std::move(mailbox)), origin_(origin), call_(call), epoch_(epoch) {}
+  EffectOrigin origin() const override { return origin_; }
   void post(std::unique_ptr<EffectMessage> message) override {
     if (!message) return;
     if (message->quick()) {
@@ -26,7 +27,7 @@ class Port final : public EffectPort {
  private:
   std::shared_ptr<Door> door_;
   std::shared_ptr<Mailbox> mailbox_;
-  RunId run_;
+  EffectOrigin origin_;
   std::uint32_t call_, epoch_;
 };
 
@@ -155,7 +156,8 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
     write_log(LogLevel::warn,
               "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
   }
-  call.port = std::make_shared<Port>(door_, mailbox_, control_->run(), index, epoch_);
+  const EffectOrigin origin{control_->run(), parts_.job, number_ > 1 || index > 0};
+  call.port = std::make_shared<Port>(door_, mailbox_, origin, index, epoch_);
   deliver(index, {EffectEvent::Kind::start, nullptr});
   return index;
 }

@@ -47,6 +47,7 @@ class LiveStep final : public Step {
     BlockingScope& blocking;
     CallCounters& counters;
     bool hold_in_doubt = false;
+    std::uint32_t job = 0;  // its number: whose turn it is at what is scarce
   };
   LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
            std::shared_ptr<Mailbox> mailbox, std::uint64_t seed, WallTime begun_at);

@@ -34,13 +34,19 @@ struct EffectMessage {
   virtual bool quick() const { return false; }
 };
 
+/// Whose an effect is: what is scarce is shared out by jobs, and runs already begun go before new ones.
+struct EffectOrigin {
+  RunId run = kNoRun;  // kNoRun: of none (tests)
+  std::uint64_t job = 0;
+  bool begun = false;
+};
+
 /// The way back into the step that waits. Shared, thread-safe.
 class EffectPort {
  public:
   virtual ~EffectPort() = default;
   virtual void post(std::unique_ptr<EffectMessage> message) = 0;
-  /// Whose effect it is; kNoRun where there is none (tests).
-  virtual RunId run() const { return kNoRun; }
+  virtual EffectOrigin origin() const { return {}; }
 };
 
 struct EffectEvent {

@@ -43,7 +43,7 @@ std::optional<EffectAction> ChatEffect::ask_budget(SteadyTime now) {
   Budget* const budget = shared_->options.budget;
   if (budget == nullptr || money_.granted()) return std::nullopt;
   if (money_.poll() == Budget::Hold::State::none) {
-    const SpendPlace place{port_->run(), entry_->name, utc_day(shared_->options.clock.wall())};
+    const SpendPlace place{port_->origin().run, entry_->name, utc_day(shared_->options.clock.wall())};
     if ((!entry_->price || unbounded_) && budget->covers(place)) {
       if (!entry_->price) return give_up(stopping(ErrorKind::unpriced, unpriced_line({entry_->name})), "", now);
       return give_up(

@@ -87,6 +87,8 @@ void ChatEffect::prepare(const ChatRequest& request) {
     prepared_.canonical = shared_->options.secrets.redact(prepared_.canonical);
     return;
   }
+  size_ = call_size(request, request.params.over(entry_->params).max_tokens.value_or(0), entry_->image_tokens,
+                    entry_->type);
   if (entry_->price) {
     const ChatRequest asked{request.messages, request.params.over(entry_->params), {}, {}, 0, {}};
     const auto bound = cost_bound(asked, *entry_->price, entry_->max_output, entry_->image_tokens);
@@ -207,7 +209,13 @@ EffectAction ChatEffect::poll_limiter(SteadyTime now) {
   LaneLimits limits = entry_->limits;
   if (limits.rpm <= 0) limits.rpm = values->rpm;
   if (limits.concurrency <= 0) limits.concurrency = values->concurrency;
-  if (!ticket_) ticket_ = shared_->options.limiter.enter(lane_, try_no_ > 0, port_);
+  limits.learn_latency = limits.learn && (limits.learn_latency || entry_->local());
+  if (!ticket_) {
+    const EffectOrigin origin = port_->origin();
+    using Rank = CallPlace::Rank;
+    const Rank rank = try_no_ > 0 ? Rank::retry : origin.begun ? Rank::begun : Rank::fresh;
+    ticket_ = shared_->options.limiter.enter(lane_, {origin.job, rank}, size_, port_);
+  }
   const Limiter::Ticket::Answer answer = ticket_.poll(limits, now);
   look_at_ = answer.look_again;
   if (!answer.admitted) return wait(now);
@@ -348,8 +356,10 @@ tl::expected<ChatReply, CallError> ChatEffect::judge(const WireReply& reply) con
 }
 
 EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
-  give_back();
   auto outcome = judge(reply);
+  const double wall_s = static_cast<double>(shared_->options.clock.wall()) / 1e6;
+  lane_pause_ = ticket_.finish(call_end(outcome, vendor_of(*entry_), reply.headers, reply.body, wall_s), now);
+  give_back();
   if (!outcome) return on_failure(std::move(outcome.error()), reply.headers, std::move(reply.body), now);
 
   const bool empty = outcome->flags.empty && outcome->stop == Stop::stop;
@@ -446,20 +456,24 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   const RetryAnswer answer = decide_retry(question, random_);
   tell_target(error, answer.retry, now);
 
-  if (answer.pause_lane) {
-    const SteadyTime until = now + *answer.pause_lane;
-    if (shared_->options.limiter.pause(lane_, until) && shared_->options.on_pause) {
-      Clock& clock = shared_->options.clock;
-      PauseInfo pause;
-      pause.lane = lane_;
-      pause.reason = "retry_after";
-      pause.source = question.hint->source + " " + redacted(question.hint->raw);
-      pause.set_at = clock.wall();
-      pause.duration_ms = answer.pause_lane->count();
-      pause.until = pause.set_at + pause.duration_ms * 1000;
-      pause.until_boot_us = clock.boot_us() + pause.duration_ms * 1000;
-      shared_->options.on_pause(pause);
-    }
+  // A rate limit pauses the lane as its limiter decides; any wait beyond the longest hint does.
+  std::optional<LanePause> paused = std::exchange(lane_pause_, std::nullopt);
+  const bool beyond = question.hint && question.hint->wait_ms > static_cast<double>(values->max_hint.count());
+  if (answer.pause_lane && (beyond || error.kind != ErrorKind::rate_limit) &&
+      shared_->options.limiter.pause(lane_, now + *answer.pause_lane)) {
+    paused = LanePause{*answer.pause_lane, question.hint->source + " " + question.hint->raw};
+  }
+  if (paused && shared_->options.on_pause) {
+    Clock& clock = shared_->options.clock;
+    PauseInfo pause;
+    pause.lane = lane_;
+    pause.reason = "retry_after";
+    pause.source = paused->source.empty() ? "no hint" : redacted(paused->source);
+    pause.set_at = clock.wall();
+    pause.duration_ms = paused->duration.count();
+    pause.until = pause.set_at + pause.duration_ms * 1000;
+    pause.until_boot_us = clock.boot_us() + pause.duration_ms * 1000;
+    shared_->options.on_pause(pause);
   }
   TryRecord record = record_of(error);
   const bool too_long = std::max(answer.wait, answer.pause_lane.value_or(answer.wait)) > entry_->fallback_wait;

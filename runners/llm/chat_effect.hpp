@@ -108,10 +108,12 @@ class ChatEffect final : public Effect {
   Pico reserved_ = 0;
   bool unbounded_ = false;  // nothing says how long the answer may get
   Budget::Hold money_;      // from before the limiter until the reply is judged; retries keep it
+  CallSize size_;
 
   State state_ = State::idle;
   std::shared_ptr<EffectPort> port_;
   Limiter::Ticket ticket_;
+  std::optional<LanePause> lane_pause_;  // begun by the last reply
   std::shared_ptr<TrySlot> slot_;
   std::optional<SteadyTime> look_at_;  // limiter, back-off or simulated reply
   std::unique_ptr<SimPlan> sim_plan_;

@@ -1,61 +1,44 @@
 #pragma once
-// Who may send now. A lane is one key at one address for one model; all jobs share it. Basic form: requests per
-// minute (token bucket, first come first served, retries before new calls), a number in flight, and pauses that every
-// call of the lane obeys. Adaptive limits join behind the same interface. Specs: models.md 4.1, 4.2, reliability.md 4.
+// Who may send now. A lane is one key at one address for one model; all jobs share it. What holds a call back: limits
+// that somebody gave or that replies announce, limits learned from refusals and from completions, and pauses that every
+// call of the lane obeys (lane.hpp and what it is made of). Specs: models.md 4, reliability.md 4.
 //
-// How a call waits: enter() gives a Ticket. Only the head of a lane's queue knows its time; the others are told by
-// LimiterTurn when they become the head or are admitted. poll() then says admitted, or wait until.
+// How a call waits: enter() gives a Ticket, poll() says admitted, or wait until. Only the next to be served of a lane
+// knows its time; the others are told by LimiterTurn when they become the next or are admitted. finish() gives the
+// place back and says how the call ended: that is what the lane learns from.
 //
-// Thread rule: any thread. Messages are posted without a lock held.
+// Thread rule: any thread. A call that nothing holds back costs one short lock of its lane in poll and one in finish.
+// Messages are posted without a lock held.
 
-#include <cstdint>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
 #include "core/engine/clock.hpp"
 #include "core/model/effect.hpp"
+#include "runners/llm/lane_call.hpp"
+#include "runners/llm/lane_limits.hpp"
 
 namespace assay {
 
 /// "Look again": sent to a waiting call.
 struct LimiterTurn final : EffectMessage {};
 
-struct LaneLimits {
-  double rpm = 0;                // requests per minute; 0: none
-  double burst = 0;              // 0: one second's worth, at least 1
-  std::int64_t concurrency = 0;  // in flight; 0: none
-  friend bool operator==(const LaneLimits&, const LaneLimits&) = default;
-};
-
-/// A pause as it is recorded, so that a restart obeys it.
-struct PauseInfo {
-  std::string lane, reason, source;  // retry_after, ..; the header or text it was read from
-  WallTime set_at = 0, until = 0;
-  std::int64_t duration_ms = 0;
-  std::int64_t until_boot_us = 0;
-};
-
-struct LaneState {
-  std::string lane;
-  LaneLimits limits;
-  std::int64_t in_flight = 0, waiting = 0;
-  std::chrono::milliseconds paused_for{0};
-};
+class Lane;
+struct LaneWaiter;
 
 class Limiter {
  public:
   explicit Limiter(Clock& clock) : clock_(clock) {}
+  ~Limiter();
   Limiter(const Limiter&) = delete;
   Limiter& operator=(const Limiter&) = delete;
 
-  struct Lane;
-  /// A call's place: waiting, then in flight. Given back by leave() or the destructor.
+  /// A call's place: waiting, then in flight. Given back by finish(), leave() or the destructor. One thread at a time.
   class Ticket {
    public:
     Ticket() = default;
@@ -65,37 +48,45 @@ class Limiter {
 
     struct Answer {
       bool admitted = false;
-      /// For the head of the queue: when its turn comes, at most a second away, since limits may change meanwhile.
+      /// For the next to be served: when its turn comes, at most a second away, since limits may change meanwhile.
       /// nullopt: a LimiterTurn will come.
       std::optional<SteadyTime> look_again;
     };
-    /// `limits`: those in force now; a changed value takes effect for the whole lane.
+    /// `limits`: those given now; a changed value takes effect for the whole lane.
     Answer poll(const LaneLimits& limits, SteadyTime now);
+    /// An admitted call ended. Returns the pause that this has begun or lengthened.
+    std::optional<LanePause> finish(const CallEnd& end, SteadyTime now);
+    /// Gives up the place without news of the call.
     void leave();
+    /// What it waits for, in words; "" when it doesn't.
+    std::string waits_for(SteadyTime now) const;
     explicit operator bool() const { return waiter_ != nullptr; }
 
    private:
     friend class Limiter;
-    struct Waiter;
-    std::shared_ptr<Waiter> waiter_;
+    std::shared_ptr<LaneWaiter> waiter_;
   };
 
-  /// Joins the queue of `lane`, to be polled at once.
-  Ticket enter(const std::string& lane, bool retry, std::shared_ptr<EffectPort> port);
+  /// A call of `lane`, to be polled at once.
+  Ticket enter(const std::string& lane, const CallPlace& place, const CallSize& size, std::shared_ptr<EffectPort> port);
   /// Nobody of the lane is admitted before `until`. True when that is later than what held before.
-  bool pause(const std::string& lane, SteadyTime until);
+  bool pause(const std::string& lane, SteadyTime until, const std::string& why = "");
   /// Ends a pause at once.
   void resume(const std::string& lane);
   /// The pauses of the last session: what is left of each, by boot time when the machine has not restarted since
   /// (`same_boot`), else by wall time, never more than its duration.
   void restore(const std::vector<PauseInfo>& pauses, bool same_boot);
+  /// What the last session learned: the start of this one.
+  void restore(const std::vector<LearnedLimits>& learned);
 
   std::vector<LaneState> lanes() const;
+  /// What is worth keeping of each lane that has learned something.
+  std::vector<LearnedLimits> learned() const;
 
  private:
   std::shared_ptr<Lane> lane(const std::string& name);
   Clock& clock_;
-  mutable std::mutex mutex_;  // guards lanes_
+  mutable std::shared_mutex mutex_;  // guards lanes_
   std::map<std::string, std::shared_ptr<Lane>, std::less<>> lanes_;
 };
 

@@ -20,13 +20,6 @@
 
 namespace assay {
 
-/// Limits as written; 0: none. `learn: latency` also slows down for servers that queue (models.md 4.3).
-enum class LimitLearning : std::uint8_t { on, off, latency };
-struct EntryLimits : LaneLimits {
-  double rpd = 0, tpm = 0, itpm = 0, otpm = 0;
-  LimitLearning learn = LimitLearning::on;
-};
-
 /// Time limits an entry fixes; what is absent comes from the settings.
 struct EntryTimeouts {
   std::optional<std::chrono::milliseconds> connect, first_byte, stall, attempt, total;
@@ -100,7 +93,7 @@ struct ModelEntry {
   StreamMode stream = StreamMode::automatic;
   std::optional<Price> price;
 
-  EntryLimits limits;
+  LaneLimits limits;
   EntryTimeouts timeouts;
   EntryRetry retry;
   std::vector<std::string> fallbacks;         // as named

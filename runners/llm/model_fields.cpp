@@ -123,7 +123,7 @@ void apply_price(ModelEntry& entry, const Json& value) {
 }
 
 void apply_limits(ModelEntry& entry, const Json& value) {
-  EntryLimits& limits = entry.limits;
+  LaneLimits& limits = entry.limits;
   limits = {};
   for (const auto& [name, field] :
        map_value(value, {"rpm", "rpd", "tpm", "itpm", "otpm", "concurrency", "burst", "learn"})) {
@@ -131,9 +131,8 @@ void apply_limits(ModelEntry& entry, const Json& value) {
       limits.concurrency = count_value(field, 1, name);
     } else if (name == "learn") {
       if (field != "latency" && !field.is_boolean()) throw FieldFault{name, "must be true, false or latency", ""};
-      limits.learn = field == "latency" ? LimitLearning::latency
-                     : field == true    ? LimitLearning::on
-                                        : LimitLearning::off;
+      limits.learn = field != false;
+      limits.learn_latency = field == "latency";
     } else {
       double& to = name == "rpm"    ? limits.rpm
                    : name == "rpd"  ? limits.rpd
@@ -146,7 +145,7 @@ void apply_limits(ModelEntry& entry, const Json& value) {
   }
 }
 Json show_limits(const ModelEntry& entry) {
-  const EntryLimits& limits = entry.limits;
+  const LaneLimits& limits = entry.limits;
   Json out = Json::object();
   const auto put = [&](const char* name, double value) {
     if (value > 0) out[name] = value;
@@ -158,8 +157,8 @@ Json show_limits(const ModelEntry& entry) {
   put("otpm", limits.otpm);
   if (limits.concurrency > 0) out["concurrency"] = limits.concurrency;
   put("burst", limits.burst);
-  if (limits.learn == LimitLearning::off) out["learn"] = false;
-  if (limits.learn == LimitLearning::latency) out["learn"] = "latency";
+  if (!limits.learn) out["learn"] = false;
+  if (limits.learn_latency) out["learn"] = "latency";
   return null_if_empty(std::move(out));
 }
 

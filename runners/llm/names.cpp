@@ -34,7 +34,7 @@ std::string joined(const std::vector<std::string>& words, const std::string& bet
   return out;
 }
 
-std::string limits_text(const EntryLimits& limits) {
+std::string limits_text(const LaneLimits& limits) {
   std::string out;
   const auto put = [&](double value, const char* unit) {
     if (value > 0) out += (out.empty() ? "" : ", ") + format_count(static_cast<std::int64_t>(value)) + " " + unit;
@@ -329,14 +329,11 @@ std::vector<ModelFacts> ModelRegistry::list() const {
     const std::size_t address = lane.lane.find(' ') + 1;
     row.address = lane.lane.substr(address, lane.lane.rfind(' ') - address);
     row.key = lane.lane.substr(0, address - 1);
-    row.limits = (lane.limits.rpm > 0 ? std::to_string(static_cast<std::int64_t>(lane.limits.rpm)) + " rpm, " : "") +
-                 std::to_string(lane.in_flight) + " in flight, " + std::to_string(lane.waiting) + " waiting";
+    row.limits = describe(lane);
     if (const auto state = states.find(lane.lane); state != states.end()) {
       row.state = state->second;
     } else {
-      row.state = lane.paused_for.count() > 0
-                      ? "paused " + std::to_string((lane.paused_for.count() + 999) / 1000) + " s"
-                      : "ok";
+      row.state = lane.paused_for.count() > 0 ? "paused" : "ok";
     }
     all.push_back(std::move(row));
   }

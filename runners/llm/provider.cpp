@@ -25,11 +25,6 @@ CallError Provider::classify(int http_status, const Json& document, const ModelE
   return classify_error(vendor_of(entry), http_status, document);
 }
 
-std::vector<LimitHeader> Provider::limits(const std::vector<Header>& headers, double now_s,
-                                          const ModelEntry& entry) const {
-  return read_limit_headers(vendor_of(entry), headers, now_s);
-}
-
 const Provider* find_provider(std::string_view type) {
   static const std::array rows = {&openai_provider(), &azure_provider(),    &anthropic_provider(),
                                   &cohere_provider(), &together_provider(), &gemini_provider(),

@@ -10,7 +10,6 @@
 
 #include "core/text/hash.hpp"
 #include "runners/llm/errors.hpp"
-#include "runners/llm/hints.hpp"
 #include "runners/llm/names.hpp"
 #include "runners/llm/reply.hpp"
 #include "runners/llm/reply_stream.hpp"
@@ -52,8 +51,6 @@ class Provider {
   virtual std::unique_ptr<ReplyStream> open_stream(const ModelEntry& entry) const = 0;
   /// The error of a reply whose status is not 2xx. `document`: its body, null when that is no JSON.
   CallError classify(int http_status, const Json& document, const ModelEntry& entry) const;
-  /// What a reply's headers (names in lower case) tell of limits.
-  std::vector<LimitHeader> limits(const std::vector<Header>& headers, double now_s, const ModelEntry& entry) const;
   /// The field of the body whose correction would satisfy a 400, "" when it is no matter of that (models.md 2.4).
   virtual std::string field_to_correct(const CallError&) const { return ""; }
   virtual void correct(Json& /*body*/, const std::string& /*field*/) const {}

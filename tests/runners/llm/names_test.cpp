@@ -419,7 +419,7 @@ models:
   CHECK(m->limits.itpm == 2);
   CHECK(m->limits.otpm == 3);
   CHECK(m->limits.burst == 4);
-  CHECK(m->limits.learn == LimitLearning::latency);
+  CHECK(m->limits.learn_latency);
   CHECK(m->timeouts.connect == std::chrono::seconds(1));
   CHECK(m->timeouts.total == std::chrono::minutes(90));
   CHECK(m->retry.over(ErrorKind::server, {}).tries == 3);

@@ -514,9 +514,8 @@ TEST_CASE("an own provider has the habits of its type") {
   CHECK(vendor_of(lab) == "cohere");
   CHECK(outcome_of(lab, 498, R"({"message":"blocked"})").error().kind == ErrorKind::auth);
   CHECK(vendor_of(entry_of("openrouter", "m")) == "openrouter");
-  const auto limits = provider_of(entry_of("lab", "m", "together"))
-                          .limits({{"x-ratelimit-limit", "10", ""}, {"x-ratelimit-remaining", "9", ""}}, 0,
-                                  entry_of("lab", "m", "together"));
+  const auto limits = read_limit_headers(vendor_of(entry_of("lab", "m", "together")),
+                                         {{"x-ratelimit-limit", "10", ""}, {"x-ratelimit-remaining", "9", ""}}, 0);
   REQUIRE(limits.size() == 1);
   CHECK(limits[0].window_s == 1);
 }
