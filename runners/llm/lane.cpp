@@ -142,7 +142,7 @@ std::optional<LanePause> Lane::finish(LaneWaiter& waiter, const CallEnd& end, St
     case CallEnd::Kind::answered: {
       rate_.answered(waiter.mark, now);
       in_flight_limit_.answered(waiter.mark);
-      if (limits_.learn_latency) latency_.answered(in_flight_, limits_.slots, now);
+      if (limits_.learn_latency) latency_.answered(waiter.mark, in_flight_, limits_.slots, now);
       const TokenWeight real = tokens_.learn(waiter.size, waiter.weight, end);
       known_.correct(waiter.weight, real, now);
       break;

@@ -152,6 +152,18 @@ TEST_CASE("a server that queues instead of refusing is kept at the width it need
   }
 }
 
+TEST_CASE("a server that answers as fast with many in flight is not made narrower") {
+  for (const char* latency : {"const:1s", "lognormal:800ms,0.6"}) {
+    CAPTURE(latency);
+    WorldPlan plan;
+    plan.limits.learn_latency = true;
+    plan.jobs = {{1, 6'000, 200}};
+    plan.latency = latency;
+    plan.stop_after_s = 25;
+    CHECK(simulate(plan).in_service(5, 24) >= 198);
+  }
+}
+
 TEST_CASE("a limit halved and doubled in mid-run is found again within a minute") {
   WorldPlan plan;
   const auto server = [](int rate) {
