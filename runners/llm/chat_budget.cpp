@@ -38,12 +38,16 @@ CallError stopping(ErrorKind kind, std::string line) {
 
 }  // namespace
 
+SpendPlace ChatEffect::place_of_spending() const {
+  return {port_->origin().run, entry_->name, utc_day(shared_->options.clock.wall())};
+}
+
 /// What to do instead of going on, when the money is not there.
 std::optional<EffectAction> ChatEffect::ask_budget(SteadyTime now) {
   Budget* const budget = shared_->options.budget;
   if (budget == nullptr || money_.granted()) return std::nullopt;
   if (money_.poll() == Budget::Hold::State::none) {
-    const SpendPlace place{port_->origin().run, entry_->name, utc_day(shared_->options.clock.wall())};
+    const SpendPlace place = place_of_spending();
     if ((!entry_->price || unbounded_) && budget->covers(place)) {
       if (!entry_->price) return give_up(stopping(ErrorKind::unpriced, unpriced_line({entry_->name})), "", now);
       return give_up(
@@ -58,6 +62,14 @@ std::optional<EffectAction> ChatEffect::ask_budget(SteadyTime now) {
     return give_up(stopping(ErrorKind::budget, line_of(money_.shortage(), entry_->name)), "", now);
   look_at_.reset();  // a BudgetTurn will come
   return wait(now);
+}
+
+/// Money for one more request of this call, without waiting for it.
+bool ChatEffect::reserve_at_once() {
+  Budget* const budget = shared_->options.budget;
+  if (budget == nullptr) return true;
+  money_ = budget->reserve(place_of_spending(), reserved_, port_);
+  return money_.granted();
 }
 
 /// After a reply that could be read; what it may have cost beyond what is known.

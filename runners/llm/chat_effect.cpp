@@ -140,7 +140,10 @@ EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<Effect
         return state_ == State::queued ? poll_limiter(now) : wait(now);
       }
       if (auto* reply = dynamic_cast<ReplyMessage*>(event.message.get())) {
-        if (reply->slot == slot_ && state_ == State::in_flight) return on_reply(std::move(reply->reply), now);
+        if (state_ != State::in_flight) return wait(now);
+        if (rival_ && reply->slot == rival_->slot) swap_rival();
+        if (reply->slot != slot_ || (rival_ && outlived(reply->reply, now))) return wait(now);
+        return on_reply(std::move(reply->reply), now);
       }
       if (auto* sent = dynamic_cast<SimSent*>(event.message.get())) {
         if (sent->slot == slot_ && state_ == State::in_flight) return on_sim_sent(now);
@@ -155,6 +158,7 @@ EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<Effect
         return give_up(std::move(error), "", now);
       }
       if (state_ == State::queued) return poll_limiter(now);
+      if (state_ == State::in_flight && hedge_at_ && now >= *hedge_at_) return hedge(now);
       if (look_at_ && now >= *look_at_) {
         if (state_ == State::backing_off) return enter_queue(now);
         if (state_ == State::simulating) return on_reply(std::move(sim_plan_->reply), now);
@@ -167,7 +171,7 @@ EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<Effect
 EffectAction ChatEffect::wait(SteadyTime) {
   EffectWait action;
   if (previous_ && !std::exchange(previous_told_, true)) action.failed = previous_;
-  action.deadline = look_at_;
+  action.deadline = state_ == State::in_flight ? hedge_at_ : look_at_;
   if (!excluded_since_) {
     if (const auto total = total_deadline())
       action.deadline = action.deadline ? std::min(*action.deadline, *total) : *total;
@@ -203,20 +207,26 @@ std::optional<EffectAction> ChatEffect::ask_target(SteadyTime now) {
   return wait(now);
 }
 
-EffectAction ChatEffect::poll_limiter(SteadyTime now) {
-  if (auto instead = ask_budget(now)) return std::move(*instead);
+LaneLimits ChatEffect::limits_in_force() const {
   const auto values = shared_->settings.values();
   LaneLimits limits = entry_->limits;
   if (limits.rpm <= 0) limits.rpm = values->rpm;
   if (limits.concurrency <= 0) limits.concurrency = values->concurrency;
   limits.learn_latency = limits.learn && (limits.learn_latency || entry_->local());
-  if (!ticket_) {
-    const EffectOrigin origin = port_->origin();
-    using Rank = CallPlace::Rank;
-    const Rank rank = try_no_ > 0 ? Rank::retry : origin.begun ? Rank::begun : Rank::fresh;
-    ticket_ = shared_->options.limiter.enter(lane_, {origin.job, rank}, size_, port_);
-  }
-  const Limiter::Ticket::Answer answer = ticket_.poll(limits, now);
+  return limits;
+}
+
+void ChatEffect::enter_limiter() {
+  using Rank = CallPlace::Rank;
+  const EffectOrigin origin = port_->origin();
+  const Rank rank = try_no_ > 0 ? Rank::retry : origin.begun ? Rank::begun : Rank::fresh;
+  ticket_ = shared_->options.limiter.enter(lane_, {origin.job, rank}, size_, port_);
+}
+
+EffectAction ChatEffect::poll_limiter(SteadyTime now) {
+  if (auto instead = ask_budget(now)) return std::move(*instead);
+  if (!ticket_) enter_limiter();
+  const Limiter::Ticket::Answer answer = ticket_.poll(limits_in_force(), now);
   look_at_ = answer.look_again;
   if (!answer.admitted) return wait(now);
   if (auto instead = ask_target(now)) return std::move(*instead);
@@ -254,12 +264,14 @@ EffectAction ChatEffect::send(SteadyTime now) {
   state_ = State::in_flight;
   look_at_.reset();
   slot_ = std::make_shared<TrySlot>();
+  plan_hedge(now);
 
   EffectRecordSent action;
   action.previous = std::exchange(previous_, std::nullopt);
   previous_told_ = false;
   action.reserved = reserved_;
   action.deadline = total_deadline();
+  if (hedge_at_) action.deadline = std::min(*hedge_at_, action.deadline.value_or(*hedge_at_));
   if (provider_->simulated()) {
     action.transmit = [slot = slot_, port = port_](CallId, std::uint32_t) {
       auto message = std::make_unique<SimSent>();
@@ -356,6 +368,8 @@ tl::expected<ChatReply, CallError> ChatEffect::judge(const WireReply& reply) con
 }
 
 EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
+  if (rival_) hedged_ = true;
+  drop_rival();
   auto outcome = judge(reply);
   const double wall_s = static_cast<double>(shared_->options.clock.wall()) / 1e6;
   lane_pause_ = ticket_.finish(call_end(outcome, vendor_of(*entry_), reply.headers, reply.body, wall_s), now);
@@ -374,6 +388,8 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   shared_->mark_worked(lane_);
   shared_->targets.succeeded(lane_);
   permitted_ = false;
+  if (entry_->hedge.mode != Hedge::Mode::off) shared_->hedges.answered(lane_, now - sent_at_);
+  outcome->flags.hedged = hedged_;
   EffectDone done;
   done.state = CallState::answered;
   done.last_try.number = static_cast<std::uint32_t>(try_no_);
@@ -559,22 +575,27 @@ EffectAction ChatEffect::refuse(CallError error) {
   return done;
 }
 
+/// True: it was sent.
+bool ChatEffect::cancel(TrySlot& slot) {
+  CallId call = 0;
+  int try_no = 0;
+  {
+    const std::lock_guard lock(slot.mutex);
+    slot.cancelled = true;
+    if (!slot.sent) return false;
+    call = slot.request.call;
+    try_no = slot.request.try_no;
+  }
+  shared_->options.transport.cancel(call, try_no);
+  return true;
+}
+
 void ChatEffect::abandon() {
   if (state_ == State::done) return;
   state_ = State::done;
+  drop_rival();
   if (slot_) {
-    bool sent = false;
-    CallId call = 0;
-    int try_no = 0;
-    {
-      const std::lock_guard lock(slot_->mutex);
-      slot_->cancelled = true;
-      sent = slot_->sent;
-      call = slot_->request.call;
-      try_no = slot_->request.try_no;
-    }
-    if (sent) shared_->options.transport.cancel(call, try_no);
-    if (sent) money_.settle(0, reserved_);  // what is recorded as possible
+    if (cancel(*slot_)) money_.settle(0, reserved_);  // what is recorded as possible
     slot_.reset();
   }
   if (std::exchange(permitted_, false)) shared_->targets.give_back(lane_);

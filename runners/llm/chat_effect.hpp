@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "runners/llm/client.hpp"
+#include "runners/llm/hedges.hpp"
 #include "runners/llm/provider.hpp"
 
 namespace assay {
@@ -33,6 +34,7 @@ struct ChatClient::Shared {
   LiveSettings settings;
   SimWorld sim;
   Targets targets;
+  Hedges hedges;
   const std::uint64_t seed;
   std::atomic<std::uint64_t> drawn{0};
   /// Fields that a target was found not to take (models.md 2.4); true when it was not known yet.
@@ -78,8 +80,19 @@ class ChatEffect final : public Effect {
   void tell_target(CallError& error, bool retry, SteadyTime now);
   // The money of this call (chat_budget.cpp).
   std::optional<EffectAction> ask_budget(SteadyTime now);
+  bool reserve_at_once();
+  SpendPlace place_of_spending() const;
   Pico settle_answer(const ChatReply& reply);
   Pico settle_failure(const CallError& error);
+  // A second request beside the first (chat_hedge.cpp).
+  void plan_hedge(SteadyTime now);
+  EffectAction hedge(SteadyTime now);
+  bool outlived(const WireReply& reply, SteadyTime now);
+  void swap_rival();
+  void drop_rival();
+  LaneLimits limits_in_force() const;
+  void enter_limiter();
+  bool cancel(TrySlot& slot);
   EffectAction send(SteadyTime now);
   EffectAction on_sim_sent(SteadyTime now);
   EffectAction on_reply(WireReply reply, SteadyTime now);
@@ -115,6 +128,17 @@ class ChatEffect final : public Effect {
   Limiter::Ticket ticket_;
   std::optional<LanePause> lane_pause_;  // begun by the last reply
   std::shared_ptr<TrySlot> slot_;
+  /// The other request of a hedged call: the first one, or whichever has not come yet.
+  struct Rival {
+    std::shared_ptr<TrySlot> slot;
+    Limiter::Ticket ticket;
+    Budget::Hold money;
+    SteadyTime sent_at;
+  };
+  std::unique_ptr<Rival> rival_;
+  bool hedged_ = false;
+  SteadyTime sent_at_{};
+  std::optional<SteadyTime> hedge_at_;
   std::optional<SteadyTime> look_at_;  // limiter, back-off or simulated reply
   std::unique_ptr<SimPlan> sim_plan_;
   int try_no_ = 0;

@@ -12,7 +12,7 @@ constexpr std::int64_t kCompletions = 200;
 constexpr double kNarrow = 0.7, kWide = 1.3, kSame = 0.07;
 constexpr double kLonger = 1.6;    // than with a quarter in flight: it queues
 constexpr double kLeastCalls = 3;  // to tell how long answers take with few in flight
-constexpr double kFull = 0.9;  // of the width in use, or it is not the width that holds calls back
+constexpr double kFull = 0.9;      // of the width in use, or it is not the width that holds calls back
 }  // namespace
 
 void LatencyLearner::begin_window(SteadyTime now) {

@@ -49,6 +49,11 @@ void Targets::succeeded(const std::string& lane) {
   if (found != targets_.end() && !found->second.held) targets_.erase(found);
 }
 
+bool Targets::calm(const std::string& lane) const {
+  const std::lock_guard lock(mutex_);
+  return !targets_.contains(lane);
+}
+
 std::optional<milliseconds> Targets::failed(const std::string& lane, const Cooldown& rule, SteadyTime now) {
   const std::lock_guard lock(mutex_);
   Target& target = targets_[lane];

@@ -42,6 +42,8 @@ class Targets {
   /// The permit was not used: another may probe.
   void give_back(const std::string& lane);
   void succeeded(const std::string& lane);
+  /// Neither held nor cooling, and its last answer was no failure.
+  bool calm(const std::string& lane) const;
   /// A try failed with a kind that cools_target(). How long it cools now, when it has just begun to.
   std::optional<std::chrono::milliseconds> failed(const std::string& lane, const Cooldown& rule, SteadyTime now);
   void hold(const std::string& lane, Held why);
