@@ -107,8 +107,8 @@ class Loader {
     for (const YamlNode& item : several->items) {
       if (item.kind != YamlNode::Kind::map) refuse(item, "a message is a mapping of role and template");
       for (const auto& entry : item.entries) {
-        if (entry.first.text != "role" && entry.first.text != "template") {
-          refuse(entry.first, "a message has no key " + entry.first.text);
+        if (entry.key.text != "role" && entry.key.text != "template") {
+          refuse(entry.key, "a message has no key " + entry.key.text);
         }
       }
       const YamlNode* role = item.find("role");
@@ -190,7 +190,7 @@ class Loader {
   void warn_of_other_keys() {
     std::string others;
     for (const auto& entry : root_.entries) {
-      const std::string& key = entry.first.text;
+      const std::string& key = entry.key.text;
       if (std::find(kKnownKeys.begin(), kKnownKeys.end(), key) == kKnownKeys.end()) {
         others += (others.empty() ? "" : ", ") + key;
       }

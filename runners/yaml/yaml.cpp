@@ -43,7 +43,7 @@ class Builder : public YAML::EventHandler {
       if (level.key) path += (path.empty() ? "" : ".") + level.key->text;
     }
     if (path.empty() && !open_.empty() && !open_.front().node.entries.empty()) {
-      path = "after " + open_.front().node.entries.back().first.text;
+      path = "after " + open_.front().node.entries.back().key.text;
     }
     return path.empty() ? path : path + ": ";
   }
@@ -238,7 +238,7 @@ class Builder : public YAML::EventHandler {
       if (!parent.keys.insert(node.text).second) fail("the key " + node.text + " appears twice", mark);
       parent.key = std::move(node);
     } else {
-      parent.node.entries.emplace_back(std::move(*parent.key), std::move(node));
+      parent.node.entries.push_back({std::move(*parent.key), std::move(node)});
       parent.key.reset();
     }
   }

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/text/json.hpp"
@@ -20,6 +19,8 @@ struct YamlLimits {
   bool name_keys = false;            ///< messages begin with the keys that lead to the place: "models.judge: .."
 };
 
+struct YamlEntry;
+
 /// A parsed document with what JSON has no room for.
 struct YamlNode {
   enum class Kind { scalar, list, map } kind = Kind::scalar;
@@ -27,8 +28,11 @@ struct YamlNode {
   bool plain = false;                ///< not quoted, no block: its type is found by looking at it
   std::size_t line = 1, column = 1;  ///< from 1
   std::vector<YamlNode> items;
-  std::vector<std::pair<YamlNode, YamlNode>> entries;
+  std::vector<YamlEntry> entries;
   const YamlNode* find(std::string_view key) const;  ///< of a map; null when absent
+};
+struct YamlEntry {
+  YamlNode key, value;
 };
 
 /// One document (null for an empty one). Throws Error "yaml" at "PLACE:LINE:COLUMN": syntax, repeated keys, tags,
