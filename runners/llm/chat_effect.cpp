@@ -12,12 +12,6 @@ namespace {
 constexpr std::size_t kQuickReplyBytes = 8192;
 }
 
-struct ChatEffect::TrySlot {
-  std::mutex mutex;
-  bool cancelled = false, sent = false;  // guarded by mutex
-  WireRequest request;                   // until sent
-};
-
 struct ChatEffect::ReplyMessage final : EffectMessage {
   std::shared_ptr<TrySlot> slot;
   WireReply reply;
@@ -181,6 +175,7 @@ std::optional<SteadyTime> ChatEffect::total_deadline() const {
 EffectAction ChatEffect::enter_queue(SteadyTime now) {
   state_ = State::queued;
   look_at_.reset();
+  trail_.queued(now);
   if (!excluded_since_) excluded_since_ = now;
   return poll_limiter(now);
 }
@@ -242,6 +237,7 @@ std::string ChatEffect::wire_body() {
 
 EffectAction ChatEffect::send(SteadyTime now) {
   ++try_no_;
+  trail_.admitted(now);
   if (!first_sent_) first_sent_ = now;
   state_ = State::in_flight;
   look_at_.reset();
@@ -266,6 +262,7 @@ EffectAction ChatEffect::send(SteadyTime now) {
   request.headers.push_back({"User-Agent", "assay/" + shared_->options.version, ""});
   request.headers.push_back({"X-Client-Request-Id", to_hex(shared_->random()), ""});
   request.body = wire_body();
+  trail_.bytes_out(request.body.size());
   request.deadlines = deadlines(*shared_->settings.values());
   request.ca_file = entry_->ca_file;
   request.proxy = entry_->proxy;
@@ -348,6 +345,7 @@ tl::expected<ChatReply, CallError> ChatEffect::judge(const WireReply& reply) con
 }
 
 EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
+  trail_.replied(reply);
   give_back();
   auto outcome = judge(reply);
   if (!outcome) return on_failure(std::move(outcome.error()), reply.headers, std::move(reply.body), now);
@@ -356,6 +354,7 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   const RetryRule rule = entry_->retry.over(ErrorKind::empty, shared_->settings.values()->rule(ErrorKind::empty));
   if (empty && failures_[static_cast<std::size_t>(ErrorKind::empty)] + 1U < rule.tries) {
     if (entry_->price && outcome->usage) spent_ += cost_of(*outcome->usage, *entry_->price);
+    trail_.used(*outcome, entry_->price);
     settle_answer(*outcome);
     return on_failure(make_error(ErrorKind::empty, "", "the answer is empty"), reply.headers, std::move(reply.body),
                       now);
@@ -369,6 +368,7 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   done.last_try.number = static_cast<std::uint32_t>(try_no_);
   done.last_try.http_status = reply.http;
   done.last_try.ended_at = shared_->options.clock.wall();
+  if (try_no_ > 1 || trail_.announces()) done.last_try.details = details_of(nullptr, nullptr);
   if (ambiguous_) done.doubt = CallDoubt::ambiguous;
   if (outcome->usage) {
     done.usage = *outcome->usage;
@@ -400,7 +400,18 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   return done;
 }
 
-TryRecord ChatEffect::record_of(const CallError& error) const {
+std::string ChatEffect::details_of(const CallError* error, const WaitHint* hint) const {
+  TryFacts facts;
+  facts.target = entry_->name;
+  facts.wall = shared_->options.clock.wall();
+  facts.steady = shared_->options.clock.steady();
+  facts.error = error;
+  facts.hint = hint;
+  facts.left_out = &corrected_;
+  return redacted(trail_.text(facts));
+}
+
+TryRecord ChatEffect::record_of(const CallError& error, const WaitHint* hint) const {
   TryRecord record;
   record.number = static_cast<std::uint32_t>(try_no_);
   record.http_status = error.http_status;
@@ -409,6 +420,7 @@ TryRecord ChatEffect::record_of(const CallError& error) const {
   record.message = redacted(error.message);
   record.ambiguous = error.ambiguous;
   record.ended_at = shared_->options.clock.wall();
+  if (try_no_ > 0) record.details = details_of(&error, hint);
   return record;
 }
 
@@ -461,7 +473,7 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
       shared_->options.on_pause(pause);
     }
   }
-  TryRecord record = record_of(error);
+  TryRecord record = record_of(error, question.hint ? &*question.hint : nullptr);
   const bool too_long = std::max(answer.wait, answer.pause_lane.value_or(answer.wait)) > entry_->fallback_wait;
   if (falls_back_on(error.kind) && (!answer.retry || too_long) && !(error.ambiguous && !question.retry_ambiguous) &&
       fallback_ < first_->fallback_entries.size()) {
