@@ -2,16 +2,10 @@
 
 #include <algorithm>
 
+#include "app/pinned_models.hpp"
 #include "core/text/error.hpp"
 
 namespace assay {
-namespace {
-
-/// A pinned model entry, under whatever name the kind keeps it: "model", "judge", ..
-bool is_entry(const Json& value) { return value.is_object() && value.contains("provider") && value.contains("model"); }
-
-}  // namespace
-
 void check_priced(const Budget& budget, const ModelRegistry& models, const std::vector<BatchInfo>& batches) {
   if (!budget.any_cap()) return;
   std::vector<std::string> unpriced;
@@ -20,13 +14,11 @@ void check_priced(const Budget& budget, const ModelRegistry& models, const std::
       const bool known = std::find(unpriced.begin(), unpriced.end(), entry.name) != unpriced.end();
       if (!entry.price && !known && budget.covers(batch.id, entry.name)) unpriced.push_back(entry.name);
     };
-    if (!batch.pinned.is_object()) continue;
-    for (const auto& [name, value] : batch.pinned.items()) {
-      if (!is_entry(value)) continue;
+    each_pinned_model(batch, [&](const std::string&, const Json& value) {
       const ModelHandle entry = models.callable_pinned(value);
       check(*entry);
       for (const ModelHandle& fallback : entry->fallback_entries) check(*fallback);
-    }
+    });
   }
   if (!unpriced.empty()) throw Error("unpriced", unpriced_line(unpriced));
 }

@@ -11,6 +11,7 @@
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "core/text/file_there.hpp"
 
 namespace assay {
 namespace {
@@ -41,6 +42,11 @@ std::string clock_of(WallTime at) {
 
 std::string counted(std::uint64_t n, const char* one, const char* many) {
   return format_count(static_cast<std::int64_t>(n)) + " " + (n == 1 ? one : many);
+}
+
+std::string place_text(std::uint32_t step) {
+  if (step == 0) return "setup";
+  return step == kEvaluateStep ? "evaluate" : "step " + std::to_string(step);
 }
 
 void make_folders(const std::string& path) {
@@ -75,7 +81,7 @@ std::uint64_t parse_bytes(const std::string& text) {
 
 void read_settings(Settings& settings) {
   const std::string folder = folder_of_environment("XDG_CONFIG_HOME", "/.config/assay");
-  if (!folder.empty() && std::filesystem::exists(folder + "/settings")) settings.read_file(folder + "/settings");
+  if (!folder.empty() && file_is_there(folder + "/settings")) settings.read_file(folder + "/settings");
   settings.read_environment(environ);
 }
 
@@ -103,20 +109,26 @@ std::vector<std::string> recovery_lines(Store& store) {
     line += ". Kept: " + counted(found.runs, "run", "runs") + ", " + counted(found.calls, "call", "calls") + ". " +
             counted(found.resumable, "run goes", "runs go") + " on from where they were.";
     lines.push_back(line);
-    if (found.in_doubt > 0) {
-      std::string doubt =
-          counted(found.in_doubt, "call", "calls") + " in doubt (at most " + format_usd(found.in_doubt_max) + "):";
-      std::size_t shown = 0;
-      for (const CallRecord& call : store.calls_in_doubt()) {
-        if (call.doubt != CallDoubt::crash || call.state != CallState::sent) continue;
-        if (++shown > 3) break;
-        doubt += (shown > 1 ? ", " : " ") + ("run " + std::to_string(call.run + 1)) + " step " +
-                 std::to_string(call.step) + (call.key.empty() ? "" : " " + call.key) + " " + call.model + " " +
-                 clock_of(call.last_try.sent_at);
-      }
-      if (found.in_doubt > 3) doubt += " ..";
-      lines.push_back(doubt + "; `calls --in-doubt` lists them");
+  }
+  return lines;
+}
+
+std::vector<std::string> doubt_lines(Store& store, const RunTable& table) {
+  const Recovery& found = store.recovery();
+  std::vector<std::string> lines;
+  if (found.unclean && found.in_doubt > 0) {
+    std::string doubt =
+        counted(found.in_doubt, "call", "calls") + " in doubt (at most " + format_usd(found.in_doubt_max) + "):";
+    std::size_t shown = 0;
+    const RunTable::Reader names = table.read();
+    for (const CallRecord& call : store.calls_in_doubt()) {
+      if (call.doubt != CallDoubt::crash || call.state != CallState::sent) continue;
+      if (++shown > 3) break;
+      doubt += (shown > 1 ? ", " : " ") + std::string(names.name(call.run)) + " " + place_text(call.step) +
+               (call.key.empty() ? "" : " " + call.key) + " " + call.model + " " + clock_of(call.last_try.sent_at);
     }
+    if (found.in_doubt > 3) doubt += " ..";
+    lines.push_back(doubt + "; `calls --in-doubt` lists them");
   }
   if (found.damaged > 0)
     lines.push_back(counted(found.damaged, "record", "records") + " damaged and set aside: `check` names them");

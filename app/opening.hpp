@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/run_table.hpp"
 #include "core/model/settings.hpp"
 #include "core/store/store.hpp"
 #include "runners/llm/limiter.hpp"
@@ -23,8 +24,10 @@ void make_folder_for(const std::string& path);
 /// Where typed lines are kept; "" when there is no home.
 std::string history_path();
 
-/// The one to three lines of reliability.md 1.6; none after a clean end.
+/// What an unclean end left behind (reliability.md 1.6), a line; none after a clean one.
 std::vector<std::string> recovery_lines(Store& store);
+/// The calls in doubt by the names of their runs, and damaged records; a line each.
+std::vector<std::string> doubt_lines(Store& store, const RunTable& table);
 
 std::vector<PauseInfo> stored_pauses(Store& store);
 /// Whether the machine still runs since the recorded pauses were set.

@@ -14,6 +14,7 @@
 #include "app/extra_commands.hpp"
 #include "app/function_kind.hpp"
 #include "app/opening.hpp"
+#include "app/pinned_models.hpp"
 #include "app/signals.hpp"
 #include "app/version.hpp"
 #include "core/ledger/budget_book.hpp"
@@ -34,6 +35,10 @@ struct StartBatch {
   std::string name, kind;
   std::vector<NewRun> runs;
 };
+
+std::vector<std::string> lines_of(const std::string& line) {
+  return line.empty() ? std::vector<std::string>() : std::vector<std::string>{line};
+}
 
 bool is_terminal(int fd) { return isatty(fd) == 1; }
 
@@ -102,7 +107,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   SystemClock clock;
   SystemEntropy entropy;
   Settings settings;
-  for (auto& specs : {engine_settings(), llm_settings(), shell_settings(), opening_settings()}) {
+  for (auto& specs : {engine_settings(), llm_settings(), shell_settings(), opening_settings(), pinned_settings()}) {
     for (const SettingSpec& spec : specs) settings.declare(spec);
   }
   read_settings(settings);
@@ -129,14 +134,19 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   store_options.disk_reserve = parse_bytes(settings.get("disk_reserve"));
   store_options.notice = tell;
   std::unique_ptr<Store> store = open_sqlite_store(store_options);
-  for (const std::string& line : recovery_lines(*store)) std::cerr << safe(line, false).text() << "\n";
+  const auto print = [](const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) std::cerr << safe(line, false).text() << "\n";
+  };
+  print(recovery_lines(*store));
 
   // The model client. Declared before what uses it, so that it outlives it.
   SecretStore secrets;
   Limiter limiter(clock);
   limiter.restore(stored_pauses(*store), same_boot(*store));
   limiter.restore(stored_limits(*store));
-  const auto transport = std::make_unique<InProcessTransport>(secrets);
+  HttpOptions http_options;
+  http_options.notice = tell;
+  const auto transport = std::make_unique<InProcessTransport>(secrets, http_options);
   Store& opened = *store;
   Budget budget;
   ChatClient chat({clock, entropy, *transport, secrets, limiter,
@@ -149,20 +159,29 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   const EnvironmentLookup environment = process_environment(".");
   ModelRegistry models(
       environment, secrets, load_models(environment, "."), &limiter, [&settings] { return settings.get("model"); },
-      [&chat] { return chat.target_states(); });
-  for (const std::string& line : models.warnings()) std::cerr << safe(line, false).text() << "\n";
+      [&chat] { return chat.target_states(); },
+      {[&settings](std::string_view name) { return settings.get(name); },
+       [&transport] { return lines_of(width_line(transport->statistics())); }});
+  print(models.warnings());
   const Services services{chat, models};
   KindRegistry registry;
   for (const auto& make : kinds) registry.add(make(services));
 
+  Experiment* open_experiment = nullptr;
   Experiment experiment(
       {std::move(store), registry, clock, settings, arguments.threads,
        [&](const JobFacts& facts) {
          const std::lock_guard lock(shell_mutex);
          if (live_shell != nullptr) live_shell->job_ended(facts);
        },
+       [&](std::vector<BatchInfo>& batches_of_job) {
+         take_changes(models, settings.get("models") == "refresh", batches_of_job, tell,
+                      [&](BatchId batch, const Json& pinned) { open_experiment->set_pinned(batch, pinned); });
+       },
        [&](const std::vector<BatchInfo>& batches_of_job) { check_priced(budget, models, batches_of_job); },
        [&chat] { chat.try_targets_again(); }});
+  open_experiment = &experiment;
+  print(doubt_lines(opened, experiment.table()));
   BudgetBook budget_book(budget, opened, experiment.table());
   for (StartBatch& batch : batches) {
     if (experiment.table().read().find_batch(batch.name)) continue;

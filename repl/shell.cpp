@@ -45,6 +45,7 @@ Shell::Shell(ShellParts parts, ShellOptions options)
   add_running_commands(commands_);
   add_looking_commands(commands_);
   add_run_commands(commands_);
+  add_call_commands(commands_);
   add_scoring_commands(commands_);
   add_file_commands(commands_);
   editor().set_is_complete([](std::string_view text) { return !has_open_quote(text); });

@@ -135,6 +135,7 @@ void add_batch_commands(CommandTable& table);
 void add_running_commands(CommandTable& table);
 void add_looking_commands(CommandTable& table);
 void add_run_commands(CommandTable& table);
+void add_call_commands(CommandTable& table);
 void add_scoring_commands(CommandTable& table);
 void add_file_commands(CommandTable& table);
 

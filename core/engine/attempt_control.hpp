@@ -6,13 +6,17 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 
 #include "core/engine/clock.hpp"
 #include "core/engine/mailbox.hpp"
 #include "core/model/ids.hpp"
 
 namespace assay {
+
+struct Door;
 
 class AttemptControl {
  public:
@@ -51,6 +55,16 @@ class AttemptControl {
   const char* deadline_of() const { return what_.load(); }
   std::uint32_t step() const { return step_.load(); }
 
+  /// The way to look at the step that the worker is in (core/engine/live_step.hpp); nullptr before its first.
+  void set_door(std::shared_ptr<Door> door) {
+    const std::lock_guard lock(door_mutex_);
+    door_ = std::move(door);
+  }
+  std::shared_ptr<Door> door() const {
+    const std::lock_guard lock(door_mutex_);
+    return door_;
+  }
+
  private:
   const RunId run_;
   const std::uint32_t attempt_;
@@ -59,6 +73,8 @@ class AttemptControl {
   std::atomic<SteadyTime::rep> deadline_{SteadyTime::max().time_since_epoch().count()};
   std::atomic<const char*> what_{"step"};
   std::atomic<std::uint32_t> step_{0};
+  mutable std::mutex door_mutex_;
+  std::shared_ptr<Door> door_;  // guarded by door_mutex_
 };
 
 }  // namespace assay

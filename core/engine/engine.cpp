@@ -46,6 +46,12 @@ JobId Engine::start(const JobRequest& request) {
       if (!batches.contains(row.batch)) batches.emplace(row.batch, table.batch(row.batch));
     }
   }
+  if (impl.parts.before_start && request.type != JobType::evaluate && !batches.empty()) {
+    std::vector<BatchInfo> infos;
+    for (const auto& [id, batch] : batches) infos.push_back(batch);
+    impl.parts.before_start(infos);
+    for (BatchInfo& info : infos) batches.insert_or_assign(info.id, std::move(info));
+  }
   for (const auto& [id, batch] : batches) {
     if (batch.kind.empty()) {
       throw Error("kind", "batch " + batch.name + " is of no known kind: its runs can be read, not run", {},
@@ -240,21 +246,6 @@ Engine::Totals Engine::totals() const {
   const std::lock_guard lock(impl_->mutex);
   totals.in_flight_runs = impl_->actives.size();
   return totals;
-}
-
-std::string Engine::why(RunId run) const {
-  const std::lock_guard lock(impl_->mutex);
-  const auto active = impl_->actives.find(run);
-  if (active != impl_->actives.end()) {
-    const std::uint32_t step = active->second.control->step();
-    return "in " +
-           (step == 0               ? std::string("setup")
-            : step == kEvaluateStep ? "evaluate"
-                                    : "step " + std::to_string(step)) +
-           " of attempt " + std::to_string(active->second.control->attempt());
-  }
-  if (impl_->claimed.contains(run)) return "waits for a slot of its job";
-  return {};
 }
 
 void Engine::shutdown() {

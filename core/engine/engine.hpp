@@ -4,9 +4,11 @@
 //
 // Thread rule: all functions from any thread. The listener is called on the store's writer thread or a worker: short.
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,8 @@ struct EngineParts {
   const Settings& settings;                              // engine_settings() declared
   std::size_t computing = 2;                             // workers that compute at the same time
   std::function<void(const JobFacts&)> on_job_end = {};  // has ended, or was paused by the program and come to rest
+  /// Called first, before runners are made: the batches that a job's runs are of, whose `pinned` it may take anew.
+  std::function<void(std::vector<BatchInfo>&)> before_start = {};
   /// May refuse a job before anything of it begins, by throwing Error: the batches that its runs are of.
   std::function<void(const std::vector<BatchInfo>&)> check_start = {};
   std::function<void()> on_go_on = {};  // a person wants work done: what was held back may be tried again
@@ -34,6 +38,23 @@ struct EngineParts {
 
 /// timeout.step, timeout.run, in_doubt.
 std::vector<SettingSpec> engine_settings();
+
+/// What a run waits for. `what` is the one thing; `calls` are those of its step that are not done.
+struct WhyRun {
+  enum class State { idle, in_job, in_flight } state = State::idle;  // idle: no job has it
+  JobId job = 0;
+  std::uint32_t attempt = 0, step = 0;  // in flight
+  std::string what;                     // for people: "a slot of job #1: 8 of 8 in flight, 12 runs are before it"
+  std::optional<std::chrono::milliseconds> left;
+  struct Call {
+    CallId id = 0;
+    std::string key, model;
+    std::uint32_t tries = 0;  // so far
+    std::string what;
+    std::optional<std::chrono::milliseconds> left;
+  };
+  std::vector<Call> calls;
+};
 
 class Engine {
  public:
@@ -71,8 +92,8 @@ class Engine {
     std::size_t threads = 0, lost_threads = 0;
   };
   Totals totals() const;
-  /// What a run in flight waits for, for people; "" when it is not in flight.
-  std::string why(RunId run) const;
+  /// What a run in flight or in a job waits for.
+  WhyRun why(RunId run) const;
 
   /// Stops all runs and the workers. After it nothing starts.
   void shutdown();

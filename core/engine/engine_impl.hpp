@@ -95,6 +95,9 @@ struct Engine::Impl final : TaskSource {
 
   JobFacts facts_of(const Job& job) const;
 
+  /// Of a run that is not in flight. Under the lock.
+  WhyRun why_in_job(RunId run) const;
+
   /// Removes what has not begun from a job. Under the lock.
   void drop_waiting(Job& job);
 

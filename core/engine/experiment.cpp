@@ -111,8 +111,8 @@ Experiment::Experiment(ExperimentParts parts)
     : store_(std::move(parts.store)), kinds_(parts.kinds), clock_(parts.clock) {
   load_table();
   engine_ = std::make_unique<Engine>(EngineParts{*store_, table_, kinds_, clock_, parts.settings, parts.computing,
-                                                 std::move(parts.on_job_end), std::move(parts.check_start),
-                                                 std::move(parts.on_go_on)});
+                                                 std::move(parts.on_job_end), std::move(parts.before_start),
+                                                 std::move(parts.check_start), std::move(parts.on_go_on)});
 }
 
 Experiment::~Experiment() {
@@ -180,6 +180,12 @@ BatchInfo Experiment::add(LoadedBatch loaded) {
   store_->write({AddBatch{info, runs}});
   table_.add_batch(info, *runs);
   return info;
+}
+
+void Experiment::set_pinned(BatchId batch, const Json& pinned) {
+  const std::lock_guard lock(change_mutex_);
+  store_->write({SetPinned{batch, dump_json(pinned)}});
+  table_.set_pinned(batch, pinned);
 }
 
 void Experiment::rename(BatchId batch, const std::string& name) {

@@ -22,6 +22,7 @@ struct ExperimentParts {
   const Settings& settings;
   std::size_t computing = 2;
   std::function<void(const JobFacts&)> on_job_end = {};  // as EngineParts
+  std::function<void(std::vector<BatchInfo>&)> before_start = {};
   std::function<void(const std::vector<BatchInfo>&)> check_start = {};
   std::function<void()> on_go_on = {};
 };
@@ -49,6 +50,8 @@ class Experiment {
   std::string free_name(const std::string& wanted) const;
 
   void rename(BatchId batch, const std::string& name);
+  /// What a batch keeps of its models and texts (BatchInfo::pinned), taken anew; for the jobs that start from now on.
+  void set_pinned(BatchId batch, const Json& pinned);
   /// Hides runs (whole batches where all of a batch's runs are named). Throws when one is in flight. `undo` brings
   /// back.
   void drop(const std::vector<RunId>& runs);

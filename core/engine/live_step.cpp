@@ -88,6 +88,7 @@ LiveStep::LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<At
       now_(begun_at),
       door_(std::make_shared<Door>()) {
   door_->step = this;
+  control_->set_door(door_);
 }
 
 LiveStep::~LiveStep() {
@@ -189,10 +190,12 @@ void LiveStep::sleep(std::chrono::milliseconds duration) {
   // Answers recorded after this place: the sleep is over, it was slept before they were asked for.
   if (ledger_.replaying(number_, served_)) return;
   const SteadyTime until = parts_.clock.steady() + duration;
+  asleep_until_ = until;
   while (parts_.clock.steady() < until) {
     check_interrupted();
     wait_for_something(std::min(until, deadline_));
   }
+  asleep_until_.reset();
 }
 
 void LiveStep::log(LogLevel level, std::string_view text) {
@@ -297,6 +300,30 @@ bool LiveStep::bring(std::uint32_t index, std::uint32_t epoch, std::unique_ptr<E
   }
   mailbox_->wake();
   return true;
+}
+
+std::vector<LiveStep::Waiting> LiveStep::waiting(SteadyTime now) const {
+  std::vector<Waiting> all;
+  for (const auto& pointer : calls_) {
+    const Call& call = *pointer;
+    if (call.done) continue;
+    Waiting one{call.record.id, call.record.key, call.record.model, call.record.last_try.number, {}};
+    bool sent = true;
+    if (call.transmission) {
+      const std::lock_guard lock(call.transmission->mutex);
+      sent = call.transmission->sent || !call.transmission->allowed;
+    }
+    if (call.committing) {
+      one.on.what = "the disk: its end is being recorded";
+    } else if (!sent) {
+      one.on.what = "the disk: that it is about to be sent is being recorded";
+    } else {
+      one.on = call.effect->waiting(now);
+    }
+    all.push_back(std::move(one));
+  }
+  if (all.empty() && asleep_until_) all.push_back({std::nullopt, "", "", 0, {"a sleep of its runner", asleep_until_}});
+  return all;
 }
 
 void LiveStep::deliver(std::uint32_t index, EffectEvent event) {

@@ -32,8 +32,9 @@ struct CallCounters {
 
 class LiveStep;
 
-/// The way in for threads that bring messages. The worker holds the lock whenever it is inside LiveStep and does not
-/// sleep; whoever finds it taken leaves the message in the mailbox instead.
+/// The way in for threads that bring messages, or that want to know what a run waits for. The worker holds the lock
+/// whenever it is inside LiveStep and does not sleep; whoever brings a message and finds it taken leaves it in the
+/// mailbox instead.
 struct Door {
   std::mutex mutex;
   LiveStep* step = nullptr;  // guarded by mutex; nullptr: gone
@@ -61,6 +62,15 @@ class LiveStep final : public Step {
   void abandon_all();
   /// Log lines since the last call; they go into the commit of the next checkpoint.
   std::vector<AppendLog> take_logs();
+  /// What is waited for now: the calls of this step that are not done, in order; or one entry without a call: a sleep.
+  /// Under the door's lock, on any thread.
+  struct Waiting {
+    std::optional<CallId> call;
+    std::string key, model;
+    std::uint32_t tries = 0;
+    EffectWaiting on;
+  };
+  std::vector<Waiting> waiting(SteadyTime now) const;
   /// A quick message for a call, under the door's lock, on the thread that posts it. False: not taken.
   bool bring(std::uint32_t call, std::uint32_t epoch, std::unique_ptr<EffectMessage>& message);
 
@@ -105,6 +115,7 @@ class LiveStep final : public Step {
   const char* deadline_of_ = "step";
   std::vector<std::unique_ptr<Call>> calls_;
   std::vector<AppendLog> logs_;
+  std::optional<SteadyTime> asleep_until_;
   std::shared_ptr<Door> door_;
 };
 

@@ -26,6 +26,11 @@ struct TokenUsage {
 };
 
 /// What one sending of a call came to. Stored for every try; `kind` is empty for the one that was answered.
+/// `details`: what else there is to say of it (models.md 3.7), the text of a JSON object; "" where that is nothing, as
+/// for most calls that are answered at once. Members, each only where it is known: "target", "queued_at" and
+/// "admitted_at" (UTC microseconds), "sent_ms", "first_byte_ms" and "done_ms" (since it was admitted), "connection"
+/// ("new", "reused"), "bytes_out", "bytes_in", "code", "by_text", "hint" {"source","raw","ms"}, "request_ids" and
+/// "limit_headers" (name: value), "usage" {"in","cached",..}, "cost_usd", "left_out" (parameters the target refused).
 struct TryRecord {
   std::uint32_t number = 1;  // from 1
   WallTime sent_at = 0, ended_at = 0;
@@ -33,6 +38,7 @@ struct TryRecord {
   std::string kind, sub, message;
   std::int64_t wait_ms = 0;  // chosen before the next try
   bool ambiguous = false;    // may have been executed and billed
+  std::string details = {};  // only from Store::tries, not in a CallRecord that was read
 };
 
 struct CallRecord {

@@ -82,6 +82,24 @@ struct EffectDone {
 };
 using EffectAction = std::variant<EffectWait, EffectRecordSent, EffectDone>;
 
+/// What an effect waits for, for people: "the back-off after overloaded: HTTP 503"; "" nothing, it is about to go on.
+struct EffectWaiting {
+  std::string what = {};
+  std::optional<SteadyTime> until = std::nullopt;  // at the latest, where that is known
+};
+
+/// What an effect would take, for an estimate before anything is sent. Money as it would be reserved: at most.
+struct EffectForecast {
+  std::string refused = {};                          // why it can't go out at all; "" it can
+  std::int64_t bytes_in = 0;                         // of text
+  std::optional<std::int64_t> tokens_out_most = {};  // nullopt: nothing bounds the answer
+  bool priced = false;
+  Pico cost_most = 0;                            // where the answer is not bounded: of the request alone
+  Pico in_price = 0, out_price = 0, price = 0;   // per token in and out, per request
+  double per_minute = 0, tokens_per_minute = 0;  // limits that are known; 0: none
+  std::int64_t concurrency = 0;
+};
+
 class Effect {
  public:
   virtual ~Effect() = default;
@@ -94,6 +112,10 @@ class Effect {
   virtual const std::string& lane() const = 0;
 
   virtual EffectAction advance(EffectEvent event, const std::shared_ptr<EffectPort>& port, SteadyTime now) = 0;
+  /// Any thread, never while advance runs.
+  virtual EffectWaiting waiting(SteadyTime) const { return {}; }
+  /// Before the first advance.
+  virtual EffectForecast forecast() const { return {}; }
   /// The run is stopped, timed out or fenced: give everything back (limiter place, transfer). No more advance.
   virtual void abandon() = 0;
 };

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/report.hpp"
 #include "core/text/json.hpp"
 
 namespace assay {
@@ -26,6 +27,13 @@ class ModelCatalog {
   virtual ModelFacts resolve(const std::string& name) const = 0;
   /// The model used when none is named, with where that came from: {"sim/default","built in"}.
   virtual std::pair<std::string, std::string> default_model() const = 0;
+  /// Everything of one model: its fields with where each came from, price, limits, state, what follows after which
+  /// error. A missing key is shown, not refused. Throws Error as resolve does otherwise.
+  virtual Report describe(const std::string& name) const = 0;
+  /// Takes the prices of a price map into the user's own list, in force at once; what came of it, a line each.
+  virtual std::vector<std::string> import_prices(const std::string& file) const = 0;
+  /// What else a person should know of models now, a line each.
+  virtual std::vector<std::string> notes() const = 0;
 };
 
 }  // namespace assay

@@ -239,6 +239,11 @@ void RunTable::set_result(RunId run, const Score& score, const RunError& error,
   ++version_;
 }
 
+void RunTable::set_pinned(BatchId batch, Json pinned) {
+  const std::unique_lock lock(mutex_);
+  batches_.at(batch).pinned = std::move(pinned);
+}
+
 void RunTable::rename_batch(BatchId batch, std::string name) {
   const std::unique_lock lock(mutex_);
   BatchInfo& info = batches_.at(batch);

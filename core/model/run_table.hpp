@@ -126,6 +126,7 @@ class RunTable {
   /// Sets the figures of a result: metrics by name (others of the run become NaN) and the error (empty: none).
   void set_result(RunId run, const Score& score, const RunError& error, const std::function<void(RunRow&)>& change);
   void rename_batch(BatchId batch, std::string name);
+  void set_pinned(BatchId batch, Json pinned);
   void set_dropped(const std::vector<RunId>& runs, bool dropped);
   void set_batch_dropped(BatchId batch, bool dropped);
   void set_tags(RunId run, std::vector<std::string> tags);

@@ -3,6 +3,7 @@
 // coroutines. A runner object is shared by all runs of its batch and all threads: const members, or your own locks.
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "core/model/run.hpp"
@@ -22,6 +23,9 @@ class Runner {
   virtual Next step(Run&, Step&) = 0;
   /// Reads run.answer (and run.context); may set run.answer when the answer is found by reading a reply.
   virtual Score evaluate(Run&, Step&) { return Score::none(); }
+  /// Calls that one run makes in all, where they are more than those of its first step; for `run_n --estimate`. May be
+  /// read before setup: from run.data.
+  virtual std::optional<std::uint64_t> planned_calls(const Run&) const { return std::nullopt; }
   /// Steps after which a run FAILs with kind "max_steps".
   virtual std::uint32_t max_steps() const { return 1000; }
 };

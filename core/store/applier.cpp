@@ -27,10 +27,12 @@ struct Packer {
     out.first = pack_payload(std::move(change.request));
     out.bytes += change.call.key.size() + change.call.model.size() + change.call.lane.size();
   }
-  void operator()(RetryCall& change) const { out.bytes += change.previous.message.size(); }
+  void operator()(RetryCall& change) const {
+    out.bytes += change.previous.message.size() + change.previous.details.size();
+  }
   void operator()(EndCall& change) const {
     out.first = pack_payload(std::move(change.reply));
-    out.bytes += change.last_try.message.size();
+    out.bytes += change.last_try.message.size() + change.last_try.details.size();
   }
   void operator()(EndStep& change) const { out.first = pack_payload(std::move(change.checkpoint)); }
   void operator()(EndAttempt& change) const {
@@ -44,6 +46,7 @@ struct Packer {
     out.bytes += size_of(change.error);
   }
   void operator()(RenameBatch&) const {}
+  void operator()(SetPinned& change) const { out.first = pack_payload(std::move(change.pinned)); }
   void operator()(SetDropped& change) const { out.bytes += change.runs.size() * 4; }
   void operator()(SetTags&) const {}
   void operator()(PutPause&) const {}
@@ -365,6 +368,7 @@ void Applier::apply_change(const RetryCall& change, const PreparedChange&) {
     previous.columns = TryColumns(change.previous);
     previous.ver = ver_;
     put(previous);
+    put_details(row.id, change.previous);
     if (row.state == static_cast<std::int64_t>(CallState::answered)) return;
     row.state = static_cast<std::int64_t>(CallState::sent);
     if (change.doubt != CallDoubt::none) row.doubt = static_cast<std::int64_t>(change.doubt);  // a mark stays
@@ -404,8 +408,19 @@ void Applier::end_call(CallRow& row, const EndCall& change, const PreparedChange
   row.priced = change.priced ? 1 : 0;
   row.ver = ver_;
   note_call(row, update(row));
+  put_details(row.id, change.last_try);
   if (written_.size() < 100'000) written_.push_back({WrittenRow::Table::call, row.id, ver_});
   if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
+}
+
+void Applier::put_details(std::int64_t call, const TryRecord& one) {
+  if (one.details.empty()) return;
+  TryDetailRow row;
+  row.call = call;
+  row.n = one.number;
+  row.details = one.details;
+  row.ver = ver_;
+  put(row);
 }
 
 void Applier::update_call(const CallRow& row) { update(row); }
@@ -553,6 +568,16 @@ void Applier::apply_change(const RenameBatch& change, const PreparedChange&) {
   BatchRecord record;
   if (!load(statement, reader, record, static_cast<std::int64_t>(change.batch) + 1, 0)) return;
   record.name = change.name;
+  record.ver = ver_;
+  update(record);
+}
+
+void Applier::apply_change(const SetPinned& change, const PreparedChange& prepared) {
+  auto statement = connection_.use("SELECT * FROM batch WHERE id = ?1");
+  RowReader reader(BatchRecord::kTable);
+  BatchRecord record;
+  if (!load(statement, reader, record, static_cast<std::int64_t>(change.batch) + 1, 0)) return;
+  record.pinned = store(prepared.first);
   record.ver = ver_;
   update(record);
 }

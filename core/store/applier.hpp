@@ -72,6 +72,7 @@ class Applier {
   void apply_change(const AppendLog& change, const PreparedChange& prepared);
   void apply_change(const SetEvaluation& change, const PreparedChange& prepared);
   void apply_change(const RenameBatch& change, const PreparedChange& prepared);
+  void apply_change(const SetPinned& change, const PreparedChange& prepared);
   void apply_change(const SetDropped& change, const PreparedChange& prepared);
   void apply_change(const SetTags& change, const PreparedChange& prepared);
   void apply_change(const PutPause& change, const PreparedChange& prepared);
@@ -84,6 +85,7 @@ class Applier {
   /// Number of calls of a step or (step < 0) an attempt, and the XOR of their sums.
   std::pair<std::int64_t, std::int64_t> digest(std::int64_t run_row, std::int64_t attempt, std::int64_t step);
   std::int64_t count_steps(std::int64_t run_row, std::int64_t attempt);
+  void put_details(std::int64_t call, const TryRecord& one);
   void end_call(CallRow& row, const EndCall& change, const PreparedChange& prepared);
   /// The row, when it is there and whole; a damaged one is set aside.
   template <typename Record>

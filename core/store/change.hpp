@@ -30,7 +30,8 @@ struct SendCall {
   CallRecord call;
   std::string request;  // stored once when equal
 };
-/// A retry is about to be sent: `previous` goes to the tries, the call's last_try becomes `next`.
+/// A retry is about to be sent: `previous` goes to the tries, the call's last_try becomes `next`. The details of a try
+/// are stored where there are any, whichever change brings them.
 struct RetryCall {
   CallId call = 0;
   TryRecord previous;
@@ -89,6 +90,11 @@ struct RenameBatch {
   BatchId batch = 0;
   std::string name;
 };
+/// What a batch keeps of its models and texts, taken anew.
+struct SetPinned {
+  BatchId batch = 0;
+  std::string pinned;  // JSON text
+};
 /// Whole batches and single runs, hidden or brought back. Payloads stay until the file is compacted.
 struct SetDropped {
   std::vector<BatchId> batches;
@@ -116,6 +122,6 @@ struct PutNote {
 };
 
 using Change = std::variant<AddBatch, BeginAttempt, SendCall, RetryCall, EndCall, EndStep, EndAttempt, AppendLog,
-                            SetEvaluation, RenameBatch, SetDropped, SetTags, PutPause, ClearPause, PutNote>;
+                            SetEvaluation, RenameBatch, SetPinned, SetDropped, SetTags, PutPause, ClearPause, PutNote>;
 
 }  // namespace assay

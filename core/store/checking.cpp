@@ -47,7 +47,7 @@ class Checker {
       return std::to_string(statement.number(0)) + "/" + std::to_string(statement.number(1)) + "/" +
              std::to_string(statement.number(2));
     }
-    if (table == "try" || table == "log") {
+    if (table == "try" || table == "try_detail" || table == "log") {
       return std::to_string(statement.number(0)) + "/" + std::to_string(statement.number(1));
     }
     if (table == "blob") {
@@ -151,6 +151,7 @@ std::vector<std::string> SqliteStore::check() {
   });
   if (file_.lost_attempts) checker.add("attempt", "", "there are not as many as at the last clean end");
   checker.table<TryRow>("SELECT * FROM try", [](const TryRow&, std::int64_t) {});
+  checker.table<TryDetailRow>("SELECT * FROM try_detail", [](const TryDetailRow&, std::int64_t) {});
   checker.table<LogRecord>("SELECT * FROM log", [&](const LogRecord& record, std::int64_t) { uses(record.text); });
   checker.table<PauseRecord>("SELECT * FROM pause", [](const PauseRecord&, std::int64_t) {});
   checker.table<NoteRecord>("SELECT * FROM note", [&](const NoteRecord& record, std::int64_t) { uses(record.text); });

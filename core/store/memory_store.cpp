@@ -336,6 +336,9 @@ class MemoryStore final : public Store {
   void apply(RenameBatch& change) {
     if (change.batch < batches_.size()) batches_[change.batch].name = change.name;
   }
+  void apply(SetPinned& change) {
+    if (change.batch < batches_.size()) batches_[change.batch].pinned = parse_json(change.pinned, "pinned");
+  }
   void apply(SetDropped& change) {
     for (const BatchId batch : change.batches) {
       if (batch < batches_.size()) batches_[batch].dropped = change.dropped;

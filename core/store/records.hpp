@@ -193,6 +193,17 @@ struct TryRow {
   }
 };
 
+struct TryDetailRow {
+  static constexpr std::string_view kTable = "try_detail";
+  std::int64_t call = 0, n = 0;
+  std::string_view details;
+  std::int64_t ver = 0;
+  template <typename V>
+  void fields(V& v) {
+    v(call), v(n), v(details), v(ver);
+  }
+};
+
 struct LogRecord {
   static constexpr std::string_view kTable = "log";
   std::int64_t run = 0, seq = 0, attempt = 0, at = 0, level = 0, from_runner = 0;

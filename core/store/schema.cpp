@@ -36,6 +36,8 @@ CREATE INDEX call_doubt ON call (id) WHERE doubt > 0;
 CREATE TABLE try (call INTEGER, n INTEGER, sent_at INTEGER, ended_at INTEGER, http_status INTEGER, kind TEXT, sub TEXT,
   message TEXT, wait_ms INTEGER, ambiguous INTEGER, ver INTEGER, sum INTEGER, PRIMARY KEY (call, n))
   STRICT, WITHOUT ROWID;
+CREATE TABLE try_detail (call INTEGER, n INTEGER, details TEXT, ver INTEGER, sum INTEGER, PRIMARY KEY (call, n))
+  STRICT, WITHOUT ROWID;
 CREATE TABLE log (run INTEGER, seq INTEGER, attempt INTEGER, at INTEGER, level INTEGER, from_runner INTEGER, text ANY,
   sum INTEGER, PRIMARY KEY (run, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE pause (lane TEXT PRIMARY KEY, reason TEXT, source TEXT, set_at INTEGER, until_at INTEGER,
@@ -95,6 +97,14 @@ CREATE VIEW call_list AS SELECT b.name || ':' || r.item AS name, c.attempt, c.st
   FROM call c JOIN run r ON r.id = c.run JOIN batch b ON b.id = r.batch;
 )sql";
 
+/// Schema 2: what a try has to say beyond its columns. A table of its own: no row of schema 1 is rewritten, and a
+/// program of schema 1 still reads the file.
+void add_try_details(Connection& connection) {
+  connection.run(
+      "CREATE TABLE IF NOT EXISTS try_detail (call INTEGER, n INTEGER, details TEXT, ver INTEGER, sum INTEGER, "
+      "PRIMARY KEY (call, n)) STRICT, WITHOUT ROWID");
+}
+
 struct MetaRecord {
   std::string_view name, value;
   template <typename V>
@@ -106,7 +116,7 @@ struct MetaRecord {
 }  // namespace
 
 const SchemaPlan& default_schema_plan() {
-  static const SchemaPlan plan;
+  static const SchemaPlan plan = {kSchemaVersion, kMinReader, {{2, false, add_try_details}}};
   return plan;
 }
 
@@ -145,8 +155,9 @@ std::string get_meta(Connection& connection, const std::string& name) {
 }
 
 const std::vector<std::string>& summed_tables() {
-  static const std::vector<std::string> names = {"meta", "session", "blob", "batch", "run",  "attempt", "step",
-                                                 "call", "try",     "log",  "pause", "note", "damaged"};
+  static const std::vector<std::string> names = {"meta",    "session", "blob", "batch",  "run",
+                                                 "attempt", "step",    "call", "try",    "try_detail",
+                                                 "log",     "pause",   "note", "damaged"};
   return names;
 }
 

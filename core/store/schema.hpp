@@ -16,7 +16,7 @@
 namespace assay {
 
 inline constexpr int kApplicationId = 0x41535359;
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 /// The oldest program that can still read what we write.
 inline constexpr int kMinReader = 1;
 

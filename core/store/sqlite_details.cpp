@@ -157,6 +157,19 @@ std::vector<TryRecord> SqliteStore::tries(CallId call) {
   if (statement.step() && RowReader(CallRow::kTable).read(statement.get(), row)) {
     if (out.empty() || out.back().number < row.tries) out.push_back(row.last_try.record(row.tries));
   }
+  auto details = lease->use("SELECT * FROM try_detail WHERE call = ?1");
+  details.bind(1, static_cast<std::int64_t>(call));
+  RowReader reader(TryDetailRow::kTable);
+  TryDetailRow detail;
+  while (details.step()) {
+    if (!reader.read(details.get(), detail)) {
+      found_damage("try_detail", std::to_string(call) + "/" + std::to_string(details.number(1)), "checksum");
+      continue;
+    }
+    for (TryRecord& one : out) {
+      if (one.number == static_cast<std::uint32_t>(detail.n)) one.details = detail.details;
+    }
+  }
   return out;
 }
 

@@ -122,6 +122,7 @@ class Store {
   virtual std::vector<StoredAttempt> attempts(RunId run) = 0;
   virtual std::vector<StoredStep> steps(RunId run, std::uint32_t attempt) = 0;
   virtual std::vector<CallRecord> calls(RunId run, std::optional<std::uint32_t> attempt = {}) = 0;
+  /// Every try of a call, in order, with its details.
   virtual std::vector<TryRecord> tries(CallId call) = 0;
   virtual std::string call_request(CallId call) = 0;
   virtual std::string call_reply(CallId call) = 0;

@@ -1,4 +1,4 @@
-// status, errors, stats, why, check: what there is over many runs
+// status, errors, stats, check: what there is over many runs
 
 #include <unistd.h>
 
@@ -217,30 +217,6 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
 }
 
-void why(Shell& shell, const Arguments& arguments, Reply& reply) {
-  const RunId run = shell.select_one(arguments.rest(0));
-  const std::string waits = shell.engine().why(run);
-  const RunTable::Reader table = shell.table().read();
-  const RunRow row = table.row(run);
-  const RunError error = table.error(row.error);
-  std::string words;
-  if (!waits.empty()) {
-    words = waits;
-  } else if (row.status == Status::fail) {
-    words = "FAIL: " + error.kind + " in " + error.place + ": " + error.message;
-  } else if (row.status == Status::incomplete) {
-    words = "INCOMPLETE: it was interrupted" + (error.empty() ? std::string() : " (" + error.message + ")") +
-            "; `run_n` goes on with it";
-  } else if (row.status == Status::ready) {
-    words = "READY: it has not begun; `run_n N` begins";
-  } else {
-    words = "COMPLETE" + std::string(row.verdict == Verdict::none ? "" : ", ") +
-            std::string(row.verdict == Verdict::none ? "" : to_text(row.verdict));
-  }
-  reply.line(std::string(table.name(run)) + ": " + words);
-  reply.result["why"] = words;
-}
-
 void check(Shell& shell, const Arguments&, Reply& reply) {
   shell.store().flush();
   const std::vector<std::string> findings = shell.store().check();
@@ -299,19 +275,6 @@ void add_looking_commands(CommandTable& table) {
              false,
              true,
              stats,
-             complete_query});
-  table.add({"why",
-             {},
-             group,
-             "why RUN",
-             "what a run waits for, or why it failed",
-             {"why add:17"},
-             {},
-             1,
-             SIZE_MAX,
-             false,
-             true,
-             why,
              complete_query});
   table.add({"check",
              {},

@@ -4,6 +4,7 @@
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "repl/estimate_view.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
@@ -35,6 +36,8 @@ void run_n(Shell& shell, const Arguments& arguments, Reply& reply) {
   } else {
     selection = shell.select(query);
   }
+  if (arguments.has("--estimate"))
+    return show_estimate(estimate(shell.experiment(), selection.runs, request.width), reply);
   request.runs = selection.runs;
   shell.run_job(request, selection, reply);
 }
@@ -193,8 +196,8 @@ void add_running_commands(CommandTable& table) {
              group,
              "run_n N [QUERY]",
              "execute with at most N runs in flight: every READY and INCOMPLETE run, or those selected",
-             {"run_n 100", "run_n 8 status:FAIL"},
-             {},
+             {"run_n 100", "run_n 8 status:FAIL", "run_n --estimate 100"},
+             {{"--estimate", "", "say what it would take (calls, tokens, money, time), and make no request"}},
              1,
              SIZE_MAX,
              true,

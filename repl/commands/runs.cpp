@@ -1,4 +1,4 @@
-// detail, log, calls: everything of single runs
+// detail, log: everything of single runs
 
 #include <algorithm>
 
@@ -198,151 +198,6 @@ void log(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
 }
 
-Json usd(Pico pico) { return static_cast<double>(pico) * 1e-12; }
-
-std::string step_text(std::uint32_t step) {
-  return step == 0 ? "setup" : step == kEvaluateStep ? "evaluate" : std::to_string(step);
-}
-
-void in_doubt(Shell& shell, const Arguments& arguments, Reply& reply) {
-  const std::vector<CallRecord> all = shell.store().calls_in_doubt();
-  std::optional<std::vector<RunId>> only;
-  if (arguments.size() > 0) {
-    only = shell.select(arguments.rest(0)).runs;
-    std::sort(only->begin(), only->end());
-  }
-  Table table({{"run", false, true},
-               {"attempt", true, false},
-               {"step", true, false},
-               {"key", false, false},
-               {"model", false, true},
-               {"sent", false, false},
-               {"tries", true, false},
-               {"at most", true, false},
-               {"why", false, false}});
-  Json rows = Json::array();
-  Pico sum = 0;
-  const std::string policy = shell.settings().get("in_doubt");
-  for (const CallRecord& call : all) {
-    if (only && !std::binary_search(only->begin(), only->end(), call.run)) continue;
-    const std::string name(shell.table().read().name(call.run));
-    const Pico most = std::max(call.possible, call.reserved);
-    sum += most;
-    table.row({cell(name, TextRole::name), count_cell(call.attempt), cell(step_text(call.step)), cell(call.key),
-               cell(call.model), cell(time_text(call.last_try.sent_at)), count_cell(call.last_try.number),
-               cell(call.priced || most > 0 ? format_usd(most) : "unpriced"), cell(to_text(call.doubt))});
-    rows.push_back(Json::object({{"run", name},
-                                 {"attempt", call.attempt},
-                                 {"step", step_text(call.step)},
-                                 {"key", call.key},
-                                 {"model", call.model},
-                                 {"sent_at", call.last_try.sent_at},
-                                 {"tries", call.last_try.number},
-                                 {"at_most_usd", usd(most)},
-                                 {"why", to_text(call.doubt)},
-                                 {"policy", policy}}));
-  }
-  if (table.size() == 0) {
-    reply.line("no call is in doubt");
-  } else {
-    reply.table(table);
-    reply.line(
-        StyledText().add("set in_doubt=" + policy +
-                             (policy == "retry" ? ": sent again when their runs go on, marked possibly paid twice"
-                                                : ": their runs wait for `resume QUERY` or `rerun QUERY`"),
-                         TextRole::dim));
-  }
-  reply.result = Json::object({{"calls", std::move(rows)}, {"at_most_usd", usd(sum)}});
-  reply.paged = true;
-}
-
-void calls(Shell& shell, const Arguments& arguments, Reply& reply) {
-  if (arguments.has("--in-doubt")) {
-    in_doubt(shell, arguments, reply);
-    return;
-  }
-  if (arguments.size() == 0)
-    throw Error("usage", "calls: of which run?", {}, "usage: calls RUN.. | calls --in-doubt [QUERY]");
-  const Selection selection = shell.select(arguments.rest(0));
-  if (selection.runs.size() > 1000) throw Error("usage", "calls of more than 1,000 runs: name fewer");
-  Table table({{"run", false, true},
-               {"att", true, false},
-               {"step", true, false},
-               {"key", false, false},
-               {"model", false, true},
-               {"state", false, false},
-               {"tries", true, false},
-               {"http", true, false},
-               {"in", true, false},
-               {"out", true, false},
-               {"cost", true, false},
-               {"time", true, false},
-               {"error", false, true}});
-  reply.result = Json::array();
-  for (const RunId run : selection.runs) {
-    const std::string name(shell.table().read().name(run));
-    for (const CallRecord& call : shell.store().calls(run)) {
-      const TryRecord& last = call.last_try;
-      const double seconds = last.ended_at > 0 ? static_cast<double>(last.ended_at - last.sent_at) * 1e-6 : 0;
-      const auto tokens = [](const std::optional<std::int64_t>& n) { return n ? count_cell(*n) : cell("-"); };
-      std::string state(to_text(call.state));
-      if (call.imported) state = "imported";
-      if (call.doubt != CallDoubt::none) state += ", possibly paid twice";
-      table.row(
-          {cell(name, TextRole::name), count_cell(call.attempt), cell(step_text(call.step)), cell(call.key),
-           cell(call.model), cell(state), count_cell(last.number),
-           cell(last.http_status == 0 ? "-" : std::to_string(last.http_status)), tokens(call.usage.in),
-           tokens(call.usage.out), cell(call.priced ? format_usd(call.cost) : "unpriced"), cell(seconds_text(seconds)),
-           cell(last.kind.empty() ? "" : last.kind + (last.sub.empty() ? "" : "/" + last.sub) + ": " + last.message)});
-      Json json = Json::object({{"run", name},
-                                {"attempt", call.attempt},
-                                {"step", step_text(call.step)},
-                                {"key", call.key},
-                                {"number", call.number},
-                                {"model", call.model},
-                                {"state", to_text(call.state)},
-                                {"doubt", to_text(call.doubt)},
-                                {"tries", last.number},
-                                {"http", last.http_status},
-                                {"in", call.usage.in ? Json(*call.usage.in) : Json()},
-                                {"out", call.usage.out ? Json(*call.usage.out) : Json()},
-                                {"cost_usd", usd(call.cost)},
-                                {"possible_usd", usd(call.possible)},
-                                {"priced", call.priced},
-                                {"seconds", seconds},
-                                {"request_hash", to_hex(call.request_hash)}});
-      if (!last.kind.empty())
-        json["error"] = Json::object({{"kind", last.kind}, {"sub", last.sub}, {"message", last.message}});
-      if (last.number > 1) {
-        Json tries = Json::array();
-        for (const TryRecord& one : shell.store().tries(call.id)) {
-          tries.push_back(Json::object({{"n", one.number},
-                                        {"kind", one.kind},
-                                        {"sub", one.sub},
-                                        {"http", one.http_status},
-                                        {"message", one.message},
-                                        {"wait_ms", one.wait_ms},
-                                        {"ambiguous", one.ambiguous}}));
-        }
-        json["earlier_tries"] = std::move(tries);
-      }
-      if (arguments.has("--raw")) {
-        json["request"] = shell.store().call_request(call.id);
-        json["reply"] = shell.store().call_reply(call.id);
-        reply.line("request: " + shell.store().call_request(call.id));
-        reply.line("reply:   " + shell.store().call_reply(call.id));
-      }
-      reply.result.push_back(std::move(json));
-    }
-  }
-  if (table.size() == 0) {
-    reply.line("no call is recorded for " + describe(selection));
-  } else {
-    reply.table(table);
-  }
-  reply.paged = true;
-}
-
 }  // namespace
 
 void add_run_commands(CommandTable& table) {
@@ -372,20 +227,6 @@ void add_run_commands(CommandTable& table) {
              false,
              true,
              log,
-             complete_query});
-  table.add({"calls",
-             {},
-             group,
-             "calls RUN.. | calls --in-doubt [QUERY]",
-             "the model calls of a run; or calls whose outcome is not known, with their highest price",
-             {"calls add:17", "calls --in-doubt"},
-             {{"--in-doubt", "", "calls that were in flight when the program died, or may have been paid twice"},
-              {"--raw", "", "requests and replies too"}},
-             0,
-             SIZE_MAX,
-             false,
-             true,
-             calls,
              complete_query});
 }
 

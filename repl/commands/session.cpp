@@ -72,10 +72,18 @@ void set(Shell& shell, const Arguments& arguments, Reply& reply) {
     shell.stop_at_first_error(true);
     return;
   }
-  if (arguments.size() == 2) {
-    settings.set(arguments.at(0), arguments.at(1), "set");
-    reply.line(arguments.at(0) + " = " + settings.get(arguments.at(0)));
-    reply.result[arguments.at(0)] = settings.get(arguments.at(0));
+  // `set NAME VALUE`, and `set NAME=VALUE` as hints write it.
+  std::string name = arguments.size() > 0 ? arguments.at(0) : "", text = arguments.size() == 2 ? arguments.at(1) : "";
+  const std::size_t equals = name.find('=');
+  const bool joined = arguments.size() == 1 && equals != std::string::npos;
+  if (joined) {
+    text = name.substr(equals + 1);
+    name.resize(equals);
+  }
+  if (arguments.size() == 2 || joined) {
+    settings.set(name, text, "set");
+    reply.line(name + " = " + settings.get(name));
+    reply.result[name] = settings.get(name);
     return;
   }
   Table table({{"setting", false, false}, {"value", false, true}, {"from", false, false}, {"meaning", false, true}});
@@ -137,17 +145,25 @@ void kinds(Shell& shell, const Arguments& arguments, Reply& reply) {
 }
 
 void models(Shell& shell, const Arguments& arguments, Reply& reply) {
+  if (arguments.size() == 2 && arguments.at(0) == "import-prices") {
+    const std::vector<std::string> lines = shell.models().import_prices(arguments.at(1));
+    for (const std::string& line : lines) reply.line(line);
+    reply.result["lines"] = lines;
+    return;
+  }
+  if (arguments.size() == 2 && arguments.at(0) != "show") {
+    throw Error("usage", "models " + arguments.at(0) + ": there is no such thing", {},
+                "usage: models | models show MODEL | models import-prices FILE");
+  }
   if (arguments.size() > 0) {
-    const ModelFacts facts = shell.models().resolve(arguments.at(arguments.size() - 1));
-    reply.result = facts.details;
-    reply.line(StyledText().add(facts.name, TextRole::title));
-    Table table({{"", false, false}, {"", false, true}}, 2);
-    table.row({cell("provider"), cell(facts.provider)});
-    table.row({cell("address"), cell(facts.address)});
-    table.row({cell("key"), cell(facts.key)});
-    table.row({cell("limits"), cell(facts.limits)});
-    table.row({cell("state"), cell(facts.state)});
-    reply.table(table);
+    const std::string& word = arguments.at(arguments.size() - 1);
+    if (arguments.size() == 1 && (word == "show" || word == "import-prices"))
+      throw Error("usage", "models " + word + ": " + (word == "show" ? "which model?" : "which file?"), {},
+                  word == "show" ? "e.g. models show openai/gpt-4o" : "e.g. models import-prices prices.json");
+    const Report report = shell.models().describe(word);
+    draw_report(report, reply);
+    reply.result = report.figures;
+    reply.paged = true;
     return;
   }
   const auto [name, origin] = shell.models().default_model();
@@ -169,7 +185,9 @@ void models(Shell& shell, const Arguments& arguments, Reply& reply) {
                                  {"state", facts.state}}));
   }
   reply.table(table);
-  reply.result = Json::object({{"default", name}, {"from", origin}, {"models", std::move(list)}});
+  const std::vector<std::string> notes = shell.models().notes();
+  for (const std::string& note : notes) reply.line(StyledText().add(note, TextRole::warn));
+  reply.result = Json::object({{"default", name}, {"from", origin}, {"models", std::move(list)}, {"notes", notes}});
 }
 
 void history(Shell& shell, const Arguments&, Reply& reply) {
@@ -306,9 +324,10 @@ void add_session_commands(CommandTable& table) {
   table.add({"models",
              {},
              group,
-             "models [MODEL]",
-             "models that can be named, with keys (set or missing), limits and state",
-             {"models openai/gpt-4o"},
+             "models | models show MODEL | models import-prices FILE",
+             "models that can be named, with keys (set or missing), limits and state; one with where each value is "
+             "from; prices from a price map",
+             {"models show openai/gpt-4o", "models import-prices model_prices.json"},
              {},
              0,
              2,

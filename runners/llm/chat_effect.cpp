@@ -12,12 +12,6 @@ namespace {
 constexpr std::size_t kQuickReplyBytes = 8192;
 }
 
-struct ChatEffect::TrySlot {
-  std::mutex mutex;
-  bool cancelled = false, sent = false;  // guarded by mutex
-  WireRequest request;                   // until sent
-};
-
 struct ChatEffect::ReplyMessage final : EffectMessage {
   std::shared_ptr<TrySlot> slot;
   WireReply reply;
@@ -187,6 +181,7 @@ std::optional<SteadyTime> ChatEffect::total_deadline() const {
 EffectAction ChatEffect::enter_queue(SteadyTime now) {
   state_ = State::queued;
   look_at_.reset();
+  trail_.queued(now);
   if (!excluded_since_) excluded_since_ = now;
   return poll_limiter(now);
 }
@@ -260,6 +255,7 @@ std::string ChatEffect::wire_body() {
 
 EffectAction ChatEffect::send(SteadyTime now) {
   ++try_no_;
+  trail_.admitted(now);
   if (!first_sent_) first_sent_ = now;
   state_ = State::in_flight;
   look_at_.reset();
@@ -286,6 +282,7 @@ EffectAction ChatEffect::send(SteadyTime now) {
   request.headers.push_back({"User-Agent", "assay/" + shared_->options.version, ""});
   request.headers.push_back({"X-Client-Request-Id", to_hex(shared_->random()), ""});
   request.body = wire_body();
+  trail_.bytes_out(request.body.size());
   request.deadlines = deadlines(*shared_->settings.values());
   request.ca_file = entry_->ca_file;
   request.proxy = entry_->proxy;
@@ -370,6 +367,7 @@ tl::expected<ChatReply, CallError> ChatEffect::judge(const WireReply& reply) con
 EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   if (rival_) hedged_ = true;
   drop_rival();
+  trail_.replied(reply);
   auto outcome = judge(reply);
   const double wall_s = static_cast<double>(shared_->options.clock.wall()) / 1e6;
   lane_pause_ = ticket_.finish(call_end(outcome, vendor_of(*entry_), reply.headers, reply.body, wall_s), now);
@@ -380,6 +378,7 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   const RetryRule rule = entry_->retry.over(ErrorKind::empty, shared_->settings.values()->rule(ErrorKind::empty));
   if (empty && failures_[static_cast<std::size_t>(ErrorKind::empty)] + 1U < rule.tries) {
     if (entry_->price && outcome->usage) spent_ += cost_of(*outcome->usage, *entry_->price);
+    trail_.used(*outcome, entry_->price);
     settle_answer(*outcome);
     return on_failure(make_error(ErrorKind::empty, "", "the answer is empty"), reply.headers, std::move(reply.body),
                       now);
@@ -395,6 +394,7 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   done.last_try.number = static_cast<std::uint32_t>(try_no_);
   done.last_try.http_status = reply.http;
   done.last_try.ended_at = shared_->options.clock.wall();
+  if (try_no_ > 1 || trail_.announces()) done.last_try.details = details_of(nullptr, nullptr);
   if (ambiguous_) done.doubt = CallDoubt::ambiguous;
   if (outcome->usage) {
     done.usage = *outcome->usage;
@@ -426,7 +426,18 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   return done;
 }
 
-TryRecord ChatEffect::record_of(const CallError& error) const {
+std::string ChatEffect::details_of(const CallError* error, const WaitHint* hint) const {
+  TryFacts facts;
+  facts.target = entry_->name;
+  facts.wall = shared_->options.clock.wall();
+  facts.steady = shared_->options.clock.steady();
+  facts.error = error;
+  facts.hint = hint;
+  facts.left_out = &corrected_;
+  return redacted(trail_.text(facts));
+}
+
+TryRecord ChatEffect::record_of(const CallError& error, const WaitHint* hint) const {
   TryRecord record;
   record.number = static_cast<std::uint32_t>(try_no_);
   record.http_status = error.http_status;
@@ -435,6 +446,7 @@ TryRecord ChatEffect::record_of(const CallError& error) const {
   record.message = redacted(error.message);
   record.ambiguous = error.ambiguous;
   record.ended_at = shared_->options.clock.wall();
+  if (try_no_ > 0) record.details = details_of(&error, hint);
   return record;
 }
 
@@ -491,7 +503,7 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
     pause.until_boot_us = clock.boot_us() + pause.duration_ms * 1000;
     shared_->options.on_pause(pause);
   }
-  TryRecord record = record_of(error);
+  TryRecord record = record_of(error, question.hint ? &*question.hint : nullptr);
   const bool too_long = std::max(answer.wait, answer.pause_lane.value_or(answer.wait)) > entry_->fallback_wait;
   if (falls_back_on(error.kind) && (!answer.retry || too_long) && !(error.ambiguous && !question.retry_ambiguous) &&
       fallback_ < first_->fallback_entries.size()) {

@@ -16,6 +16,7 @@
 #include "runners/llm/client.hpp"
 #include "runners/llm/hedges.hpp"
 #include "runners/llm/provider.hpp"
+#include "runners/llm/try_trail.hpp"
 
 namespace assay {
 
@@ -58,6 +59,8 @@ class ChatEffect final : public Effect {
   const std::string& lane() const override { return lane_; }
   EffectAction advance(EffectEvent event, const std::shared_ptr<EffectPort>& port, SteadyTime now) override;
   void abandon() override;
+  EffectWaiting waiting(SteadyTime now) const override;  // chat_waiting.cpp
+  EffectForecast forecast() const override;              // chat_forecast.cpp
 
   /// The outcome of a live call, once.
   std::optional<tl::expected<ChatReply, CallError>> take_result();
@@ -67,7 +70,11 @@ class ChatEffect final : public Effect {
  private:
   enum class State { idle, queued, in_flight, simulating, backing_off, done };
   /// Shared with the writer's and the HTTP thread: one try's request until it is sent, and whether it may be.
-  struct TrySlot;
+  struct TrySlot {
+    std::mutex mutex;
+    bool cancelled = false, sent = false;  // guarded by mutex
+    WireRequest request;                   // until sent
+  };
   struct ReplyMessage;
   struct SimSent;
 
@@ -102,7 +109,8 @@ class ChatEffect final : public Effect {
   EffectAction wait(SteadyTime now);
   tl::expected<ChatReply, CallError> judge(const WireReply& reply) const;
   std::string wire_body();
-  TryRecord record_of(const CallError& error) const;
+  std::string details_of(const CallError* error, const WaitHint* hint) const;
+  TryRecord record_of(const CallError& error, const WaitHint* hint = nullptr) const;
   void give_back();
   std::optional<SteadyTime> total_deadline() const;
   std::string redacted(std::string text) const;
@@ -151,6 +159,7 @@ class ChatEffect final : public Effect {
   Pico previous_reserved_ = 0;
   std::vector<std::string> corrected_;  // fields left out or renamed in the last try
   std::vector<TryRecord> tries_;
+  TryTrail trail_;  // of the try under way
   Pico spent_ = 0;  // by tries whose replies were not delivered
   bool ambiguous_ = false;
   bool permitted_ = false;  // by Targets, and not yet answered for

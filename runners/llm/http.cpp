@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "runners/llm/http_transfer.hpp"
 
@@ -52,6 +53,12 @@ using Command = std::variant<Send, Cancel>;
 
 }  // namespace
 
+std::string width_line(const HttpStatistics& s) {
+  if (!s.held_back && !s.width_reduced) return "";
+  return "only " + format_count(static_cast<std::int64_t>(s.width)) + " connections at a time: the program may open " +
+         format_count(static_cast<std::int64_t>(s.descriptors)) + " files (ulimit -n); the other calls wait";
+}
+
 std::size_t raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
@@ -68,9 +75,9 @@ class InProcessTransport::Loop {
   Loop(const SecretSource& secrets, const HttpOptions& options) : secrets_(secrets), options_(options) {
     static std::once_flag initialised;
     std::call_once(initialised, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-    const std::size_t descriptors = raise_descriptor_limit();
-    full_width_ = descriptors > 2 * options.kept_descriptors ? descriptors - options.kept_descriptors
-                                                             : std::max<std::size_t>(1, descriptors / 2);
+    descriptors_ = raise_descriptor_limit();
+    full_width_ = descriptors_ > 2 * options.kept_descriptors ? descriptors_ - options.kept_descriptors
+                                                              : std::max<std::size_t>(1, descriptors_ / 2);
     width_ = full_width_;
     shown_width_.store(width_);
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
@@ -97,7 +104,7 @@ class InProcessTransport::Loop {
     {
       const std::lock_guard lock(mutex_);
       if (const auto* send = std::get_if<Send>(&command)) {
-        known_.insert_or_assign({send->request.call, send->request.try_no}, nullptr);
+        known_.insert_or_assign({send->request.call, send->request.try_no}, Lookup::Stage::unknown);
       }
       first = commands_.empty();
       commands_.push_back(std::move(command));
@@ -105,9 +112,14 @@ class InProcessTransport::Loop {
     if (first) wake();
   }
 
-  bool knows(Key key) const {
+  Lookup find(Key key) const {
     const std::lock_guard lock(mutex_);
-    return known_.contains(key);
+    Lookup found;
+    if (const auto known = known_.find(key); known != known_.end()) {
+      found.state = Lookup::State::in_flight;
+      found.stage = known->second;
+    }
+    return found;
   }
 
   HttpStatistics statistics() const {
@@ -117,6 +129,8 @@ class InProcessTransport::Loop {
     s.shards = shard_count_.load(std::memory_order_relaxed);
     s.width = shown_width_.load(std::memory_order_relaxed);
     s.width_reduced = s.width < full_width_;
+    s.held_back = held_back_.load(std::memory_order_relaxed);
+    s.descriptors = descriptors_;
     s.sendings = sendings_.load(std::memory_order_relaxed);
     s.connections = connections_.load(std::memory_order_relaxed);
     return s;
@@ -251,6 +265,10 @@ class InProcessTransport::Loop {
     active_count_.store(active_.size(), std::memory_order_relaxed);
     queued_count_.store(waiting_.size(), std::memory_order_relaxed);
     shown_width_.store(width_, std::memory_order_relaxed);
+    if (!waiting_.empty() && active_.size() >= width_ && !held_back_.exchange(true, std::memory_order_relaxed) &&
+        options_.notice) {
+      options_.notice(width_line(statistics()));
+    }
   }
 
   void start(Send send) {
@@ -354,7 +372,19 @@ class InProcessTransport::Loop {
     narrowed_at_ = now_;
   }
 
+  /// Time limits, and the stages of those that have moved on.
   void scan() {
+    std::unique_lock lock(mutex_, std::defer_lock);
+    for (HttpTransfer* transfer : active_) {
+      const Lookup::Stage stage = transfer->stage();
+      if (stage == transfer->told) continue;
+      transfer->told = stage;
+      if (!lock) lock.lock();
+      if (const auto known = known_.find({transfer->request.call, transfer->request.try_no}); known != known_.end()) {
+        known->second = stage;
+      }
+    }
+    if (lock) lock.unlock();
     for (std::size_t i = active_.size(); i-- > 0;) {
       HttpTransfer& transfer = *active_[i];
       const char* sub = transfer.expired();
@@ -404,15 +434,15 @@ class InProcessTransport::Loop {
 
   const SecretSource& secrets_;
   const HttpOptions options_;
-  std::size_t full_width_ = 0;
+  std::size_t full_width_ = 0, descriptors_ = 0;
   int epoll_ = -1, wake_ = -1;
-  std::atomic<bool> stop_{false};
+  std::atomic<bool> stop_{false}, held_back_{false};
   std::atomic<std::size_t> active_count_{0}, queued_count_{0}, shard_count_{0}, shown_width_{0};
   std::atomic<std::uint64_t> sendings_{0}, connections_{0};
 
   mutable std::mutex mutex_;
   std::vector<Command> commands_;                          // guarded by mutex_
-  std::unordered_map<Key, HttpTransfer*, KeyHash> known_;  // guarded by mutex_
+  std::unordered_map<Key, Lookup::Stage, KeyHash> known_;  // guarded by mutex_: sent or waiting to be
 
   // HTTP thread only.
   HttpTime now_{};
@@ -437,11 +467,7 @@ void InProcessTransport::send(WireRequest request, std::function<void(WireReply)
 
 void InProcessTransport::cancel(CallId call, int try_no) { loop_->push(Cancel{{call, try_no}}); }
 
-Lookup InProcessTransport::lookup(CallId call, int try_no) {
-  Lookup found;
-  if (loop_->knows({call, try_no})) found.state = Lookup::State::in_flight;
-  return found;
-}
+Lookup InProcessTransport::lookup(CallId call, int try_no) { return loop_->find({call, try_no}); }
 
 HttpStatistics InProcessTransport::statistics() const { return loop_->statistics(); }
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "core/engine/clock.hpp"
 #include "runners/llm/secret.hpp"
@@ -25,14 +26,21 @@ struct HttpOptions {
   std::size_t receive_buffer_bytes = 4096;
   std::size_t kept_descriptors = 48;               // for store, log, pipes
   std::size_t replies_in_memory_bytes = 1U << 30;  // above it no new transfer begins
+  /// Called once, on the HTTP thread, when calls wait for want of descriptors: short, must not wait.
+  std::function<void(const std::string&)> notice = {};
 };
 
 struct HttpStatistics {
   std::size_t active = 0, queued = 0, shards = 0;
-  std::size_t width = 0;       // transfers that may run at a time
-  bool width_reduced = false;  // descriptors ran short
+  std::size_t width = 0;        // transfers that may run at a time
+  bool width_reduced = false;   // descriptors ran short
+  bool held_back = false;       // some request has waited because so many ran
+  std::size_t descriptors = 0;  // that the process may open
   std::uint64_t sendings = 0, connections = 0;
 };
+
+/// What a person should know of the width, one line; "" while nobody has to wait for it.
+std::string width_line(const HttpStatistics& statistics);
 
 class InProcessTransport final : public Transport {
  public:
@@ -42,7 +50,7 @@ class InProcessTransport final : public Transport {
 
   void send(WireRequest request, std::function<void(WireReply)> done) override;
   void cancel(CallId call, int try_no) override;
-  /// in_flight while it is; unknown before and after (nothing survives the process).
+  /// in_flight while it is, its stage as of at most 50 ms ago; unknown before and after (nothing survives the process).
   Lookup lookup(CallId call, int try_no) override;
   void settled(CallId, int) override {}
 

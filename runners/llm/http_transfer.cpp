@@ -149,6 +149,7 @@ void HttpTransfer::reset() {
   no_descriptor_ = false;
   sent_.reset();
   first_byte_.reset();
+  told = Lookup::Stage::unknown;
   last_byte_.reset();
   error_[0] = '\0';
 }

@@ -27,6 +27,10 @@ class HttpTransfer {
   std::optional<WireFault> prepare(const SecretSource& secrets);
   /// The limit that has passed, as the sub of a timeout; nullptr: none.
   const char* expired() const;
+  /// How far it has got.
+  Lookup::Stage stage() const {
+    return last_byte_ ? Lookup::Stage::receiving : sent_ ? Lookup::Stage::sent : Lookup::Stage::connecting;
+  }
   /// Descriptors ran short before anything was sent: to be tried again later.
   bool short_of_descriptors(CURLcode code) const;
   /// The reply, once libcurl is done with `code`.
@@ -41,6 +45,7 @@ class HttpTransfer {
   std::size_t shard = 0, index = 0;  // where it is active
   int sendings = 0;
   HttpTime started{};
+  Lookup::Stage told = Lookup::Stage::unknown;  // as others know it
 
  private:
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);

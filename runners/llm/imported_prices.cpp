@@ -8,6 +8,7 @@
 
 #include "core/text/atomic_file.hpp"
 #include "core/text/error.hpp"
+#include "core/text/file_there.hpp"
 #include "core/text/input.hpp"
 #include "runners/llm/field_values.hpp"
 
@@ -119,8 +120,7 @@ ImportedPrices import_prices(const std::string& file, const std::string& path) {
 
 std::map<std::string, FieldValue, std::less<>> read_imported_prices(const std::string& path) {
   std::map<std::string, FieldValue, std::less<>> prices;
-  std::error_code ignored;
-  if (path.empty() || !fs::exists(path, ignored)) return prices;
+  if (path.empty() || !file_is_there(path)) return prices;
   const Json file = parse_json(read_file(path), path);
   const Json list = file.is_object() && file.contains("prices") ? file["prices"] : Json();
   if (!list.is_object()) throw Error("models", "is no list of prices", path, "models import-prices FILE makes one");

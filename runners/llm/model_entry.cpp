@@ -189,7 +189,7 @@ std::vector<EntryDifference> differences(const Json& pinned, const ModelEntry& n
   return out;
 }
 
-std::string difference_line(const std::string& name, const std::vector<EntryDifference>& differences) {
+std::string difference_words(const std::string& name, const std::vector<EntryDifference>& differences) {
   if (differences.empty()) return "";
   std::string line = name + ":";
   for (std::size_t i = 0; i < differences.size(); ++i) {
@@ -200,6 +200,12 @@ std::string difference_line(const std::string& name, const std::vector<EntryDiff
       line += one.origin.empty() ? "" : " in " + one.origin;
     }
   }
+  return line;
+}
+
+std::string difference_line(const std::string& name, const std::vector<EntryDifference>& differences) {
+  std::string line = difference_words(name, differences);
+  if (line.empty()) return line;
   const bool single = differences.size() == 1 && !differences.front().before.is_null();
   line += "; this batch keeps " + (single ? shown(differences.front().before) : "what it has");
   return line + ". set models=refresh takes the new " + (single ? "one" : "ones");

@@ -131,6 +131,8 @@ struct EntryDifference {
   std::string origin;
 };
 std::vector<EntryDifference> differences(const Json& pinned, const ModelEntry& newer);
+/// "judge: temperature 0 -> 0.7 in models.yaml"; "" for none.
+std::string difference_words(const std::string& name, const std::vector<EntryDifference>& differences);
 /// "judge: temperature 0 -> 0.7 in models.yaml; this batch keeps 0. set models=refresh takes the new one"; "" for none.
 std::string difference_line(const std::string& name, const std::vector<EntryDifference>& differences);
 

@@ -7,6 +7,7 @@
 
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "core/text/file_there.hpp"
 #include "core/text/input.hpp"
 #include "runners/llm/field_values.hpp"
 #include "runners/llm/imported_prices.hpp"
@@ -327,8 +328,7 @@ ModelsConfig load_models(const EnvironmentLookup& environment, const std::string
   ModelsConfig config;
   std::set<std::string> seen;
   for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
-    std::error_code ignored;
-    if (!fs::exists(*path, ignored)) {
+    if (!file_is_there(*path)) {
       if (*path == own) throw Error("file", "there is no such file", *path, "ASSAY_MODELS names it");
       continue;
     }

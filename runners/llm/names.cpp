@@ -6,7 +6,9 @@
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
 #include "runners/llm/field_values.hpp"
+#include "runners/llm/imported_prices.hpp"
 #include "runners/llm/key_file.hpp"
+#include "runners/llm/model_report.hpp"
 #include "runners/llm/provider.hpp"
 #include "runners/llm/provider_rows.hpp"
 #include "runners/llm/sim.hpp"
@@ -74,13 +76,15 @@ struct ModelRegistry::Name {
 
 ModelRegistry::ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config,
                              const Limiter* limiter, std::function<std::string()> chosen_model,
-                             std::function<std::vector<Targets::State>()> targets)
+                             std::function<std::vector<Targets::State>()> targets, RegistryExtras extras)
     : environment_(std::move(environment)),
       secrets_(secrets),
       config_(std::move(config)),
       limiter_(limiter),
       targets_(std::move(targets)),
-      chosen_model_(std::move(chosen_model)) {}
+      chosen_model_(std::move(chosen_model)),
+      extras_(std::move(extras)),
+      imported_(config_.imported) {}
 
 std::vector<std::string> ModelRegistry::providers() { return provider_names(); }
 
@@ -163,7 +167,7 @@ ModelEntry ModelRegistry::build(const std::string& given, bool with_fallbacks) c
     if (const FieldValue* price = find_price(config_.prices, full)) {
       fields["price"] = *price;
     } else if (!fields.contains("price")) {
-      if (const FieldValue* listed = find_price(config_.imported, full)) fields["price"] = *listed;
+      if (const auto listed = imported_price(full)) fields["price"] = *listed;
     }
   }
   // Known before anything else is read: names may be given by a variable alone.
@@ -329,7 +333,7 @@ std::vector<ModelFacts> ModelRegistry::list() const {
     const std::size_t address = lane.lane.find(' ') + 1;
     row.address = lane.lane.substr(address, lane.lane.rfind(' ') - address);
     row.key = lane.lane.substr(0, address - 1);
-    row.limits = describe(lane);
+    row.limits = assay::describe(lane);
     if (const auto state = states.find(lane.lane); state != states.end()) {
       row.state = state->second;
     } else {
@@ -338,6 +342,49 @@ std::vector<ModelFacts> ModelRegistry::list() const {
     all.push_back(std::move(row));
   }
   return all;
+}
+
+std::optional<FieldValue> ModelRegistry::imported_price(const std::string& name) const {
+  const std::lock_guard lock(imported_mutex_);
+  const FieldValue* found = find_price(imported_, name);
+  return found == nullptr ? std::nullopt : std::optional(*found);
+}
+
+Report ModelRegistry::describe(const std::string& name) const {
+  const ModelEntry entry = build(name);
+  ModelFacts about = facts(entry);
+  // A lane in use knows more than its entry.
+  for (const ModelFacts& row : list()) {
+    if (row.name != entry.model || row.address != entry.address || !row.provider.empty()) continue;
+    if (row.key != (entry.key_env.empty() ? "-" : entry.key_env)) continue;
+    about.limits = row.limits;
+    about.state = row.state;
+  }
+  if (entry.key_needed && !secrets_.has(entry.key_env)) about.state = "can't be called: its key is missing";
+  return model_report(entry, about, read_client_values(extras_.setting));
+}
+
+std::vector<std::string> ModelRegistry::import_prices(const std::string& file) const {
+  const std::string path = imported_prices_path(environment_);
+  ImportedPrices taken = assay::import_prices(file, path);
+  const auto counted = [](std::size_t n, const char* one, const char* many) {
+    return format_count(static_cast<std::int64_t>(n)) + " " + (n == 1 ? one : many);
+  };
+  const std::size_t n = taken.prices.size();
+  std::vector<std::string> lines = {counted(n, "price", "prices") + " from " + file + (n == 1 ? " is" : " are") +
+                                    " now in " + path + ", in place of what was there"};
+  if (taken.skipped > 0) {
+    lines.push_back(counted(taken.skipped, "entry", "entries") +
+                    " left out: of a provider that is not built in, no chat model, or without both prices");
+  }
+  lines.push_back("a price in models.yaml goes before them");
+  const std::lock_guard lock(imported_mutex_);
+  imported_ = read_imported_prices(path);
+  return lines;
+}
+
+std::vector<std::string> ModelRegistry::notes() const {
+  return extras_.notes ? extras_.notes() : std::vector<std::string>();
 }
 
 std::vector<std::string> ModelRegistry::warnings() const {

@@ -3,6 +3,8 @@
 // Specs: models.md 1. ModelRegistry: any thread.
 
 #include <functional>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,10 +17,17 @@
 #include "runners/llm/model_entry.hpp"
 #include "runners/llm/models_file.hpp"
 #include "runners/llm/secret.hpp"
+#include "runners/llm/settings.hpp"
 #include "runners/llm/target.hpp"
 #include "runners/llm/urls.hpp"
 
 namespace assay {
+
+/// What is only shown: the client's settings, and lines of the transport.
+struct RegistryExtras {
+  SettingLookup setting = default_llm_settings();
+  std::function<std::vector<std::string>()> notes = {};
+};
 
 class ModelRegistry final : public ModelCatalog {
  public:
@@ -26,7 +35,7 @@ class ModelRegistry final : public ModelCatalog {
   /// called whenever no model is named.
   ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config = {},
                 const Limiter* limiter = nullptr, std::function<std::string()> chosen_model = {},
-                std::function<std::vector<Targets::State>()> targets = {});
+                std::function<std::vector<Targets::State>()> targets = {}, RegistryExtras extras = {});
 
   /// The entry of a name ("" = the default model). Each field: alias (and what it extends) > environment > `providers:`
   /// entry > built in. Throws Error "not_found" (with the nearest), "bad_request".
@@ -46,6 +55,9 @@ class ModelRegistry final : public ModelCatalog {
   std::vector<ModelFacts> list() const override;
   ModelFacts resolve(const std::string& name) const override;
   std::pair<std::string, std::string> default_model() const override;
+  Report describe(const std::string& name) const override;
+  std::vector<std::string> import_prices(const std::string& file) const override;
+  std::vector<std::string> notes() const override;
   /// One line each: key files that others can read.
   std::vector<std::string> warnings() const;
 
@@ -62,12 +74,16 @@ class ModelRegistry final : public ModelCatalog {
   void check_callable(const ModelEntry& entry) const;
   void load_key(const ModelEntry& entry) const;
   ModelFacts facts(const ModelEntry& entry) const;
+  std::optional<FieldValue> imported_price(const std::string& name) const;
   EnvironmentLookup environment_;
   SecretStore& secrets_;
   ModelsConfig config_;
   const Limiter* limiter_;
   std::function<std::vector<Targets::State>()> targets_;
   std::function<std::string()> chosen_model_;
+  RegistryExtras extras_;
+  mutable std::mutex imported_mutex_;
+  mutable std::map<std::string, FieldValue, std::less<>> imported_;  // guarded by imported_mutex_
 };
 
 }  // namespace assay

@@ -108,28 +108,32 @@ RetryRule ClientValues::rule(ErrorKind kind) const {
   return found == rules.end() ? default_retry_rule(kind) : found->second;
 }
 
+ClientValues read_client_values(const SettingLookup& lookup) {
+  ClientValues fresh;
+  const auto read = [&](std::string_view name, auto set) {
+    const std::string text = lookup(name);
+    if (!text.empty() && text != "auto" && text != "none") set(text);
+  };
+  read("timeout.connect", [&](const std::string& t) { fresh.connect = to_ms(t); });
+  read("timeout.first_byte", [&](const std::string& t) { fresh.first_byte = to_ms(t); });
+  read("timeout.stall", [&](const std::string& t) { fresh.stall = to_ms(t); });
+  read("timeout.attempt", [&](const std::string& t) { fresh.attempt = to_ms(t); });
+  read("timeout.total", [&](const std::string& t) { fresh.total = to_ms(t); });
+  read("limit.rpm", [&](const std::string& t) { fresh.rpm = static_cast<double>(count_of(t)); });
+  read("limit.concurrency", [&](const std::string& t) { fresh.concurrency = count_of(t); });
+  read("retry.max_hint", [&](const std::string& t) { fresh.max_hint = to_ms(t); });
+  read("retry.ambiguous", [&](const std::string& t) { fresh.retry_ambiguous = on_off(t); });
+  for (const ErrorKind kind : kRetryKinds) {
+    read("retry." + std::string(to_text(kind)), [&](const std::string& t) { fresh.rules[kind] = parse_rule(t); });
+  }
+  return fresh;
+}
+
 std::shared_ptr<const ClientValues> LiveSettings::values() {
   const SteadyTime now = clock_.steady();
   const std::lock_guard lock(mutex_);
   if (values_ && now >= read_at_ && now - read_at_ < milliseconds(50)) return values_;
-  auto fresh = std::make_shared<ClientValues>();
-  const auto read = [&](std::string_view name, auto set) {
-    const std::string text = lookup_(name);
-    if (!text.empty() && text != "auto" && text != "none") set(text);
-  };
-  read("timeout.connect", [&](const std::string& t) { fresh->connect = to_ms(t); });
-  read("timeout.first_byte", [&](const std::string& t) { fresh->first_byte = to_ms(t); });
-  read("timeout.stall", [&](const std::string& t) { fresh->stall = to_ms(t); });
-  read("timeout.attempt", [&](const std::string& t) { fresh->attempt = to_ms(t); });
-  read("timeout.total", [&](const std::string& t) { fresh->total = to_ms(t); });
-  read("limit.rpm", [&](const std::string& t) { fresh->rpm = static_cast<double>(count_of(t)); });
-  read("limit.concurrency", [&](const std::string& t) { fresh->concurrency = count_of(t); });
-  read("retry.max_hint", [&](const std::string& t) { fresh->max_hint = to_ms(t); });
-  read("retry.ambiguous", [&](const std::string& t) { fresh->retry_ambiguous = on_off(t); });
-  for (const ErrorKind kind : kRetryKinds) {
-    read("retry." + std::string(to_text(kind)), [&](const std::string& t) { fresh->rules[kind] = parse_rule(t); });
-  }
-  values_ = std::move(fresh);
+  values_ = std::make_shared<const ClientValues>(read_client_values(lookup_));
   read_at_ = now;
   return values_;
 }

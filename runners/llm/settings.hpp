@@ -33,6 +33,9 @@ struct ClientValues {
   RetryRule rule(ErrorKind kind) const;
 };
 
+/// Those in force now.
+ClientValues read_client_values(const SettingLookup& lookup);
+
 /// Reads the settings again when what it has is older than 50 ms.
 class LiveSettings {
  public:

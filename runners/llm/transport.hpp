@@ -67,6 +67,8 @@ struct WireReply {
 struct Lookup {
   enum class State { unknown, in_flight, done };
   State state = State::unknown;
+  /// How far one in flight has got, as far as the transport tells.
+  enum class Stage { unknown, connecting, sent, receiving } stage = Stage::unknown;
   std::optional<WireReply> reply;
 };
 

@@ -146,6 +146,8 @@ TEST_CASE("in_doubt=hold: nothing is sent for calls that were in flight until a 
   const Finished held =
       run({assay_program(), file, "--json", "-c", "set in_doubt hold; run_n 4; calls --in-doubt; status"},
           folder.path(), environment);
+  CHECK(held.error.find("4 calls in doubt (at most $0): job:q") != std::string::npos);  // by the names of their runs
+  CHECK(held.error.find(" step 1 sample/0 openai/any ") != std::string::npos);
   const std::vector<Json> said = results(held.out);
   REQUIRE(said.size() == 4);
   CHECK(said[1].at("incomplete") == 4);

@@ -282,6 +282,7 @@ TEST_CASE_TEMPLATE("retries keep every try, and a call in doubt keeps its mark",
   retry.previous.message = "the connection broke";
   retry.previous.wait_ms = 1500;
   retry.previous.ambiguous = true;
+  retry.previous.details = R"({"code":"overloaded","bytes_in":20})";
   retry.next.number = 2;
   retry.next.sent_at = 77;
   retry.reserved = 5;
@@ -309,6 +310,8 @@ TEST_CASE_TEMPLATE("retries keep every try, and a call in doubt keeps its mark",
   CHECK(tries[0].wait_ms == 1500);
   CHECK(tries[0].ambiguous);
   CHECK(tries[0].http_status == 500);
+  CHECK(tries[0].details == R"({"code":"overloaded","bytes_in":20})");
+  CHECK(tries[1].details.empty());
   CHECK(tries[1].number == 2);
   CHECK(tries[1].http_status == 200);
   REQUIRE(store->calls_in_doubt().size() == 1);

@@ -69,7 +69,8 @@ std::map<std::string, std::string> facts(Store& store) {
       if (const std::string reply = store.call_reply(call.id); !reply.empty()) out[name + " reply"] = reply;
       if (const std::string request = store.call_request(call.id); !request.empty()) out[name + " request"] = request;
       for (const TryRecord& one : store.tries(call.id)) {
-        out[name + " try " + std::to_string(one.number)] = one.kind + one.message + std::to_string(one.http_status);
+        out[name + " try " + std::to_string(one.number)] =
+            one.kind + one.message + std::to_string(one.http_status) + one.details;
       }
     }
     for (const StoredLog& log : store.logs(run)) out[key + " log " + log.text] = "";

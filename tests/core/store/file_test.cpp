@@ -183,11 +183,13 @@ TEST_CASE("what is not an experiment file is refused, said, and left as it is") 
   CHECK(has(refusal(options_for(folder.path("none/x.assay"))), "can't be opened"));
 }
 
-SchemaPlan second_version(bool rewrites = true) {
+const std::string kOurs = std::to_string(kSchemaVersion), kNext = std::to_string(kSchemaVersion + 1);
+
+SchemaPlan next_version(bool rewrites = true) {
   SchemaPlan plan;
-  plan.version = 2;
-  plan.min_reader = 2;
-  plan.migrations.push_back({2, rewrites, [](Connection& connection) {
+  plan.version = kSchemaVersion + 1;
+  plan.min_reader = plan.version;
+  plan.migrations.push_back({plan.version, rewrites, [](Connection& connection) {
                                put_meta(connection, "from_one", "yes");
                                connection.run("CREATE TABLE extra (id INTEGER PRIMARY KEY, sum INTEGER) STRICT");
                              }});
@@ -199,20 +201,20 @@ TEST_CASE("an older file is migrated in one transaction, with a copy of it when 
   const std::string path = folder.path("x.assay");
   fill(path);
   {
-    const auto store = open_sqlite_store(options_for(path), second_version());
-    CHECK(store->recovery().migrated_from == 1U);
+    const auto store = open_sqlite_store(options_for(path), next_version());
+    CHECK(store->recovery().migrated_from == kSchemaVersion + 0U);
     CHECK(rows(*store).size() == 3);
     CHECK(store->call_reply(1) == "{\"content\":\"42\"}");
     CHECK(store->check().empty());
   }
-  CHECK(query(path, "PRAGMA user_version") == "2");
+  CHECK(query(path, "PRAGMA user_version") == kNext);
   CHECK(query(path, "SELECT value FROM meta WHERE name = 'from_one'") == "yes");
-  CHECK(query(path, "SELECT value FROM meta WHERE name = 'min_reader'") == "2");
+  CHECK(query(path, "SELECT value FROM meta WHERE name = 'min_reader'") == kNext);
   CHECK(query(path, "SELECT count(*) FROM extra") == "0");
-  const std::string copy = path + ".v1";
+  const std::string copy = path + ".v" + kOurs;
   CHECK(mode_of(copy) == 0600);
-  CHECK(query(copy, "PRAGMA user_version") == "1");
-  const auto store = open_sqlite_store(options_for(path), second_version());
+  CHECK(query(copy, "PRAGMA user_version") == kOurs);
+  const auto store = open_sqlite_store(options_for(path), next_version());
   CHECK_FALSE(store->recovery().migrated_from.has_value());
   // The copy opens as what it was.
   CHECK(rows(*open_sqlite_store(options_for(copy))).size() == 3);
@@ -222,36 +224,38 @@ TEST_CASE("a migration that fails leaves the file as it was") {
   TemporaryFolder folder;
   const std::string path = folder.path("x.assay");
   fill(path);
-  SchemaPlan plan = second_version(false);
-  plan.version = 3;
-  plan.migrations.push_back({3, false, [](Connection& connection) { connection.run("DROP TABLE nonsense"); }});
+  SchemaPlan plan = next_version(false);
+  ++plan.version;
+  plan.migrations.push_back(
+      {plan.version, false, [](Connection& connection) { connection.run("DROP TABLE nonsense"); }});
   CHECK(has(refusal(options_for(path), plan), "can't be opened"));
-  CHECK_FALSE(std::filesystem::exists(path + ".v1"));
+  CHECK_FALSE(std::filesystem::exists(path + ".v" + kOurs));
   const auto store = open_sqlite_store(options_for(path));
   CHECK(rows(*store).size() == 3);
   plan.migrations.clear();
   const std::string other = folder.path("y.assay");
   fill(other);
-  CHECK(has(refusal(options_for(other), plan), "has schema 1, which this program can't bring up to 3"));
+  CHECK(has(refusal(options_for(other), plan),
+            "has schema " + kOurs + ", which this program can't bring up to " + std::to_string(plan.version)));
 }
 
 TEST_CASE("a newer file is refused and left untouched; read-only when its writer says that we can") {
   TemporaryFolder folder;
   const std::string path = folder.path("x.assay");
-  SchemaPlan newer = second_version();
+  SchemaPlan newer = next_version();
   {
     const auto store = open_sqlite_store(options_for(path), newer);
   }
   const std::string before = bytes_of(path);
   const std::string message = refusal(options_for(path));
-  CHECK(has(message, "was written by assay 0.1.0 (schema 2); this is 0.1.0 (schema 1)"));
+  CHECK(has(message, "was written by assay 0.1.0 (schema " + kNext + "); this is 0.1.0 (schema " + kOurs + ")"));
   CHECK(bytes_of(path) == before);
   StoreOptions options = options_for(path);
   options.read_only = true;
-  CHECK(has(refusal(options), "schema 2"));
+  CHECK(has(refusal(options), "schema " + kNext));
 
   const std::string readable = folder.path("y.assay");
-  newer.min_reader = 1;
+  newer.min_reader = kSchemaVersion;
   {
     const auto store = open_sqlite_store(options_for(readable), newer);
     store->write({batch(*store, "add", 2)});
@@ -259,6 +263,27 @@ TEST_CASE("a newer file is refused and left untouched; read-only when its writer
   CHECK(has(refusal(options_for(readable)), "--read-only opens it"));
   options.path = readable;
   CHECK(rows(*open_sqlite_store(options)).size() == 2);
+}
+
+TEST_CASE("a file of schema 1 opens as it is, and tells what its tries had to say from then on") {
+  TemporaryFolder folder;
+  const std::string path = folder.path("x.assay");
+  fill(path);
+  {
+    Connection connection(path, SQLITE_OPEN_READWRITE);
+    connection.run("DROP TABLE try_detail; PRAGMA user_version = 1");
+  }
+  const auto store = open_sqlite_store(options_for(path));
+  CHECK(store->recovery().migrated_from == 1U);
+  CHECK_FALSE(std::filesystem::exists(path + ".v1"));  // no row is rewritten
+  CHECK(rows(*store).size() == 3);
+  CHECK(store->check().empty());
+  RetryCall retry;
+  retry.call = 1;
+  retry.previous.details = R"({"code":"overloaded"})";
+  retry.next.number = 2;
+  store->write({std::move(retry)});
+  CHECK(store->tries(1).front().details == R"({"code":"overloaded"})");
 }
 
 TEST_CASE("any SQL client reads names, statuses, scores, times and cost from the views") {

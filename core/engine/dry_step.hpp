@@ -1,0 +1,49 @@
+#pragma once
+// A Step on which nothing goes out: it notes what a runner begins, and ends the run's code where it waits for the first
+// answer. The thread that calls.
+
+#include <string>
+#include <vector>
+
+#include "core/model/step.hpp"
+
+namespace assay {
+
+/// Thrown through a runner's code by DryStep.
+struct DryStop {};
+
+class DryStep final : public Step {
+ public:
+  /// `seed`: as the attempt would have it, so that a prompt drawn by chance is the one that would go out.
+  DryStep(std::uint64_t seed, std::uint32_t attempt, WallTime now) : seed_(seed), attempt_(attempt), now_(now) {
+    start_step(0);
+  }
+  void start_step(std::uint32_t number) {
+    number_ = number;
+    random_ = RandomStream(seed_ + 0x9E3779B97F4A7C15ULL * (number + 1ULL));
+  }
+  const std::vector<EffectForecast>& begun() const { return begun_; }
+
+  CallHandle begin(std::string_view, std::unique_ptr<Effect> effect) override {
+    begun_.push_back(effect->forecast());
+    return static_cast<CallHandle>(begun_.size() - 1);
+  }
+  CallOutcome get(CallHandle) override { throw DryStop{}; }
+  using Step::log;
+  void log(LogLevel, std::string_view) override {}
+  std::uint64_t random() override { return random_.next(); }
+  WallTime now() override { return now_; }
+  void sleep(std::chrono::milliseconds) override {}
+  bool stop_requested() const override { return false; }
+  std::uint32_t number() const override { return number_; }
+  std::uint32_t attempt() const override { return attempt_; }
+
+ private:
+  std::uint64_t seed_;
+  std::uint32_t attempt_, number_ = 0;
+  WallTime now_;
+  RandomStream random_{0};
+  std::vector<EffectForecast> begun_;
+};
+
+}  // namespace assay

@@ -1,0 +1,80 @@
+// What a call waits for, in words for people (models.md 3.7).
+
+#include <algorithm>
+
+#include "core/text/duration.hpp"
+#include "runners/llm/chat_effect.hpp"
+
+namespace assay {
+namespace {
+
+std::string turn_text(const std::string& held_by, const Limiter& limiter, const std::string& lane,
+                      const std::string& name) {
+  std::string text = "the limits of " + name + (held_by.empty() ? "" : ", " + held_by);
+  for (const LaneState& state : limiter.lanes()) {
+    if (state.lane == lane) text += ": " + describe(state);
+  }
+  return text;
+}
+
+}  // namespace
+
+EffectWaiting ChatEffect::waiting(SteadyTime now) const {
+  const std::string& name = entry_->name;
+  switch (state_) {
+    case State::idle:
+    case State::done:
+      return {};
+    case State::backing_off: {
+      std::string after =
+          previous_ ? previous_->kind + (previous_->sub.empty() ? "" : "/" + previous_->sub) +
+                          (previous_->http_status > 0 ? " (" + std::to_string(previous_->http_status) + ")" : "") +
+                          " of " + name
+                    : "a failure of " + name;
+      return {"the back-off after " + after, look_at_};
+    }
+    case State::simulating:
+      return {"the answer of " + name + ", which is simulated", look_at_};
+    case State::queued:
+      if (money_.poll() == Budget::Hold::State::waiting) {
+        return {"room in the budget: calls in flight may leave some of what is reserved for them", std::nullopt};
+      }
+      for (const Targets::State& target : shared_->targets.states(now)) {
+        if (target.lane != lane_) continue;
+        if (target.held) return {name + ", which is held: " + target.held->message, std::nullopt};
+        if (target.cooling_for.count() > 0) {
+          return {name + " to cool down after " + std::to_string(target.failures) + " failures in a row",
+                  now + target.cooling_for};
+        }
+        if (target.probing) return {"another call, which tries whether " + name + " answers again", std::nullopt};
+      }
+      return {turn_text(ticket_.waits_for(now), shared_->options.limiter, lane_, name), std::nullopt};
+    case State::in_flight:
+      break;
+  }
+  if (!slot_) return {"the answer of " + name, std::nullopt};
+  CallId call = 0;
+  int try_no = 0;
+  {
+    const std::lock_guard lock(slot_->mutex);
+    call = slot_->request.call;
+    try_no = slot_->request.try_no;
+  }
+  const Lookup found = shared_->options.transport.lookup(call, try_no);
+  switch (found.stage) {
+    case Lookup::Stage::connecting:
+      return {"a connection to " + entry_->address, std::nullopt};
+    case Lookup::Stage::sent:
+      return {"the first byte of the answer of " + name, std::nullopt};
+    case Lookup::Stage::receiving:
+      return {"the rest of the answer of " + name, std::nullopt};
+    case Lookup::Stage::unknown:
+      break;
+  }
+  constexpr std::chrono::milliseconds kUntold{500};
+  const auto since = trail_.admitted_at();
+  const bool queued = found.state == Lookup::State::in_flight && since && now - *since > kUntold;
+  return {queued ? "a free connection to " + entry_->address : "the answer of " + name, std::nullopt};
+}
+
+}  // namespace assay
