@@ -47,6 +47,7 @@ class LiveStep final : public Step {
     BlockingScope& blocking;
     CallCounters& counters;
     bool hold_in_doubt = false;
+    bool replay = false;  // only what is recorded is served, failures too; nothing is sent, nothing written
   };
   LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
            std::shared_ptr<Mailbox> mailbox, std::uint64_t seed, WallTime begun_at);
@@ -60,6 +61,9 @@ class LiveStep final : public Step {
   void abandon_all();
   /// Log lines since the last call; they go into the commit of the next checkpoint.
   std::vector<AppendLog> take_logs();
+  /// Of a replay: the calls that are not recorded, or recorded for other requests; a line each.
+  const std::vector<std::string>& missing() const { return missing_; }
+  std::uint32_t calls_served() const { return calls_served_; }
   /// A quick message for a call, under the door's lock, on the thread that posts it. False: not taken.
   bool bring(std::uint32_t call, std::uint32_t epoch, std::unique_ptr<EffectMessage>& message);
 
@@ -77,6 +81,7 @@ class LiveStep final : public Step {
   struct Call;
   // All below: under the door's lock.
   void give_up_all();
+  void serve_recorded(Call& call, std::string_view key, const AttemptLedger::Lookup& found);
   void wait_for_call(Call& call);
   void write_log(LogLevel level, std::string_view text);
   void take_up(std::uint32_t index);
@@ -104,6 +109,8 @@ class LiveStep final : public Step {
   const char* deadline_of_ = "step";
   std::vector<std::unique_ptr<Call>> calls_;
   std::vector<AppendLog> logs_;
+  std::vector<std::string> missing_;
+  std::uint32_t calls_served_ = 0;
   std::shared_ptr<Door> door_;
 };
 

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "core/model/call.hpp"
@@ -41,6 +42,8 @@ class EffectPort {
   virtual void post(std::unique_ptr<EffectMessage> message) = 0;
   /// Whose effect it is; kNoRun where there is none (tests).
   virtual RunId run() const { return kNoRun; }
+  /// Its place in the step: "", "agent/2".
+  virtual std::string_view key() const { return {}; }
 };
 
 struct EffectEvent {
@@ -72,7 +75,11 @@ struct EffectDone {
   bool priced = false;
   CallDoubt doubt = CallDoubt::none;
   std::string reply;
-  std::string model = {};  // who answered, when it was another than was asked first (a fallback)
+  std::string model = {};    // who answered, when it was another than was asked first (a fallback)
+  std::string note = {};     // a line for the run's log
+  bool from_cache = false;   // an answer given before: nothing was sent
+  Pico saved = 0;            // what it cost then
+  bool keep_answer = false;  // it may be given again: goes into the cache
 };
 using EffectAction = std::variant<EffectWait, EffectRecordSent, EffectDone>;
 

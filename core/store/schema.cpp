@@ -45,6 +45,11 @@ CREATE TABLE damaged (id INTEGER PRIMARY KEY, tbl TEXT, row TEXT, found_at INTEG
   run INTEGER, sum INTEGER) STRICT;
 )sql";
 
+constexpr const char* kAnswerTable = R"sql(
+CREATE TABLE IF NOT EXISTS answer (hash BLOB, item TEXT, key TEXT, call INTEGER, bytes INTEGER, ver INTEGER,
+  sum INTEGER, PRIMARY KEY (hash, item, key)) STRICT, WITHOUT ROWID;
+)sql";
+
 // For people and other programs; `runs` is what `ls` shows.
 constexpr const char* kViews = R"sql(
 DROP VIEW IF EXISTS batches;
@@ -111,6 +116,12 @@ const SchemaPlan& default_schema_plan() {
 }
 
 void create_views(Connection& connection) { connection.run(kViews); }
+
+void create_answer_table(Connection& connection) { connection.run(kAnswerTable); }
+
+bool has_answer_table(Connection& connection) {
+  return connection.number("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'answer'") != 0;
+}
 
 void create_schema(Connection& connection, const std::string& experiment_id, const std::string& version,
                    const SchemaPlan& plan) {

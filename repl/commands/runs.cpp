@@ -256,6 +256,11 @@ void in_doubt(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.paged = true;
 }
 
+std::string cost_text(const CallRecord& call) {
+  if (call.from_cache) return "saved " + format_usd(call.saved);
+  return call.priced ? format_usd(call.cost) : "unpriced";
+}
+
 void calls(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (arguments.has("--in-doubt")) {
     in_doubt(shell, arguments, reply);
@@ -287,12 +292,13 @@ void calls(Shell& shell, const Arguments& arguments, Reply& reply) {
       const auto tokens = [](const std::optional<std::int64_t>& n) { return n ? count_cell(*n) : cell("-"); };
       std::string state(to_text(call.state));
       if (call.imported) state = "imported";
+      if (call.from_cache) state = "from cache";
       if (call.doubt != CallDoubt::none) state += ", possibly paid twice";
       table.row(
           {cell(name, TextRole::name), count_cell(call.attempt), cell(step_text(call.step)), cell(call.key),
            cell(call.model), cell(state), count_cell(last.number),
            cell(last.http_status == 0 ? "-" : std::to_string(last.http_status)), tokens(call.usage.in),
-           tokens(call.usage.out), cell(call.priced ? format_usd(call.cost) : "unpriced"), cell(seconds_text(seconds)),
+           tokens(call.usage.out), cell(cost_text(call)), cell(seconds_text(seconds)),
            cell(last.kind.empty() ? "" : last.kind + (last.sub.empty() ? "" : "/" + last.sub) + ": " + last.message)});
       Json json = Json::object({{"run", name},
                                 {"attempt", call.attempt},
@@ -306,7 +312,9 @@ void calls(Shell& shell, const Arguments& arguments, Reply& reply) {
                                 {"http", last.http_status},
                                 {"in", call.usage.in ? Json(*call.usage.in) : Json()},
                                 {"out", call.usage.out ? Json(*call.usage.out) : Json()},
+                                {"source", call.from_cache ? "cache" : call.imported ? "save" : "live"},
                                 {"cost_usd", usd(call.cost)},
+                                {"saved_usd", usd(call.saved)},
                                 {"possible_usd", usd(call.possible)},
                                 {"priced", call.priced},
                                 {"seconds", seconds},
