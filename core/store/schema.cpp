@@ -96,7 +96,9 @@ CREATE VIEW call_list AS SELECT b.name || ':' || r.item AS name, c.attempt, c.st
   c.model, c.tries, strftime('%Y-%m-%dT%H:%M:%fZ', c.sent_at / 1e6, 'unixepoch') AS sent,
   CASE WHEN c.ended_at > 0 THEN (c.ended_at - c.sent_at) / 1e6 END AS seconds, c.http_status,
   c.kind AS error_kind, c.message AS error_message, c.tokens_in, c.tokens_out, c.cost / 1e12 AS cost_usd,
-  c.possible / 1e12 AS possible_usd, c.id AS call, c.run - 1 AS run
+  c.possible / 1e12 AS possible_usd, c.id AS call, c.run - 1 AS run,
+  CASE c.imported WHEN 1 THEN 'save' WHEN 2 THEN 'cache' ELSE 'live' END AS source,
+  CASE c.imported WHEN 2 THEN c.reserved / 1e12 END AS saved_usd
   FROM call c JOIN run r ON r.id = c.run JOIN batch b ON b.id = r.batch;
 )sql";
 

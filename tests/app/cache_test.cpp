@@ -75,6 +75,8 @@ TEST_CASE("cache item: 30 identical items are 30 requests, a second attempt none
   CHECK(room.tell("cost").find("30 of the calls were answered from the cache") != std::string::npos);
   CHECK(room.tell("check").find("every record is as it was written") != std::string::npos);
   CHECK(room.say("replay all").at(0).at("same") == 30);
+  CHECK(sql(room.file, "SELECT count(*), sum(tries) FROM call_list WHERE source = 'cache' AND saved_usd > 0") ==
+        std::vector<std::vector<std::string>>{{"30", "0"}});
 }
 
 TEST_CASE("cache shared at temperature 0: 30 identical items at the same time are 1 request") {
