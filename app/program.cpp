@@ -24,6 +24,8 @@
 #include "experiments/arithmetic/arithmetic.hpp"
 #include "experiments/qa/qa.hpp"
 #include "repl/commands/budget.hpp"
+#include "repl/commands/cache.hpp"
+#include "repl/commands/replay.hpp"
 #include "repl/plain_editor.hpp"
 #include "repl/shell.hpp"
 #include "runners/llm/http.hpp"
@@ -149,13 +151,14 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   const auto transport = std::make_unique<InProcessTransport>(secrets, http_options);
   Store& opened = *store;
   Budget budget;
+  ResponseCache cache(opened);
   ChatClient chat({clock, entropy, *transport, secrets, limiter,
                    [&settings](std::string_view name) { return settings.get(name); }, opened.experiment_id(), kVersion,
                    [&](const PauseInfo& pause) {
                      keep_pause(opened, pause);
                      keep_limits(opened, limiter.learned());
                    },
-                   &budget});
+                   &budget, &cache});
   const EnvironmentLookup environment = process_environment(".");
   ModelRegistry models(
       environment, secrets, load_models(environment, "."), &limiter, [&settings] { return settings.get("model"); },
@@ -208,6 +211,11 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     Shell shell({experiment, registry, models, settings, *editor}, options);
     add_extra_commands(shell.commands(), services);
     add_budget_command(shell.commands(), budget_book);
+    add_cache_command(shell.commands(), cache);
+    add_replay_command(shell.commands(), [&](const BatchInfo& batch) {
+      const ModelRegistry::Offline offline(models);
+      return registry.require(batch.kind).make_runner(batch, {});
+    });
     {
       const std::lock_guard lock(shell_mutex);
       live_shell = &shell;

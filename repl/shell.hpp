@@ -90,6 +90,8 @@ class Shell {
   bool run_command(const std::string& line);
   std::vector<std::string> history() const;
   bool foreground() const { return !options_.interactive; }
+  /// Whether a command that takes long should end: Ctrl-C since it began, or the shell is to end.
+  bool interrupted() const { return interrupts_ != 0 || ending_ != 0; }
 
   // --- any thread -------------------------------------------------------------------------------------------------
   void interrupt();

@@ -7,12 +7,6 @@
 namespace assay {
 namespace {
 
-std::string place_of(std::uint32_t step) {
-  if (step == 0) return "setup";
-  if (step == kEvaluateStep) return "evaluate";
-  return "step " + std::to_string(step);
-}
-
 /// Loads, executes, checkpoints; one object per execution.
 class Execution {
  public:
@@ -39,6 +33,7 @@ class Execution {
       }
       Next next = Next::again;
       while (next == Next::again) {
+        if (plan_.last_step && done_steps_ >= *plan_.last_step) return;
         if (done_steps_ >= plan_.runner->max_steps()) {
           throw RunFailure("max_steps", "not done after " + std::to_string(done_steps_) + " steps");
         }
@@ -48,7 +43,7 @@ class Execution {
         ++done_steps_;
         if (next == Next::again) checkpoint(done_steps_);
       }
-      evaluate();
+      if (!plan_.last_step) evaluate();
     });
     return finish();
   }
@@ -87,7 +82,8 @@ class Execution {
     }
     if (plan_.resumed) {
       ledger_.load(parts_.store);
-      std::vector<StoredStep> steps = parts_.store.steps(plan_.run, plan_.number);
+      std::vector<StoredStep> steps;
+      if (!parts_.replay) steps = parts_.store.steps(plan_.run, plan_.number);
       if (!steps.empty()) {
         const Json kept = parse_json(steps.back().checkpoint, "checkpoint");
         done_steps_ = steps.back().number;
@@ -103,7 +99,8 @@ class Execution {
   void make_step() {
     const std::string identity =
         plan_.experiment_id + '/' + std::to_string(plan_.run) + '/' + std::to_string(plan_.number);
-    step_.emplace(parts_, ledger_, control_, mailbox_, xxh3_64(identity), parts_.clock.wall());
+    step_.emplace(parts_, ledger_, control_, mailbox_, xxh3_64(identity),
+                  plan_.begun_at != 0 ? plan_.begun_at : parts_.clock.wall());
   }
 
   void begin_step(std::uint32_t number) {
@@ -131,19 +128,24 @@ class Execution {
 
   void checkpoint(std::uint32_t number) {
     if (control_->ended()) throw RunStopped{};
+    if (parts_.replay) return;
     EndStep end;
     end.run = plan_.run;
     end.attempt = plan_.number;
     end.number = number;
     end.n_calls = ledger_.count(number);
+    end.checkpoint = kept_text();
+    std::vector<Change> changes = collect_logs();
+    changes.emplace_back(std::move(end));
+    parts_.store.submit(std::move(changes), {});
+  }
+
+  std::string kept_text() const {
     Json kept = Json::object();
     kept["answer"] = run_.answer;
     kept["context"] = context_value(run_.context);
     kept["state"] = run_.state;
-    end.checkpoint = dump_json(kept);
-    std::vector<Change> changes = collect_logs();
-    changes.emplace_back(std::move(end));
-    parts_.store.submit(std::move(changes), {});
+    return dump_json(kept);
   }
 
   std::vector<Change> collect_logs() {
@@ -167,7 +169,7 @@ class Execution {
   void fail(std::string kind, std::string message) {
     outcome_.end.status = Status::fail;
     outcome_.end.score = {};
-    outcome_.end.error = {std::move(kind), std::move(message), place_of(current_)};
+    outcome_.end.error = {std::move(kind), std::move(message), place_of_step(current_)};
   }
 
   template <typename Work>
@@ -181,7 +183,7 @@ class Execution {
       outcome_.end.status = Status::incomplete;
       outcome_.interrupted = "held: " + held.message;
       outcome_.pauses_job = held.pauses_job;
-      outcome_.end.error = {"held", held.message, place_of(current_)};
+      outcome_.end.error = {"held", held.message, place_of_step(current_)};
     } catch (const RunTimeout& timeout) {
       fail("timeout", "the " + timeout.what + " took longer than its limit (set timeout." + timeout.what + ")");
     } catch (const RunFailure& failure) {
@@ -199,6 +201,11 @@ class Execution {
 
   AttemptOutcome finish() {
     if (step_) step_->abandon_all();
+    if (step_ && parts_.replay) {
+      outcome_.checkpoint = kept_text();
+      outcome_.missing = step_->missing();
+      outcome_.calls_served = step_->calls_served();
+    }
     EndAttempt& end = outcome_.end;
     end.at = parts_.clock.wall();
     end.seconds = std::chrono::duration<double>(parts_.clock.steady() - started_).count();

@@ -28,6 +28,8 @@ struct AttemptPlan {
   UsageSum earlier;                 // of the attempts before it
   AttemptLimits limits;
   std::string experiment_id;
+  WallTime begun_at = 0;                   // as recorded: Step::now() begins there
+  std::optional<std::uint32_t> last_step;  // of a replay: it ends after this one (0: setup)
 };
 
 struct AttemptOutcome {
@@ -36,10 +38,15 @@ struct AttemptOutcome {
   std::string interrupted;  // why, when it was
   bool pauses_job = false;  // it was held by something that its whole job will meet
   std::vector<Change> logs;
+  // Of a replay.
+  std::string checkpoint;            // of the last step that was executed, as EndStep holds it
+  std::vector<std::string> missing;  // LiveStep::missing
+  std::uint32_t calls_served = 0;
 };
 
 /// Executes the attempt and says how it came out. Nothing of the outcome is written yet: the caller does that, if
-/// control->claim_end() lets it.
+/// control->claim_end() lets it. With `parts.replay` all steps are executed from the first on recorded calls alone, and
+/// nothing is written.
 AttemptOutcome execute_attempt(const AttemptPlan& plan, const LiveStep::Parts& parts,
                                const std::shared_ptr<AttemptControl>& control, const std::shared_ptr<Mailbox>& mailbox);
 

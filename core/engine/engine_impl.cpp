@@ -104,10 +104,14 @@ void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, R
       const std::vector<StoredAttempt> earlier = parts.store.attempts(run);
       if (!earlier.empty() && earlier.back().ended_at == 0 && !earlier.back().imported) {
         plan.number = earlier.back().number;
+        plan.begun_at = earlier.back().begun_at;
         plan.resumed = true;
       }
     }
-    if (!plan.resumed) parts.store.submit({BeginAttempt{run, plan.number, parts.clock.wall()}}, {});
+    if (!plan.resumed) {
+      plan.begun_at = parts.clock.wall();
+      parts.store.submit({BeginAttempt{run, plan.number, plan.begun_at}}, {});
+    }
     parts.table.update(run, [&](RunRow& row) {
       row.status = Status::incomplete;
       row.verdict = Verdict::none;

@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/ledger/request_difference.hpp"
 #include "core/text/json.hpp"
 
 namespace assay {
@@ -11,10 +12,11 @@ namespace {
 
 class Port final : public EffectPort {
  public:
-  Port(std::shared_ptr<Door> door, std::shared_ptr<Mailbox> mailbox, EffectOrigin origin, std::uint32_t call,
-       std::uint32_t epoch)
-      : door_(std::move(door)), mailbox_(std::move(mailbox)), origin_(origin), call_(call), epoch_(epoch) {}
+  Port(std::shared_ptr<Door> door, std::shared_ptr<Mailbox> mailbox, EffectOrigin origin, std::string_view key,
+       std::uint32_t call, std::uint32_t epoch)
+      : door_(std::move(door)), mailbox_(std::move(mailbox)), origin_(origin), key_(key), call_(call), epoch_(epoch) {}
   EffectOrigin origin() const override { return origin_; }
+  std::string_view key() const override { return key_; }
   void post(std::unique_ptr<EffectMessage> message) override {
     if (!message) return;
     if (message->quick()) {
@@ -28,6 +30,7 @@ class Port final : public EffectPort {
   std::shared_ptr<Door> door_;
   std::shared_ptr<Mailbox> mailbox_;
   EffectOrigin origin_;
+  std::string key_;
   std::uint32_t call_, epoch_;
 };
 
@@ -126,6 +129,10 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
 
   const Hash128 hash = call.effect->request_hash();
   const AttemptLedger::Lookup found = ledger_.find(number_, key, hash);
+  if (parts_.replay) {
+    serve_recorded(call, key, found);
+    return index;
+  }
   if (found.recorded != nullptr) {
     call.record = *found.recorded;
     call.reply = parts_.store.call_reply(call.record.id);
@@ -140,7 +147,9 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
   }
   if (found.differs != nullptr) {
     write_log(LogLevel::warn,
-              "the request at \"" + std::string(key) + "\" differs from the recorded one: it goes out anew");
+              "the request at \"" + std::string(key) + "\" differs from the recorded one" +
+                  request_difference(parts_.store.call_request(found.differs->id), call.effect->request_text()) +
+                  ": it goes out anew as number " + std::to_string(found.next_number));
   }
   CallRecord& record = call.record;
   record.id = parts_.store.reserve_call();
@@ -158,9 +167,32 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
               "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
   }
   const EffectOrigin origin{control_->run(), parts_.job, number_ > 1 || index > 0};
-  call.port = std::make_shared<Port>(door_, mailbox_, origin, index, epoch_);
+  call.port = std::make_shared<Port>(door_, mailbox_, origin, key, index, epoch_);
   deliver(index, {EffectEvent::Kind::start, nullptr});
   return index;
+}
+
+void LiveStep::serve_recorded(Call& call, std::string_view key, const AttemptLedger::Lookup& found) {
+  call.done = call.replayed = true;
+  if (const CallRecord* record = found.recorded != nullptr ? found.recorded : found.failed; record != nullptr) {
+    call.record = *record;
+    call.reply = parts_.store.call_reply(record->id);
+    ++calls_served_;
+    return;
+  }
+  const std::string place = place_of_step(number_) + ", \"" + std::string(key) + "\"";
+  std::string line = "no call is recorded at " + place;
+  if (found.differs != nullptr) {
+    line = "the request at " + place + " differs from the recorded one" +
+           request_difference(parts_.store.call_request(found.differs->id), call.effect->request_text());
+  }
+  call.record.key = key;
+  call.record.step = number_;
+  call.record.request_hash = call.effect->request_hash();
+  call.record.state = CallState::failed;
+  call.record.last_try.kind = "replay_missing";
+  call.record.last_try.message = line;
+  missing_.push_back(std::move(line));
 }
 
 CallOutcome LiveStep::get(CallHandle handle) {
@@ -188,7 +220,7 @@ void LiveStep::sleep(std::chrono::milliseconds duration) {
   if (control_->drain_requested()) stop_here();
   observe(now_ + std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
   // Answers recorded after this place: the sleep is over, it was slept before they were asked for.
-  if (ledger_.replaying(number_, served_)) return;
+  if (parts_.replay || ledger_.replaying(number_, served_)) return;
   const SteadyTime until = parts_.clock.steady() + duration;
   asleep_until_ = until;
   while (parts_.clock.steady() < until) {
@@ -413,9 +445,13 @@ void LiveStep::record_end(std::uint32_t index, EffectDone done) {
   record.state = done.state;
   const TryRecord sent = record.last_try;
   record.last_try = done.last_try;
-  record.last_try.number = std::max<std::uint32_t>(sent.number, 1);
+  record.last_try.number = done.from_cache ? 0 : std::max<std::uint32_t>(sent.number, 1);
   record.last_try.sent_at = sent.sent_at;
   if (record.last_try.ended_at == 0) record.last_try.ended_at = parts_.clock.wall();
+  if (done.from_cache) record.last_try.sent_at = record.last_try.ended_at;
+  record.from_cache = done.from_cache;
+  record.saved = done.saved;
+  if (!done.note.empty()) write_log(LogLevel::info, "the call at \"" + record.key + "\" " + done.note);
   record.usage = done.usage;
   record.cost = done.cost;
   record.possible += done.possible;
@@ -428,8 +464,10 @@ void LiveStep::record_end(std::uint32_t index, EffectDone done) {
   if (call.transmission) call.transmission->close();
 
   std::vector<Change> changes;
-  if (!call.stored) {  // refused before anything was sent: recorded all the same, with its reason
-    changes.emplace_back(SendCall{record, call.effect->request_text()});
+  if (!call.stored) {  // refused, or answered, before anything was sent: recorded all the same
+    SendCall row{record, call.effect->request_text()};
+    row.call.state = CallState::sent;  // EndCall, in the same commit, brings the rest
+    changes.emplace_back(std::move(row));
     call.stored = true;
   } else {
     parts_.counters.in_flight.fetch_sub(1, std::memory_order_relaxed);
@@ -451,6 +489,9 @@ void LiveStep::record_end(std::uint32_t index, EffectDone done) {
   end.priced = record.priced;
   end.reply = call.reply;
   end.model = std::move(done.model);
+  end.from_cache = done.from_cache;
+  end.saved = done.saved;
+  end.keep_answer = done.keep_answer;
   changes.emplace_back(std::move(end));
   ledger_.put(record);
   parts_.store.submit(std::move(changes),

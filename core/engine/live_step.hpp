@@ -49,6 +49,7 @@ class LiveStep final : public Step {
     CallCounters& counters;
     bool hold_in_doubt = false;
     std::uint32_t job = 0;  // its number: whose turn it is at what is scarce
+    bool replay = false;    // only what is recorded is served, failures too; nothing is sent, nothing written
   };
   LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
            std::shared_ptr<Mailbox> mailbox, std::uint64_t seed, WallTime begun_at);
@@ -71,6 +72,9 @@ class LiveStep final : public Step {
     EffectWaiting on;
   };
   std::vector<Waiting> waiting(SteadyTime now) const;
+  /// Of a replay: the calls that are not recorded, or recorded for other requests; a line each.
+  const std::vector<std::string>& missing() const { return missing_; }
+  std::uint32_t calls_served() const { return calls_served_; }
   /// A quick message for a call, under the door's lock, on the thread that posts it. False: not taken.
   bool bring(std::uint32_t call, std::uint32_t epoch, std::unique_ptr<EffectMessage>& message);
 
@@ -88,6 +92,7 @@ class LiveStep final : public Step {
   struct Call;
   // All below: under the door's lock.
   void give_up_all();
+  void serve_recorded(Call& call, std::string_view key, const AttemptLedger::Lookup& found);
   void wait_for_call(Call& call);
   void write_log(LogLevel level, std::string_view text);
   void take_up(std::uint32_t index);
@@ -116,6 +121,8 @@ class LiveStep final : public Step {
   std::vector<std::unique_ptr<Call>> calls_;
   std::vector<AppendLog> logs_;
   std::optional<SteadyTime> asleep_until_;
+  std::vector<std::string> missing_;
+  std::uint32_t calls_served_ = 0;
   std::shared_ptr<Door> door_;
 };
 

@@ -19,6 +19,8 @@ AttemptLedger::Lookup AttemptLedger::find(std::uint32_t step, std::string_view k
       }
     } else if (call.state == CallState::sent || call.doubt == CallDoubt::damaged) {
       found.in_doubt = &call;
+    } else if (call.request_hash == hash) {
+      found.failed = &call;
     }
   }
   return found;

@@ -28,6 +28,8 @@ class AttemptLedger {
     const CallRecord* differs = nullptr;
     /// A call here was in flight when the program died: sending again may be paid twice.
     const CallRecord* in_doubt = nullptr;
+    /// The same request failed here; of use to a replay only.
+    const CallRecord* failed = nullptr;
   };
   Lookup find(std::uint32_t step, std::string_view key, const Hash128& request_hash) const;
 

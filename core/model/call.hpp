@@ -55,6 +55,8 @@ struct CallRecord {
   TokenUsage usage;
   Pico reserved = 0, cost = 0, possible = 0;
   bool priced = false, imported = false;
+  bool from_cache = false;  // an answer of an earlier call: nothing was sent, no try was made
+  Pico saved = 0;           // what that answer cost when it was paid for
 };
 
 inline constexpr std::uint32_t kEvaluateStep = 0x7FFFFFFF;

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "core/model/call.hpp"
@@ -47,6 +48,8 @@ class EffectPort {
   virtual ~EffectPort() = default;
   virtual void post(std::unique_ptr<EffectMessage> message) = 0;
   virtual EffectOrigin origin() const { return {}; }
+  /// Its place in the step: "", "agent/2".
+  virtual std::string_view key() const { return {}; }
 };
 
 struct EffectEvent {
@@ -78,7 +81,11 @@ struct EffectDone {
   bool priced = false;
   CallDoubt doubt = CallDoubt::none;
   std::string reply;
-  std::string model = {};  // who answered, when it was another than was asked first (a fallback)
+  std::string model = {};    // who answered, when it was another than was asked first (a fallback)
+  std::string note = {};     // a line for the run's log
+  bool from_cache = false;   // an answer given before: nothing was sent
+  Pico saved = 0;            // what it cost then
+  bool keep_answer = false;  // it may be given again: goes into the cache
 };
 using EffectAction = std::variant<EffectWait, EffectRecordSent, EffectDone>;
 

@@ -9,4 +9,10 @@ std::string_view to_text(LogLevel level) {
   return names.at(static_cast<std::size_t>(level));
 }
 
+std::string place_of_step(std::uint32_t step) {
+  if (step == 0) return "setup";
+  if (step == kEvaluateStep) return "evaluate";
+  return "step " + std::to_string(step);
+}
+
 }  // namespace assay

@@ -18,6 +18,9 @@ namespace assay {
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 std::string_view to_text(LogLevel level);
 
+/// "setup", "step 3", "evaluate".
+std::string place_of_step(std::uint32_t step);
+
 /// Names an effect begun in this step.
 using CallHandle = std::uint32_t;
 

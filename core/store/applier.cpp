@@ -52,6 +52,7 @@ struct Packer {
   void operator()(PutPause&) const {}
   void operator()(ClearPause&) const {}
   void operator()(PutNote& change) const { out.first = pack_payload(std::move(change.text)); }
+  void operator()(ClearAnswers& change) const { out.bytes += change.runs.size() * 4; }
 };
 
 void set_usage(CallRow& row, const TokenUsage& usage) {
@@ -406,9 +407,14 @@ void Applier::end_call(CallRow& row, const EndCall& change, const PreparedChange
   row.cost = change.cost;
   row.possible = change.possible;
   row.priced = change.priced ? 1 : 0;
+  if (change.from_cache) {
+    row.imported = CallRow::kFromCache;
+    row.reserved = change.saved;
+  }
   row.ver = ver_;
   note_call(row, update(row));
   put_details(row.id, change.last_try);
+  if (change.keep_answer) keep_answer(row, prepared.first.size);
   if (written_.size() < 100'000) written_.push_back({WrittenRow::Table::call, row.id, ver_});
   if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
 }

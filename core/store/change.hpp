@@ -49,6 +49,14 @@ struct EndCall {
   bool priced = false;
   std::string reply;       // raw bytes as received
   std::string model = {};  // who answered, when not who was asked first; "": unchanged
+  bool from_cache = false;
+  Pico saved = 0;
+  bool keep_answer = false;  // this answer may serve the same request again (Store::find_answer)
+};
+/// Forgets kept answers: all, or those that would serve the calls of `runs` (`shared`: whoever they were given to).
+struct ClearAnswers {
+  bool all = false, shared = false;
+  std::vector<RunId> runs;
 };
 /// A step (not the last of its attempt: that one is kept by EndAttempt) has been completed. 0 is setup.
 struct EndStep {
@@ -121,7 +129,8 @@ struct PutNote {
   std::string name, text;
 };
 
-using Change = std::variant<AddBatch, BeginAttempt, SendCall, RetryCall, EndCall, EndStep, EndAttempt, AppendLog,
-                            SetEvaluation, RenameBatch, SetPinned, SetDropped, SetTags, PutPause, ClearPause, PutNote>;
+using Change =
+    std::variant<AddBatch, BeginAttempt, SendCall, RetryCall, EndCall, EndStep, EndAttempt, AppendLog, SetEvaluation,
+                 RenameBatch, SetPinned, SetDropped, SetTags, PutPause, ClearPause, PutNote, ClearAnswers>;
 
 }  // namespace assay

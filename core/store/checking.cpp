@@ -50,7 +50,7 @@ class Checker {
     if (table == "try" || table == "try_detail" || table == "log") {
       return std::to_string(statement.number(0)) + "/" + std::to_string(statement.number(1));
     }
-    if (table == "blob") {
+    if (table == "blob" || table == "answer") {
       const auto hash = hash128_from_bytes(statement.text(0));
       return hash ? to_hex(*hash) : std::string("?");
     }
@@ -155,6 +155,12 @@ std::vector<std::string> SqliteStore::check() {
   checker.table<LogRecord>("SELECT * FROM log", [&](const LogRecord& record, std::int64_t) { uses(record.text); });
   checker.table<PauseRecord>("SELECT * FROM pause", [](const PauseRecord&, std::int64_t) {});
   checker.table<NoteRecord>("SELECT * FROM note", [&](const NoteRecord& record, std::int64_t) { uses(record.text); });
+  if (has_answer_table(connection)) {
+    checker.table<AnswerRow>("SELECT * FROM answer", [&](const AnswerRow& answer, std::int64_t) {
+      auto call = connection.use("SELECT 1 FROM call WHERE id = ?1");
+      if (!call.bind(1, answer.call).step()) checker.add("answer", "of call " + std::to_string(answer.call), "no call");
+    });
+  }
   checker.table<DamagedRecord>("SELECT * FROM damaged", [&](const DamagedRecord& record, std::int64_t) {
     checker.findings.push_back("set aside before: " + std::string(record.tbl) + " " + std::string(record.row) + ": " +
                                std::string(record.reason));

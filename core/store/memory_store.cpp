@@ -8,7 +8,9 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
+#include <tuple>
 
 #include "core/store/applier.hpp"
 #include "core/store/host.hpp"
@@ -177,6 +179,28 @@ class MemoryStore final : public Store {
     return out;
   }
   std::vector<CostRow> cost(const std::string& by) override;
+  std::optional<KeptAnswer> find_answer(const Hash128& hash, RunId run, std::string_view key, bool shared) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = shared ? answers_.lower_bound({hash, "", ""})
+                              : answers_.find({hash, run < runs_.size() ? runs_[run].id : "", std::string(key)});
+    if (found == answers_.end() || std::get<0>(found->first) != hash) return std::nullopt;
+    const MemoryCall& call = calls_[found->second];
+    const MemoryRun& given = runs_[call.record.run];
+    return KeptAnswer{found->second, batches_[given.batch].name + ":" + given.id, call.reply, call.record.model,
+                      call.record.cost};
+  }
+  KeptFigures kept_figures() override {
+    const std::lock_guard lock(mutex_);
+    KeptFigures figures;
+    figures.entries = answers_.size();
+    for (const auto& [key, id] : answers_) figures.bytes += calls_[id].reply.size();
+    for (const auto& [id, call] : calls_) {
+      if (!call.record.from_cache) continue;
+      ++figures.hits;
+      figures.saved += call.record.saved;
+    }
+    return figures;
+  }
   std::vector<std::string> check() override { return {}; }
 
   RunId next_run() const override { return next_run_; }
@@ -286,7 +310,24 @@ class MemoryStore final : public Store {
     call.record.cost = change.cost;
     call.record.possible = change.possible;
     call.record.priced = change.priced;
+    call.record.from_cache = change.from_cache;
+    call.record.saved = change.saved;
     call.reply = std::move(change.reply);
+    if (change.keep_answer)
+      answers_[{call.record.request_hash, runs_[call.record.run].id, call.record.key}] = change.call;
+  }
+  void apply(ClearAnswers& change) {
+    if (change.all) answers_.clear();
+    std::set<AnswerKey> wanted;
+    for (const auto& [id, call] : calls_) {
+      if (std::find(change.runs.begin(), change.runs.end(), call.record.run) == change.runs.end()) continue;
+      wanted.emplace(call.record.request_hash, runs_[call.record.run].id, call.record.key);
+    }
+    std::erase_if(answers_, [&](const auto& answer) {
+      if (!change.shared) return wanted.contains(answer.first);
+      const auto of_hash = wanted.lower_bound({std::get<0>(answer.first), "", ""});
+      return of_hash != wanted.end() && std::get<0>(*of_hash) == std::get<0>(answer.first);
+    });
   }
   void apply(EndStep& change) { steps_[{change.run, change.attempt}][change.number] = std::move(change.checkpoint); }
   void apply(EndAttempt& change) {
@@ -447,6 +488,8 @@ class MemoryStore final : public Store {
   std::map<RunId, std::vector<StoredLog>> logs_;
   std::map<std::string, PutPause> pauses_;
   std::map<std::string, std::string> notes_;
+  using AnswerKey = std::tuple<Hash128, std::string, std::string>;  // request, item, place
+  std::map<AnswerKey, CallId> answers_;
 
   std::mutex queue_mutex_;  // guards what follows
   std::condition_variable ready_;
@@ -480,6 +523,8 @@ std::vector<Store::CostRow> MemoryStore::cost(const std::string& by) {
     group.cost += record.cost;
     group.possible += record.possible;
     group.unpriced += !record.priced && record.state == CallState::answered;
+    group.from_cache += record.from_cache;
+    group.saved += record.saved;
   }
   std::vector<CostRow> out;
   for (auto& [name, group] : groups) out.push_back(std::move(group));

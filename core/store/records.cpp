@@ -122,11 +122,12 @@ CallRecord CallRow::record() const {
   call.lane = lane;
   call.last_try = last_try.record(tries);
   call.usage = {in, cached, cache_write, out, reasoning};
-  call.reserved = reserved;
+  call.from_cache = imported == kFromCache;
+  (call.from_cache ? call.saved : call.reserved) = reserved;
   call.cost = cost;
   call.possible = possible;
   call.priced = priced != 0;
-  call.imported = imported != 0;
+  call.imported = imported != 0 && !call.from_cache;
   return call;
 }
 

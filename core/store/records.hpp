@@ -161,6 +161,7 @@ struct TryColumns {
 
 struct CallRow {
   static constexpr std::string_view kTable = "call";
+  static constexpr std::int64_t kFromCache = 2;  // of `imported`
   std::int64_t id = 0, run = 0, attempt = 0, step = 0;
   std::string_view key;
   std::int64_t number = 1, state = 0, doubt = 0, imported = 0;
@@ -177,6 +178,17 @@ struct CallRow {
         v.blob(hash), v(request), v(reply), v(tries);
     last_try.fields(v);
     v(in), v(cached), v(cache_write), v(out), v(reasoning), v(reserved), v(cost), v(possible), v(priced), v(ver);
+  }
+};
+
+/// Which call's answer may serve a request again.
+struct AnswerRow {
+  static constexpr std::string_view kTable = "answer";
+  std::string_view hash, item, key;
+  std::int64_t call = 0, bytes = 0, ver = 0;
+  template <typename V>
+  void fields(V& v) {
+    v.blob(hash), v(item), v(key), v(call), v(bytes), v(ver);
   }
 };
 

@@ -47,6 +47,11 @@ CREATE TABLE damaged (id INTEGER PRIMARY KEY, tbl TEXT, row TEXT, found_at INTEG
   run INTEGER, sum INTEGER) STRICT;
 )sql";
 
+constexpr const char* kAnswerTable = R"sql(
+CREATE TABLE IF NOT EXISTS answer (hash BLOB, item TEXT, key TEXT, call INTEGER, bytes INTEGER, ver INTEGER,
+  sum INTEGER, PRIMARY KEY (hash, item, key)) STRICT, WITHOUT ROWID;
+)sql";
+
 // For people and other programs; `runs` is what `ls` shows.
 constexpr const char* kViews = R"sql(
 DROP VIEW IF EXISTS batches;
@@ -93,7 +98,9 @@ CREATE VIEW call_list AS SELECT b.name || ':' || r.item AS name, c.attempt, c.st
   c.model, c.tries, strftime('%Y-%m-%dT%H:%M:%fZ', c.sent_at / 1e6, 'unixepoch') AS sent,
   CASE WHEN c.ended_at > 0 THEN (c.ended_at - c.sent_at) / 1e6 END AS seconds, c.http_status,
   c.kind AS error_kind, c.message AS error_message, c.tokens_in, c.tokens_out, c.cost / 1e12 AS cost_usd,
-  c.possible / 1e12 AS possible_usd, c.id AS call, c.run - 1 AS run
+  c.possible / 1e12 AS possible_usd, c.id AS call, c.run - 1 AS run,
+  CASE c.imported WHEN 1 THEN 'save' WHEN 2 THEN 'cache' ELSE 'live' END AS source,
+  CASE c.imported WHEN 2 THEN c.reserved / 1e12 END AS saved_usd
   FROM call c JOIN run r ON r.id = c.run JOIN batch b ON b.id = r.batch;
 )sql";
 
@@ -121,6 +128,12 @@ const SchemaPlan& default_schema_plan() {
 }
 
 void create_views(Connection& connection) { connection.run(kViews); }
+
+void create_answer_table(Connection& connection) { connection.run(kAnswerTable); }
+
+bool has_answer_table(Connection& connection) {
+  return connection.number("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'answer'") != 0;
+}
 
 void create_schema(Connection& connection, const std::string& experiment_id, const std::string& version,
                    const SchemaPlan& plan) {

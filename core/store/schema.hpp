@@ -5,7 +5,9 @@
 // application_id 0x41535359, user_version = kSchemaVersion. All tables STRICT; the last column is `sum` (row.hpp);
 // `ver` (session << 32 | commit) is the commit that wrote the row. Ids: run.id = RunId + 1, batch.id = BatchId + 1,
 // attempt.id = run.id << 16 | n. Times: UTC microseconds. Money: 1e-12 USD. A payload column (ANY) holds nothing, the
-// text itself when it has at most 256 bytes, or the 16-byte XXH3-128 of it, which names a row of `blob`.
+// text itself when it has at most 768 bytes, or the 16-byte XXH3-128 of it, which names a row of `blob`.
+// call.imported: 0 asked, 1 came with a save, 2 served from kept answers; `reserved` is then what that answer had cost.
+// Kept answers (the response cache) are in a table of their own, made when the first is kept: create_answer_table().
 
 #include <functional>
 #include <string>
@@ -38,6 +40,9 @@ const SchemaPlan& default_schema_plan();
 /// Creates all tables and views in an empty database.
 void create_schema(Connection& connection, const std::string& experiment_id, const std::string& version,
                    const SchemaPlan& plan);
+/// The index of answers that may serve the same request again; nothing when it is there.
+void create_answer_table(Connection& connection);
+bool has_answer_table(Connection& connection);
 /// Replaces the views by today's.
 void create_views(Connection& connection);
 /// Writes a row of `meta`.

@@ -341,6 +341,10 @@ std::vector<Store::CostRow> SqliteStore::cost(const std::string& by) {
     group.cost += row.cost;
     group.possible += row.possible;
     group.unpriced += row.priced == 0 && row.state == static_cast<std::int64_t>(CallState::answered);
+    if (row.imported == CallRow::kFromCache) {
+      ++group.from_cache;
+      group.saved += row.reserved;
+    }
   });
   std::vector<CostRow> out;
   for (auto& [name, group] : groups) {

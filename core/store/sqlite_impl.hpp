@@ -53,6 +53,8 @@ class SqliteStore final : public Store {
   std::string note(const std::string& name) override;
   CallCounts call_counts() override;
   std::vector<CostRow> cost(const std::string& by) override;
+  std::optional<KeptAnswer> find_answer(const Hash128& hash, RunId run, std::string_view key, bool shared) override;
+  KeptFigures kept_figures() override;
   std::vector<std::string> check() override;
 
   RunId next_run() const override { return next_run_; }
@@ -121,6 +123,7 @@ class SqliteStore final : public Store {
   void lost_attempt(Connection& connection, StoredRunRow& row);
   std::string call_payload(CallId call, bool reply);
   void each_call(Connection& connection, const std::function<void(const CallRow&)>& visit);
+  bool keeps_answers(Connection& connection);
   /// Sets a record aside: written by the next commit, counted at once.
   void found_damage(std::string_view table, const std::string& row, std::string_view reason,
                     std::optional<std::int64_t> run_row = {});
@@ -152,6 +155,7 @@ class SqliteStore final : public Store {
   std::atomic<CallId> next_call_{1};
   std::atomic<std::int64_t> next_log_{0};
   std::atomic<std::size_t> queued_{0};
+  std::atomic<bool> answer_table_{false};  // it has been seen
   std::atomic<std::uint64_t> commits_{0}, changes_{0};
 
   // Guarded by mutex_.

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/store/change.hpp"
@@ -86,6 +87,20 @@ struct StoredPause {
   PutPause pause;
 };
 
+/// An answer that was kept for the same request.
+struct KeptAnswer {
+  CallId call = 0;
+  std::string run;  // the name of the run it was given to
+  std::string reply, model;
+  Pico cost = 0;
+};
+
+struct KeptFigures {
+  std::uint64_t entries = 0, bytes = 0;  // bytes of replies; they stand in the file once, with their calls
+  std::uint64_t hits = 0;                // calls that were served so
+  Pico saved = 0;                        // what those answers cost when they were paid for
+};
+
 /// Room on the disk (reliability.md 8).
 struct StoreHealth {
   bool writable = true;    // false: nothing new may begin
@@ -143,8 +158,16 @@ class Store {
     std::int64_t in = 0, cached = 0, out = 0, reasoning = 0;
     Pico cost = 0, possible = 0;
     std::uint64_t unpriced = 0;
+    std::uint64_t from_cache = 0;  // of `calls`
+    Pico saved = 0;
   };
   virtual std::vector<CostRow> cost(const std::string& by) = 0;
+  /// The answer kept (EndCall::keep_answer) for a request: given to this item (a run's id, in any batch) at this place;
+  /// `shared`: to anyone. Found by an index, whatever the number of entries. A store that keeps none finds none.
+  virtual std::optional<KeptAnswer> find_answer(const Hash128&, RunId, std::string_view /*key*/, bool /*shared*/) {
+    return std::nullopt;
+  }
+  virtual KeptFigures kept_figures() { return {}; }
   /// Verifies every record (reliability.md 1.4 `check`): one line per finding; empty: all is well.
   virtual std::vector<std::string> check() = 0;
 

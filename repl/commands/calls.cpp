@@ -97,8 +97,14 @@ double seconds_of(const TryRecord& one) {
 std::string state_words(const CallRecord& call) {
   std::string state(to_text(call.state));
   if (call.imported) state = "imported";
+  if (call.from_cache) state = "from cache";
   if (call.doubt != CallDoubt::none) state += ", possibly paid twice";
   return state;
+}
+
+std::string cost_words(const CallRecord& call) {
+  if (call.from_cache) return "saved " + format_usd(call.saved);
+  return call.priced ? format_usd(call.cost) : "unpriced";
 }
 
 std::string error_words(const TryRecord& one) {
@@ -121,7 +127,11 @@ Json call_json(const std::string& run, const CallRecord& call, const std::vector
                             {"cached", call.usage.cached ? Json(*call.usage.cached) : Json()},
                             {"out", call.usage.out ? Json(*call.usage.out) : Json()},
                             {"reasoning", call.usage.reasoning ? Json(*call.usage.reasoning) : Json()},
+                            {"source", call.from_cache ? "cache"
+                                       : call.imported ? "save"
+                                                       : "live"},
                             {"cost_usd", usd(call.cost)},
+                            {"saved_usd", usd(call.saved)},
                             {"possible_usd", usd(call.possible)},
                             {"priced", call.priced},
                             {"seconds", seconds_of(last)},
@@ -178,8 +188,8 @@ void calls(Shell& shell, const Arguments& arguments, Reply& reply) {
         table.row({cell(name, TextRole::name), count_cell(call.attempt), cell(step_text(call.step)), cell(call.key),
                    cell(call.model), cell(state_words(call)), count_cell(last.number),
                    cell(last.http_status == 0 ? "-" : std::to_string(last.http_status)), tokens(call.usage.in),
-                   tokens(call.usage.out), cell(call.priced ? format_usd(call.cost) : "unpriced"),
-                   cell(seconds_text(seconds_of(last))), cell(error_words(last))});
+                   tokens(call.usage.out), cell(cost_words(call)), cell(seconds_text(seconds_of(last))),
+                   cell(error_words(last))});
         if (worth_showing(tries) || arguments.has("--raw")) {
           below.line(StyledText().add(name + " step " + step_text(call.step) + (call.key.empty() ? "" : " " + call.key),
                                       TextRole::title));
@@ -276,7 +286,7 @@ void why(Shell& shell, const Arguments& arguments, Reply& reply) {
     if (now != waits.calls.end()) {
       line.add("waits for " + now->what + left_text(now->left));
     } else {
-      line.add(state_words(call) + (call.priced ? ", " + format_usd(call.cost) : "") +
+      line.add(state_words(call) + (call.priced ? ", " + cost_words(call) : "") +
                (call.possible > 0 ? ", possibly " + format_usd(call.possible) + " more" : ""));
     }
     reply.line(line);

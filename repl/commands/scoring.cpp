@@ -109,8 +109,8 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
                {"cost", true, false},
                {"possibly", true, false}});
   Json list = Json::array();
-  Pico sum = 0, possible = 0;
-  std::uint64_t unpriced = 0;
+  Pico sum = 0, possible = 0, saved = 0;
+  std::uint64_t unpriced = 0, from_cache = 0;
   for (const Store::CostRow& row : shell.store().cost(by)) {
     table.row({cell(row.group, TextRole::name), count_cell(static_cast<std::int64_t>(row.calls)), count_cell(row.in),
                count_cell(row.cached), count_cell(row.out), count_cell(row.reasoning), cell(format_usd(row.cost)),
@@ -123,10 +123,14 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
                                  {"reasoning_tokens", row.reasoning},
                                  {"cost_usd", static_cast<double>(row.cost) * 1e-12},
                                  {"possible_usd", static_cast<double>(row.possible) * 1e-12},
-                                 {"unpriced", row.unpriced}}));
+                                 {"unpriced", row.unpriced},
+                                 {"from_cache", row.from_cache},
+                                 {"saved_usd", static_cast<double>(row.saved) * 1e-12}}));
     sum += row.cost;
     possible += row.possible;
     unpriced += row.unpriced;
+    from_cache += row.from_cache;
+    saved += row.saved;
   }
   reply.result = Json::object({{"groups", std::move(list)}});
   if (table.size() == 0) {
@@ -136,6 +140,10 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.table(table);
   reply.line("in all " + format_usd(sum) +
              (possible > 0 ? ", possibly " + format_usd(possible) + " more (`calls --in-doubt`)" : ""));
+  if (from_cache > 0) {
+    reply.line(format_count(static_cast<std::int64_t>(from_cache)) +
+               " of the calls were answered from the cache: " + format_usd(saved) + " saved");
+  }
   if (unpriced > 0) {
     reply.line(StyledText().add(
         format_count(static_cast<std::int64_t>(unpriced)) + " calls unpriced: no price is known for their model",

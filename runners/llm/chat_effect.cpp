@@ -121,7 +121,7 @@ EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<Effect
   switch (event.kind) {
     case EffectEvent::Kind::start:
       if (refused_) return refuse(*refused_);
-      return enter_queue(now);
+      return begin_call(now);
     case EffectEvent::Kind::stop: {
       const bool sent = state_ == State::in_flight || state_ == State::simulating;
       CallError error = make_error(ErrorKind::cancelled, "", "stopped");
@@ -133,6 +133,7 @@ EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<Effect
           dynamic_cast<BudgetTurn*>(event.message.get()) != nullptr) {
         return state_ == State::queued ? poll_limiter(now) : wait(now);
       }
+      if (auto* turn = dynamic_cast<CacheTurn*>(event.message.get())) return on_cache_turn(*turn, now);
       if (auto* reply = dynamic_cast<ReplyMessage*>(event.message.get())) {
         if (state_ != State::in_flight) return wait(now);
         if (rival_ && reply->slot == rival_->slot) swap_rival();
@@ -419,6 +420,7 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   outcome->dropped = prepared_.dropped;
   outcome->dropped.insert(outcome->dropped.end(), corrected_.begin(), corrected_.end());
   std::sort(outcome->dropped.begin(), outcome->dropped.end());
+  offer_answer(done, *outcome);
   tries_.push_back(done.last_try);
   outcome->tries = std::move(tries_);
   result_ = std::move(outcome);
@@ -556,6 +558,7 @@ void ChatEffect::tell_target(CallError& error, bool retry, SteadyTime now) {
 }
 
 EffectAction ChatEffect::give_up(CallError error, std::string body, SteadyTime) {
+  claim_.unfit();
   Pico possible = settle_failure(error);
   if (previous_ && previous_->ambiguous) possible += previous_reserved_;  // the try before, after which none was sent
   if (state_ == State::in_flight || state_ == State::simulating || state_ == State::queued) {
@@ -612,6 +615,7 @@ void ChatEffect::abandon() {
   }
   if (std::exchange(permitted_, false)) shared_->targets.give_back(lane_);
   money_.release();
+  claim_.release();
   give_back();
 }
 

@@ -68,7 +68,7 @@ class ChatEffect final : public Effect {
   tl::expected<ChatReply, CallError> read(std::string_view bytes, std::string_view model) const;
 
  private:
-  enum class State { idle, queued, in_flight, simulating, backing_off, done };
+  enum class State { idle, awaiting_twin, queued, in_flight, simulating, backing_off, done };
   /// Shared with the writer's and the HTTP thread: one try's request until it is sent, and whether it may be.
   struct TrySlot {
     std::mutex mutex;
@@ -100,6 +100,11 @@ class ChatEffect final : public Effect {
   LaneLimits limits_in_force() const;
   void enter_limiter();
   bool cancel(TrySlot& slot);
+  // Answers given before (chat_cache.cpp).
+  EffectAction begin_call(SteadyTime now);
+  EffectAction on_cache_turn(const CacheTurn& turn, SteadyTime now);
+  std::optional<EffectAction> serve_kept(const ResponseCache::Answer& answer);
+  void offer_answer(EffectDone& done, const ChatReply& reply);
   EffectAction send(SteadyTime now);
   EffectAction on_sim_sent(SteadyTime now);
   EffectAction on_reply(WireReply reply, SteadyTime now);
@@ -162,7 +167,8 @@ class ChatEffect final : public Effect {
   TryTrail trail_;  // of the try under way
   Pico spent_ = 0;  // by tries whose replies were not delivered
   bool ambiguous_ = false;
-  bool permitted_ = false;  // by Targets, and not yet answered for
+  bool permitted_ = false;      // by Targets, and not yet answered for
+  ResponseCache::Claim claim_;  // others with the same request wait for this one's answer
   std::optional<tl::expected<ChatReply, CallError>> result_;
 };
 

@@ -25,6 +25,8 @@ EffectWaiting ChatEffect::waiting(SteadyTime now) const {
     case State::idle:
     case State::done:
       return {};
+    case State::awaiting_twin:
+      return {"the answer to the same request of another run, which the cache will give to this one", std::nullopt};
     case State::backing_off: {
       std::string after =
           previous_ ? previous_->kind + (previous_->sub.empty() ? "" : "/" + previous_->sub) +

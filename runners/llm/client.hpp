@@ -17,6 +17,7 @@
 
 #include "core/engine/clock.hpp"
 #include "core/ledger/budget.hpp"
+#include "core/ledger/response_cache.hpp"
 #include "core/model/step.hpp"
 #include "runners/llm/errors.hpp"
 #include "runners/llm/limiter.hpp"
@@ -42,7 +43,8 @@ struct ClientOptions {
   std::string version = "0";  // of the User-Agent
   /// Called on a worker thread before anybody waits for it: to be committed (PutPause).
   std::function<void(const PauseInfo&)> on_pause;
-  Budget* budget = nullptr;  // none: nothing is capped, nothing is counted
+  Budget* budget = nullptr;        // none: nothing is capped, nothing is counted
+  ResponseCache* cache = nullptr;  // none: every call is asked
 };
 
 class ChatClient {

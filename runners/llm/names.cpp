@@ -238,6 +238,7 @@ void ModelRegistry::check_callable(const ModelEntry& entry) const {
                 "any OpenAI-compatible server works by OPENAI_BASE_URL; sim/default needs nothing");
   }
   if (entry.type == "sim") parse_sim(entry.model);
+  if (offline_ > 0) return;
   load_key(entry);
   if (entry.key_needed && !secrets_.has(entry.key_env)) {
     if (!entry.key_file.empty()) {

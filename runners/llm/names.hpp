@@ -2,6 +2,7 @@
 // From a name a person typed to everything needed to call the model: alias, provider, environment, built-in rows.
 // Specs: models.md 1. ModelRegistry: any thread.
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -49,6 +50,18 @@ class ModelRegistry final : public ModelCatalog {
   /// is now. A file from outside may pin anything: a key goes only to an address that this user's own configuration
   /// gives, and a program is started only when it stands there.
   ModelHandle callable_pinned(const Json& pinned) const;
+  /// While one exists, `callable` and `callable_pinned` refuse nothing for want of a key, a server or trust: for
+  /// replays, which send nothing.
+  class Offline {
+   public:
+    explicit Offline(const ModelRegistry& models) : models_(models) { ++models_.offline_; }
+    ~Offline() { --models_.offline_; }
+    Offline(const Offline&) = delete;
+    Offline& operator=(const Offline&) = delete;
+
+   private:
+    const ModelRegistry& models_;
+  };
   /// How the entry that its name gives now differs from the pinned one: for difference_line at run_n.
   std::vector<EntryDifference> changes(const Json& pinned) const;
 
@@ -84,6 +97,7 @@ class ModelRegistry final : public ModelCatalog {
   RegistryExtras extras_;
   mutable std::mutex imported_mutex_;
   mutable std::map<std::string, FieldValue, std::less<>> imported_;  // guarded by imported_mutex_
+  mutable std::atomic<int> offline_{0};
 };
 
 }  // namespace assay

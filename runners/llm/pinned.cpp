@@ -45,6 +45,7 @@ std::optional<ModelEntry> ModelRegistry::own_entry(const ModelEntry& pinned) con
 
 ModelEntry ModelRegistry::bring_up_to_date(const Json& pinned) const {
   ModelEntry entry = *model_from_json(pinned);
+  if (offline_ > 0) return entry;
   const std::optional<ModelEntry> own = own_entry(entry);
   const std::string refresh = "set models=refresh takes your own configuration";
   if (own) {

@@ -33,7 +33,7 @@ struct TokenLogprob {
   std::vector<std::pair<std::string, double>> top;
 };
 
-enum class ReplySource : std::uint8_t { live, replay };
+enum class ReplySource : std::uint8_t { live, replay, cache };
 
 struct ChatReply {
   std::string text, reasoning, model, provider, id;

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <random>
 #include <thread>
@@ -14,7 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int kRuns = 2000, kSamples = 3;
+constexpr int kRuns = 2000, kSamples = 3, kWidth = 34;  // 102 calls in flight
 
 struct Ledger {
   std::set<std::string> answered;  // call id and hash of what was answered
@@ -31,9 +32,10 @@ Ledger read_ledger(const std::string& file) {
 
 std::string finish_and_save(const TemporaryFolder& folder, const std::string& experiment,
                             const Environment& environment) {
-  const Finished done = run({assay_program(), folder.file(experiment), "--json", "-c",
-                             "run_n 50; status; calls --in-doubt; check; save " + folder.file(experiment + ".jsonl")},
-                            folder.path(), environment);
+  const Finished done =
+      run({assay_program(), folder.file(experiment), "--json", "-c",
+           "run_n 50; status; calls --in-doubt; check; save " + folder.file(experiment + ".jsonl") + "; cost"},
+          folder.path(), environment);
   INFO(done.out.substr(0, 2000));
   INFO(done.error);
   CHECK(done.status == 0);
@@ -49,9 +51,11 @@ TEST_CASE(
   TemporaryFolder folder;
   folder.write("questions.jsonl", questions(kRuns));
   MockServer server({"--seed", "11"});
-  server.config(R"({"reply":"qa","latency":"lognormal:25ms,0.5"})");
+  server.config(R"({"reply":"qa","latency":"lognormal:100ms,0.5","prices":{"any":{"in":2,"out":8}}})");
+  folder.write("models.yaml", "prices:\n  \"openai/any\": {in: 2, out: 8}\n");
   const Environment environment = server_environment(server);
-  const std::string load = "load qa questions.jsonl model=openai/any samples=" + std::to_string(kSamples) + " as=job";
+  const std::string load =
+      "load qa questions.jsonl model=openai/any max_tokens=64 samples=" + std::to_string(kSamples) + " as=job";
   const std::string file = folder.file("killed.assay");
   REQUIRE(run({assay_program(), file, "-c", load}, folder.path(), environment).status == 0);
 
@@ -59,8 +63,8 @@ TEST_CASE(
   Ledger before;
   int killed = 0, most_in_flight = 0;
   for (; killed < kills; ++killed) {
-    Child child({assay_program(), file, "-c", "run_n 4"}, folder.path(), environment);
-    const auto after = std::chrono::milliseconds(20 + static_cast<int>(random() % 160));
+    Child child({assay_program(), file, "-c", "run_n " + std::to_string(kWidth)}, folder.path(), environment);
+    const auto after = std::chrono::milliseconds(20 + static_cast<int>(random() % 200));
     if (child.wait_for(after) != -1) break;  // the job is done
     child.signal(SIGKILL);
     child.wait();
@@ -72,10 +76,10 @@ TEST_CASE(
   }
   MESSAGE(killed << " kills, " << before.answered.size() << " answers recorded by then");
   CHECK(killed >= kills / 2);
-  most_in_flight = 4 * kSamples;
+  most_in_flight = kWidth * kSamples;
 
   const std::vector<Json> finished = results(finish_and_save(folder, "killed.assay", environment));
-  REQUIRE(finished.size() == 5);
+  REQUIRE(finished.size() == 6);
   const Json &job = finished[0], &status = finished[1], &doubt = finished[2], &check = finished[3];
   CHECK(job.at("fail") == 0);
   CHECK(status.at("by_status").at("COMPLETE") == kRuns);
@@ -89,6 +93,23 @@ TEST_CASE(
   CHECK(requests - needed <= in_doubt);                                  // sent twice: named
   CHECK(in_doubt <= static_cast<std::size_t>(killed * most_in_flight));  // never more than were in flight
   for (const Json& call : doubt.at("calls")) CHECK(call.at("why") == "crash");
+  const auto number = [&](const std::string& query) { return std::stoull(sql(file, query).at(0).at(0)); };
+  // What was answered was never sent again, and nothing was sent without its record.
+  CHECK(number("SELECT count(*) FROM (SELECT 1 FROM call c JOIN call d ON d.run = c.run AND d.attempt = c.attempt AND "
+               "d.step = c.step AND d.key = c.key AND d.number > c.number WHERE c.state = 1)") == 0);
+  CHECK(requests <= number("SELECT sum(tries) FROM call"));
+
+  // The money: what the vendor charged lies between what is known and what is possible.
+  const Json bought = server.bill();
+  const Json& cost = finished[5].at("groups").at(0);
+  const auto charged = bought.at("pico_usd").get<std::int64_t>();
+  const auto known = std::llround(cost.at("cost_usd").get<double>() * 1e12);
+  const auto possible = std::llround(cost.at("possible_usd").get<double>() * 1e12);
+  MESSAGE("cost " << known << ", bill " << charged << ", possibly " << possible << " more, in 1e-12 USD");
+  CHECK(cost.at("unpriced") == 0);
+  CHECK(known > 0);
+  CHECK(known <= charged);
+  CHECK(charged <= known + possible);
 
   server.reset(true);
   server.config(R"({"reply":"qa","latency":"const:0ms"})");

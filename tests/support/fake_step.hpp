@@ -80,6 +80,7 @@ class FakeStep final : public Step {
 
   /// Calls at these places are served from here (as the ledger would).
   std::map<std::string, FakeRecord, std::less<>> recorded;
+  RunId run = kNoRun;  // whose step it is
 
   CallHandle begin(std::string_view key, std::unique_ptr<Effect> effect) override {
     const auto index = static_cast<CallHandle>(calls_.size());
@@ -100,7 +101,7 @@ class FakeStep final : public Step {
     call.kept.record.last_try.number = 0;
     call.kept.request = call.effect->request_text();
     open_.insert(index);
-    call.port = std::make_shared<Port>(queue_, index);
+    call.port = std::make_shared<Port>(queue_, index, std::string(key), run);
     apply(index, call.effect->advance({EffectEvent::Kind::start, nullptr}, call.port, clock_.steady()));
     return index;
   }
@@ -177,7 +178,10 @@ class FakeStep final : public Step {
     std::vector<std::pair<CallHandle, std::unique_ptr<EffectMessage>>> items;
   };
   struct Port final : EffectPort {
-    Port(std::shared_ptr<Queue> to, CallHandle call) : queue(std::move(to)), index(call) {}
+    Port(std::shared_ptr<Queue> to, CallHandle call, std::string place, RunId of)
+        : queue(std::move(to)), index(call), key_(std::move(place)), run_(of) {}
+    EffectOrigin origin() const override { return {run_, 0, false}; }
+    std::string_view key() const override { return key_; }
     void post(std::unique_ptr<EffectMessage> message) override {
       {
         const std::lock_guard lock(queue->mutex);
@@ -187,6 +191,8 @@ class FakeStep final : public Step {
     }
     std::shared_ptr<Queue> queue;
     CallHandle index;
+    std::string key_;
+    RunId run_;
   };
   struct Call {
     std::unique_ptr<Effect> effect;
@@ -228,6 +234,9 @@ class FakeStep final : public Step {
       record.possible = done.possible;
       record.priced = done.priced;
       record.doubt = done.doubt;
+      record.from_cache = done.from_cache;
+      record.saved = done.saved;
+      if (!done.note.empty()) logs.push_back(done.note);
       call.kept.reply = std::move(done.reply);
       call.kept.tries.push_back(record.last_try);
       call.timer.reset();

@@ -153,7 +153,7 @@ TEST_CASE("a call says what it waits for: its turn, the answer, the back-off, a 
   REQUIRE(std::holds_alternative<EffectWait>(action));
   const std::string turn = second->waiting(w.clock.steady()).what;
   CHECK(turn.starts_with("the limits of openai/gpt-4o"));
-  CHECK(turn.find("paused for 30") != std::string::npos);
+  CHECK(turn.find("paused 30 s") != std::string::npos);
   second->abandon();
   effect->abandon();
 }
