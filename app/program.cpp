@@ -25,7 +25,9 @@
 #include "repl/commands/budget.hpp"
 #include "repl/plain_editor.hpp"
 #include "repl/shell.hpp"
+#include "runners/llm/child_environment.hpp"
 #include "runners/llm/http.hpp"
+#include "runners/llm/local_models.hpp"
 
 namespace assay {
 namespace {
@@ -135,16 +137,25 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   SecretStore secrets;
   Limiter limiter(clock);
   limiter.restore(stored_pauses(*store), same_boot(*store));
-  const auto transport = std::make_unique<InProcessTransport>(secrets);
+  const auto http = std::make_unique<InProcessTransport>(secrets);
+  const EnvironmentLookup environment = process_environment(".");
+  ModelsConfig config = load_models(environment, ".");
+  // Programs as models, in front of HTTP.
+  const auto transport = std::make_unique<LocalModels>(
+      *http, secrets,
+      LocalOptions{environment,
+                   [&secrets, environment, keys = key_variables(config)](const std::vector<std::string>& allowed) {
+                     return environment_without_keys(keys, secrets, environment, allowed);
+                   },
+                   tell, [&entropy] { return entropy.next(); }});
   Store& opened = *store;
   Budget budget;
   ChatClient chat({clock, entropy, *transport, secrets, limiter,
                    [&settings](std::string_view name) { return settings.get(name); }, opened.experiment_id(), kVersion,
                    [&opened](const PauseInfo& pause) { keep_pause(opened, pause); }, &budget});
-  const EnvironmentLookup environment = process_environment(".");
   ModelRegistry models(
-      environment, secrets, load_models(environment, "."), &limiter, [&settings] { return settings.get("model"); },
-      [&chat] { return chat.target_states(); });
+      environment, secrets, std::move(config), &limiter, [&settings] { return settings.get("model"); },
+      [&chat] { return chat.target_states(); }, transport.get());
   for (const std::string& line : models.warnings()) std::cerr << safe(line, false).text() << "\n";
   const Services services{chat, models};
   KindRegistry registry;
@@ -157,7 +168,10 @@ int Program::Parts::run(const ProgramArguments& arguments) {
          if (live_shell != nullptr) live_shell->job_ended(facts);
        },
        [&](const std::vector<BatchInfo>& batches_of_job) { check_priced(budget, models, batches_of_job); },
-       [&chat] { chat.try_targets_again(); }});
+       [&chat, &transport] {
+         chat.try_targets_again();
+         transport->try_again();
+       }});
   BudgetBook budget_book(budget, opened, experiment.table());
   for (StartBatch& batch : batches) {
     if (experiment.table().read().find_batch(batch.name)) continue;

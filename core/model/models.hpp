@@ -26,6 +26,11 @@ class ModelCatalog {
   virtual ModelFacts resolve(const std::string& name) const = 0;
   /// The model used when none is named, with where that came from: {"sim/default","built in"}.
   virtual std::pair<std::string, std::string> default_model() const = 0;
+  /// The last lines that the program behind a model has said (a worker, a server that was started for it), oldest
+  /// first. Throws Error when no program of ours is behind it.
+  virtual std::vector<std::string> log(const std::string& name) const = 0;
+  /// "NAME=value": the environment of a program that is no model's: this process's without any key.
+  virtual std::vector<std::string> child_environment() const = 0;
 };
 
 }  // namespace assay

@@ -137,6 +137,14 @@ void kinds(Shell& shell, const Arguments& arguments, Reply& reply) {
 }
 
 void models(Shell& shell, const Arguments& arguments, Reply& reply) {
+  if (arguments.size() == 2 && arguments.at(0) == "log") {
+    const std::vector<std::string> lines = shell.models().log(arguments.at(1));
+    reply.paged = true;
+    for (const std::string& line : lines) reply.line(line);
+    if (lines.empty()) reply.line(StyledText().add(arguments.at(1) + " has said nothing yet", TextRole::dim));
+    reply.result = Json::object({{"name", arguments.at(1)}, {"lines", lines}});
+    return;
+  }
   if (arguments.size() > 0) {
     const ModelFacts facts = shell.models().resolve(arguments.at(arguments.size() - 1));
     reply.result = facts.details;
@@ -196,7 +204,12 @@ void shell_line(Shell& shell, const Arguments& arguments, Reply& reply) {
   posix_spawn_file_actions_init(&actions);
   if (shell.options().json) posix_spawn_file_actions_adddup2(&actions, shell.options().error, 1);
   pid_t child = 0;
-  const int problem = posix_spawn(&child, "/bin/sh", &actions, &attributes, argv, environ);
+  // Keys of models are for models.
+  std::vector<std::string> variables = shell.models().child_environment();
+  std::vector<char*> environment;
+  for (std::string& variable : variables) environment.push_back(variable.data());
+  environment.push_back(nullptr);
+  const int problem = posix_spawn(&child, "/bin/sh", &actions, &attributes, argv, environment.data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (problem != 0) throw Error("shell", "/bin/sh can't be started: " + std::string(strerrordesc_np(problem)));
@@ -303,19 +316,20 @@ void add_session_commands(CommandTable& table) {
                }
                return names;
              }});
-  table.add({"models",
-             {},
-             group,
-             "models [MODEL]",
-             "models that can be named, with keys (set or missing), limits and state",
-             {"models openai/gpt-4o"},
-             {},
-             0,
-             2,
-             false,
-             true,
-             models,
-             {}});
+  table.add(
+      {"models",
+       {},
+       group,
+       "models [MODEL] | models log MODEL",
+       "models that can be named, with keys (set or missing), limits and state; log: what a local program has said",
+       {"models openai/gpt-4o", "models log qwen"},
+       {},
+       0,
+       2,
+       false,
+       true,
+       models,
+       {}});
   table.add({"history", {}, group, "history", "what was typed before", {}, {}, 0, 0, false, true, history, {}});
   table.add({"source",
              {},

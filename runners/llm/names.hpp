@@ -3,7 +3,9 @@
 // Specs: models.md 1. ModelRegistry: any thread.
 
 #include <functional>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,21 +22,26 @@
 
 namespace assay {
 
+class LocalModels;
+
 class ModelRegistry final : public ModelCatalog {
  public:
   /// `limiter` may be null; `secrets` gets every key that is found. `chosen_model`: the text of `set model`, "" none;
-  /// called whenever no model is named.
+  /// called whenever no model is named. `local`: the programs that are started for models; null: none are.
   ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config = {},
                 const Limiter* limiter = nullptr, std::function<std::string()> chosen_model = {},
-                std::function<std::vector<Targets::State>()> targets = {});
+                std::function<std::vector<Targets::State>()> targets = {}, LocalModels* local = nullptr);
 
   /// The entry of a name ("" = the default model). Each field: alias (and what it extends) > environment > `providers:`
   /// entry > built in. Throws Error "not_found" (with the nearest), "bad_request".
-  /// Loads its key when there is one; a missing key is not an error here.
+  /// Loads its key when there is one; a missing key is not an error here. A program or a file behind it that is not
+  /// there is one ("local/absent", "local/load"). For names that a person gives: exec/COMMAND may be started from now
+  /// on.
   ModelHandle entry(const std::string& name) const;
   /// As entry, then applies pinned-file overrides: {"params":{..},"extra":{..},"price":{..}}; and refuses what can't
-  /// be called: provider not built in ("not_found"), needed key missing ("no_key"), key over plain http. Fallbacks are
-  /// checked too.
+  /// be called: provider not built in ("not_found"), needed key missing ("no_key"), key over plain http, no
+  /// llama-server
+  /// ("local/absent"), a program that no person has named. Fallbacks are checked too.
   ModelHandle callable(const std::string& name, const Json& overrides = nullptr) const;
   /// The same checks for a pinned entry. Key, limits and what belongs to this machine come from the configuration as it
   /// is now. A file from outside may pin anything: a key goes only to an address that this user's own configuration
@@ -46,6 +53,8 @@ class ModelRegistry final : public ModelCatalog {
   std::vector<ModelFacts> list() const override;
   ModelFacts resolve(const std::string& name) const override;
   std::pair<std::string, std::string> default_model() const override;
+  std::vector<std::string> log(const std::string& name) const override;
+  std::vector<std::string> child_environment() const override;
   /// One line each: key files that others can read.
   std::vector<std::string> warnings() const;
 
@@ -60,6 +69,9 @@ class ModelRegistry final : public ModelCatalog {
   std::optional<ModelEntry> own_entry(const ModelEntry& pinned) const;
   ModelEntry bring_up_to_date(const Json& pinned) const;
   void check_callable(const ModelEntry& entry) const;
+  void join_program(ModelEntry& entry) const;
+  void check_allowed(const ModelEntry& entry) const;
+  void check_weights(ModelEntry& pinned, const std::optional<ModelEntry>& own) const;
   void load_key(const ModelEntry& entry) const;
   ModelFacts facts(const ModelEntry& entry) const;
   EnvironmentLookup environment_;
@@ -68,6 +80,9 @@ class ModelRegistry final : public ModelCatalog {
   const Limiter* limiter_;
   std::function<std::vector<Targets::State>()> targets_;
   std::function<std::string()> chosen_model_;
+  LocalModels* local_;
+  mutable std::mutex typed_mutex_;
+  mutable std::set<std::string, std::less<>> typed_;  // guarded by typed_mutex_: exec/COMMAND as a person named it
 };
 
 }  // namespace assay

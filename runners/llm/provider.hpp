@@ -51,7 +51,7 @@ class Provider {
   /// A reader of one streamed reply.
   virtual std::unique_ptr<ReplyStream> open_stream(const ModelEntry& entry) const = 0;
   /// The error of a reply whose status is not 2xx. `document`: its body, null when that is no JSON.
-  CallError classify(int http_status, const Json& document, const ModelEntry& entry) const;
+  virtual CallError classify(int http_status, const Json& document, const ModelEntry& entry) const;
   /// What a reply's headers (names in lower case) tell of limits.
   std::vector<LimitHeader> limits(const std::vector<Header>& headers, double now_s, const ModelEntry& entry) const;
   /// The field of the body whose correction would satisfy a 400, "" when it is no matter of that (models.md 2.4).
@@ -79,6 +79,7 @@ const Provider& anthropic_provider();
 const Provider& cohere_provider();
 const Provider& gemini_provider();
 const Provider& ollama_provider();
+const Provider& exec_provider();
 const Provider& sim_provider();
 
 }  // namespace assay
