@@ -28,7 +28,9 @@
 #include "repl/commands/replay.hpp"
 #include "repl/plain_editor.hpp"
 #include "repl/shell.hpp"
+#include "runners/llm/child_environment.hpp"
 #include "runners/llm/http.hpp"
+#include "runners/llm/local_models.hpp"
 
 namespace assay {
 namespace {
@@ -148,7 +150,17 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   limiter.restore(stored_limits(*store));
   HttpOptions http_options;
   http_options.notice = tell;
-  const auto transport = std::make_unique<InProcessTransport>(secrets, http_options);
+  const auto http = std::make_unique<InProcessTransport>(secrets, http_options);
+  const EnvironmentLookup environment = process_environment(".");
+  ModelsConfig config = load_models(environment, ".");
+  // Programs as models, in front of HTTP.
+  const auto transport = std::make_unique<LocalModels>(
+      *http, secrets,
+      LocalOptions{environment,
+                   [&secrets, environment, keys = key_variables(config)](const std::vector<std::string>& allowed) {
+                     return environment_without_keys(keys, secrets, environment, allowed);
+                   },
+                   tell, [&entropy] { return entropy.next(); }});
   Store& opened = *store;
   Budget budget;
   ResponseCache cache(opened);
@@ -159,12 +171,11 @@ int Program::Parts::run(const ProgramArguments& arguments) {
                      keep_limits(opened, limiter.learned());
                    },
                    &budget, &cache});
-  const EnvironmentLookup environment = process_environment(".");
   ModelRegistry models(
-      environment, secrets, load_models(environment, "."), &limiter, [&settings] { return settings.get("model"); },
+      environment, secrets, std::move(config), &limiter, [&settings] { return settings.get("model"); },
       [&chat] { return chat.target_states(); },
       {[&settings](std::string_view name) { return settings.get(name); },
-       [&transport] { return lines_of(width_line(transport->statistics())); }});
+       [&http] { return lines_of(width_line(http->statistics())); }, transport.get()});
   print(models.warnings());
   const Services services{chat, models};
   KindRegistry registry;
@@ -182,7 +193,10 @@ int Program::Parts::run(const ProgramArguments& arguments) {
                       [&](BatchId batch, const Json& pinned) { open_experiment->set_pinned(batch, pinned); });
        },
        [&](const std::vector<BatchInfo>& batches_of_job) { check_priced(budget, models, batches_of_job); },
-       [&chat] { chat.try_targets_again(); }});
+       [&chat, &transport] {
+         chat.try_targets_again();
+         transport->try_again();
+       }});
   open_experiment = &experiment;
   print(doubt_lines(opened, experiment.table()));
   BudgetBook budget_book(budget, opened, experiment.table());

@@ -39,22 +39,17 @@ void feed(int fd, const std::vector<StyledText>& lines, bool colours) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-std::vector<std::string> child_environment(bool utf8) {
-  std::vector<std::string> out;
-  bool has_charset = false;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    if (text.starts_with("LESSSECURE=")) continue;
-    has_charset = has_charset || text.starts_with("LESSCHARSET=");
-    out.emplace_back(text);
-  }
+std::vector<std::string> pager_environment(std::vector<std::string> out, bool utf8) {
+  std::erase_if(out, [](const std::string& text) { return text.starts_with("LESSSECURE="); });
+  const bool has_charset =
+      std::any_of(out.begin(), out.end(), [](const std::string& text) { return text.starts_with("LESSCHARSET="); });
   out.emplace_back("LESSSECURE=1");
   if (utf8 && !has_charset) out.emplace_back("LESSCHARSET=utf-8");
   return out;
 }
 
-pid_t spawn_pager(std::vector<std::string> argv, int input, int terminal) {
-  std::vector<std::string> environment = child_environment(is_less(argv.front()));
+pid_t spawn_pager(std::vector<std::string> argv, std::vector<std::string> given, int input, int terminal) {
+  std::vector<std::string> environment = pager_environment(std::move(given), is_less(argv.front()));
   std::vector<char*> arguments, variables;
   for (std::string& word : argv) arguments.push_back(word.data());
   for (std::string& word : environment) variables.push_back(word.data());
@@ -140,7 +135,9 @@ bool is_longer_than(const std::vector<StyledText>& lines, TerminalSize size) {
   return false;
 }
 
-void show_paged(Screen& screen, const std::vector<StyledText>& lines, int in, const TerminalEnvironment& environment) {
+void show_paged(Screen& screen, const std::vector<StyledText>& lines,
+                const std::function<std::vector<std::string>()>& variables, int in,
+                const TerminalEnvironment& environment) {
   const auto write_all = [&] {
     for (const StyledText& line : lines) screen.line(line);
   };
@@ -149,7 +146,7 @@ void show_paged(Screen& screen, const std::vector<StyledText>& lines, int in, co
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return write_all();
   const bool colours = screen.facts().colours && is_less(argv.front());
-  const pid_t child = spawn_pager(argv, ends[0], screen.fd());
+  const pid_t child = spawn_pager(argv, variables(), ends[0], screen.fd());
   ::close(ends[0]);
   if (child < 0) {
     ::close(ends[1]);

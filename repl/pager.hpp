@@ -2,6 +2,7 @@
 // Long output on a terminal: through $PAGER or less, started without a shell. Elsewhere, and when it fits, it is just
 // written. UI thread, outside of LineEditor::read and wait.
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,9 @@ bool is_longer_than(const std::vector<StyledText>& lines, TerminalSize size);
 
 /// Shows the lines: paged when `screen` is a terminal, `in` too, and they are longer than it. The pager runs with
 /// LESSSECURE=1 in the terminal's foreground group, so that its Ctrl-C is its own; it has ended when this returns.
-/// A pager that can't be started: the lines are written.
-void show_paged(Screen& screen, const std::vector<StyledText>& lines, int in = 0,
+/// `variables`: its environment, "NAME=value". A pager that can't be started: the lines are written.
+void show_paged(Screen& screen, const std::vector<StyledText>& lines,
+                const std::function<std::vector<std::string>()>& variables, int in = 0,
                 const TerminalEnvironment& environment = terminal_environment);
 
 }  // namespace assay

@@ -151,7 +151,7 @@ void Shell::show(const Command& command, const Reply& reply, const std::string& 
   // `--json` after a command: the value alone is printed, by run_command.
   if (line.find("--json") != std::string::npos && parse_arguments(command, line).has("--json")) return;
   if (reply.paged && options_.interactive) {
-    show_paged(out_, reply.lines);
+    show_paged(out_, reply.lines, [this] { return parts_.models.child_environment(); });
   } else {
     for (const StyledText& one : reply.lines) out_.line(one);
   }

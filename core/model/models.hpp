@@ -34,6 +34,11 @@ class ModelCatalog {
   virtual std::vector<std::string> import_prices(const std::string& file) const = 0;
   /// What else a person should know of models now, a line each.
   virtual std::vector<std::string> notes() const = 0;
+  /// The last lines that the program behind a model has said (a worker, a server that was started for it), oldest
+  /// first. Throws Error when no program of ours is behind it.
+  virtual std::vector<std::string> log(const std::string& name) const = 0;
+  /// "NAME=value": the environment of a program that is no model's: this process's without any key.
+  virtual std::vector<std::string> child_environment() const = 0;
 };
 
 }  // namespace assay

@@ -151,9 +151,17 @@ void models(Shell& shell, const Arguments& arguments, Reply& reply) {
     reply.result["lines"] = lines;
     return;
   }
+  if (arguments.size() == 2 && arguments.at(0) == "log") {
+    const std::vector<std::string> lines = shell.models().log(arguments.at(1));
+    reply.paged = true;
+    for (const std::string& line : lines) reply.line(line);
+    if (lines.empty()) reply.line(StyledText().add(arguments.at(1) + " has said nothing yet", TextRole::dim));
+    reply.result = Json::object({{"name", arguments.at(1)}, {"lines", lines}});
+    return;
+  }
   if (arguments.size() == 2 && arguments.at(0) != "show") {
     throw Error("usage", "models " + arguments.at(0) + ": there is no such thing", {},
-                "usage: models | models show MODEL | models import-prices FILE");
+                "usage: models | models show MODEL | models log MODEL | models import-prices FILE");
   }
   if (arguments.size() > 0) {
     const std::string& word = arguments.at(arguments.size() - 1);
@@ -214,7 +222,12 @@ void shell_line(Shell& shell, const Arguments& arguments, Reply& reply) {
   posix_spawn_file_actions_init(&actions);
   if (shell.options().json) posix_spawn_file_actions_adddup2(&actions, shell.options().error, 1);
   pid_t child = 0;
-  const int problem = posix_spawn(&child, "/bin/sh", &actions, &attributes, argv, environ);
+  // Keys of models are for models.
+  std::vector<std::string> variables = shell.models().child_environment();
+  std::vector<char*> environment;
+  for (std::string& variable : variables) environment.push_back(variable.data());
+  environment.push_back(nullptr);
+  const int problem = posix_spawn(&child, "/bin/sh", &actions, &attributes, argv, environment.data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (problem != 0) throw Error("shell", "/bin/sh can't be started: " + std::string(strerrordesc_np(problem)));
@@ -324,10 +337,10 @@ void add_session_commands(CommandTable& table) {
   table.add({"models",
              {},
              group,
-             "models | models show MODEL | models import-prices FILE",
+             "models | models show MODEL | models log MODEL | models import-prices FILE",
              "models that can be named, with keys (set or missing), limits and state; one with where each value is "
-             "from; prices from a price map",
-             {"models show openai/gpt-4o", "models import-prices model_prices.json"},
+             "from; what a local program has said; prices from a price map",
+             {"models show openai/gpt-4o", "models log qwen", "models import-prices model_prices.json"},
              {},
              0,
              2,

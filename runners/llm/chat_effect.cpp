@@ -208,6 +208,11 @@ LaneLimits ChatEffect::limits_in_force() const {
   LaneLimits limits = entry_->limits;
   if (limits.rpm <= 0) limits.rpm = values->rpm;
   if (limits.concurrency <= 0) limits.concurrency = values->concurrency;
+  if (entry_->width) {
+    const std::int64_t told = entry_->width->load(std::memory_order_relaxed);
+    limits.concurrency = limits.concurrency > 0 ? std::min(limits.concurrency, told) : told;
+    limits.slots = told;
+  }
   limits.learn_latency = limits.learn && (limits.learn_latency || entry_->local());
   return limits;
 }
@@ -468,7 +473,9 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   std::uint8_t& failures = failures_.at(static_cast<std::size_t>(error.kind));
   if (failures < 255) ++failures;
   question.failures_of_kind = failures;
-  question.rule = entry_->retry.over(error.kind, values->rule(error.kind));
+  RetryRule rule = values->rule(error.kind);
+  if (error.sub == "died") rule.tries = std::max(rule.tries, 2U);
+  question.rule = entry_->retry.over(error.kind, rule);
   question.http_status = error.http_status;
   if (const auto word = find_header(headers, "x-should-retry")) {
     if (*word == "true") question.should_retry = true;
@@ -478,7 +485,7 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   question.retry_ambiguous = entry_->retry.ambiguous.value_or(values->retry_ambiguous);
   question.key_has_worked = shared_->has_worked(lane_);
   question.max_hint = entry_->retry.max_hint.value_or(values->max_hint);
-  if (error.http_status >= 400 || error.kind == ErrorKind::rate_limit) {
+  if (error.http_status == 0 || error.http_status >= 400 || error.kind == ErrorKind::rate_limit) {
     const std::optional<Json> document = parse_json_lenient(body);
     const double wall_s = static_cast<double>(shared_->options.clock.wall()) / 1e6;
     question.hint = find_wait_hint(headers, document.value_or(Json()), wall_s);
@@ -548,6 +555,12 @@ void ChatEffect::tell_target(CallError& error, bool retry, SteadyTime now) {
     if (error.kind == ErrorKind::auth) {
       advice =
           key.empty() ? "it wants a key: name its variable as key_env in models.yaml" : "put a valid key into " + key;
+    }
+    if (error.kind == ErrorKind::local) {
+      error.held = entry_->name + ": " + redacted(error.message) + " [`models log " + entry_->name +
+                   "` shows what it said; put it right, then `resume`]";
+      shared_->targets.hold(lane_, {error.kind, error.held});
+      return;
     }
     error.held =
         entry_->name + " answers " + error.name() + " (" + word + "): " + redacted(error.message) + " [" + advice + "]";

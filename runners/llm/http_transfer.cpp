@@ -131,7 +131,8 @@ std::optional<WireFault> HttpTransfer::prepare(const SecretSource& secrets) {
   }
   if (own_tls_ || !request.ca_file.empty() || !request.proxy.empty()) {
     set(easy, CURLOPT_CAINFO, request.ca_file.empty() ? nullptr : request.ca_file.c_str());
-    set(easy, CURLOPT_PROXY, request.proxy.empty() ? nullptr : request.proxy.c_str());
+    const char* proxy = request.proxy.empty() ? nullptr : request.proxy.c_str();
+    set(easy, CURLOPT_PROXY, request.proxy == "direct" ? "" : proxy);
     own_tls_ = true;
   }
   started = now_;

@@ -4,6 +4,7 @@
 
 #include "core/text/error.hpp"
 #include "runners/llm/field_values.hpp"
+#include "runners/llm/local_target.hpp"
 #include "runners/llm/model_fields.hpp"
 #include "runners/llm/urls.hpp"
 
@@ -104,6 +105,16 @@ void set_url(ModelEntry& entry, const std::string& url) {
   entry.endpoint = entry.endpoint_id.empty() ? entry.address : entry.endpoint_id;
 }
 
+void set_managed(ModelEntry& entry) {
+  entry.path = "/v1/chat/completions";
+  if (!entry.endpoint_id.empty()) return;
+  try {
+    entry.endpoint = gguf_identity(entry.local_server.path);
+  } catch (const Error&) {
+    entry.endpoint = "gguf:" + entry.local_server.path;  // there is none to ask; it is told where it is to be used
+  }
+}
+
 Json to_json(const ModelEntry& entry) {
   Json out;
   out["name"] = entry.name;
@@ -144,6 +155,7 @@ ModelHandle model_from_json(const Json& pinned) {
     }
   }
   set_url(entry, text_of(pinned, "url"));
+  if (entry.managed()) entry.path = "/v1/chat/completions";
   if (const std::string endpoint = text_of(pinned, "endpoint"); !endpoint.empty()) entry.endpoint = endpoint;
   entry.key_needed = value_of(pinned, "key_needed") == true;
   if (const Json fallbacks = value_of(pinned, "fallbacks"); fallbacks.is_array()) {

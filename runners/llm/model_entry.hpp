@@ -2,6 +2,7 @@
 // A resolved model: all that a call must know of its target, each field of models.yaml in its typed place; what is
 // pinned of it in a batch, and how a pinned one differs from a newer one. Specs: models.md 1. Values; any thread.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -105,6 +106,8 @@ struct ModelEntry {
 
   LocalServer local_server;
   ExecProgram program;
+  /// In flight at most, as the program behind the model has told; 1 until it has. null: nothing of the kind is known.
+  std::shared_ptr<const std::atomic<std::int64_t>> width;
   std::string ca_file, proxy;  // "" : as libcurl finds them
 
   /// Where the value of a field came from: "models.yaml:12", "OPENAI_BASE_URL"; none for what is built in.
@@ -113,10 +116,14 @@ struct ModelEntry {
   /// Whose limits it falls under: key variable, address, model.
   std::string lane() const { return (key_env.empty() ? "-" : key_env) + " " + address + " " + model; }
   bool local() const;  ///< its address is loopback or a private one, or it needs none
+  /// A llama-server that assay starts itself (models.md 8).
+  bool managed() const { return type == "llama" && url.empty() && !local_server.path.empty(); }
 };
 
 /// Takes `url` apart into address, endpoint and path; "" : none, the type stands for it.
 void set_url(ModelEntry& entry, const std::string& url);
+/// Endpoint and path of a managed entry, after set_url: the identity of its file ("gguf:PATH" while there is none).
+void set_managed(ModelEntry& entry);
 
 /// What is pinned in a batch: everything but the key, limits, and what belongs to this machine (TLS roots, proxy, the
 /// programs' places). Fallbacks are pinned as entries. And back; throws Error "bad_request".

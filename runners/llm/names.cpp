@@ -1,13 +1,17 @@
 #include "runners/llm/names.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "runners/llm/child_environment.hpp"
 #include "runners/llm/field_values.hpp"
 #include "runners/llm/imported_prices.hpp"
 #include "runners/llm/key_file.hpp"
+#include "runners/llm/local_models.hpp"
+#include "runners/llm/local_target.hpp"
 #include "runners/llm/model_report.hpp"
 #include "runners/llm/provider.hpp"
 #include "runners/llm/provider_rows.hpp"
@@ -64,6 +68,40 @@ void apply_fields(ModelEntry& entry, const FieldMap& fields) {
     }
     if (!origin.empty()) entry.origins[std::string(row.name)] = origin;
   }
+}
+
+/// What the program behind a model is at: its processes, their memory, its slots and speed.
+void add_program(ModelFacts& facts, const ModelEntry& entry, const std::optional<LocalFacts>& told) {
+  const LocalFacts program = told.value_or(LocalFacts{"not started", "", {}, 0, 0, 0, false});
+  facts.address = program.address.empty() ? entry.endpoint : program.address;
+  facts.state = program.state;
+  Json& details = facts.details["program"] = Json::object({{"state", program.state}});
+  if (program.pids.empty()) return;
+  std::string pids;
+  for (const pid_t pid : program.pids) pids += " " + std::to_string(pid);
+  const std::uint64_t bytes = resident_bytes(program.pids);
+  facts.state += ", pid" + pids + ", " + format_count(static_cast<std::int64_t>(bytes >> 20U)) + " MiB";
+  details["pids"] = program.pids;
+  details["memory_bytes"] = bytes;
+  if (entry.type == "exec") {
+    details["workers"] = program.slots;
+    return;
+  }
+  if (program.slots > 0) {
+    facts.state += ", " + format_count(program.slots) + (program.slots == 1 ? " slot" : " slots");
+    details["slots"] = program.slots;
+  }
+  if (program.context > 0) {
+    facts.state += " of " + format_count(program.context) + " tokens";
+    details["context_per_slot"] = program.context;
+  }
+  if (program.tokens_per_s > 0) {
+    const double tenths = std::round(program.tokens_per_s * 10);
+    facts.state += ", " + dump_json(Json(tenths / 10)) + " tokens/s";
+    details["tokens_per_s"] = program.tokens_per_s;
+  }
+  if (program.cpu_only) facts.state += ", CPU only";
+  details["cpu_only"] = program.cpu_only;
 }
 
 }  // namespace
@@ -192,6 +230,7 @@ ModelEntry ModelRegistry::build(const std::string& given, bool with_fallbacks) c
     throw Error(error.kind(), error.message(), origin == entry.origins.end() ? "" : origin->second, error.hint());
   }
   take_key(entry);
+  join_program(entry);
   if (with_fallbacks) {
     for (const std::string& fallback : entry.fallbacks) {
       entry.fallback_entries.push_back(std::make_shared<const ModelEntry>(build(fallback, false)));
@@ -202,8 +241,22 @@ ModelEntry ModelRegistry::build(const std::string& given, bool with_fallbacks) c
   return entry;
 }
 
+/// What it shares with the program behind it, if there is one: its width, and keys that it may see.
+void ModelRegistry::join_program(ModelEntry& entry) const {
+  if (extras_.local == nullptr) return;
+  entry.width = extras_.local->width(entry);
+  for (const std::string& variable : entry.program.env_keys) {
+    if (auto value = environment_(variable)) secrets_.put(variable, std::move(*value));
+  }
+}
+
 void ModelRegistry::take_key(ModelEntry& entry) const {
   entry.key_env.clear();
+  if (entry.managed()) {  // its server has a key of its own
+    entry.key_envs.clear();
+    entry.key_needed = false;
+    return;
+  }
   if (!entry.key_file.empty()) {
     entry.key_env = "file:" + entry.key_file;
   } else {
@@ -229,7 +282,43 @@ void ModelRegistry::load_key(const ModelEntry& entry) const {
 }
 
 ModelHandle ModelRegistry::entry(const std::string& name) const {
-  return std::make_shared<const ModelEntry>(build(name));
+  ModelEntry entry = build(name);
+  if (entry.type == "exec") {
+    if (extras_.local != nullptr) extras_.local->check(entry);
+    const std::lock_guard lock(typed_mutex_);
+    typed_.insert(entry.model);
+  } else if (extras_.local != nullptr && entry.managed()) {
+    gguf_identity(entry.local_server.path);  // llama-server itself is asked for when it is needed
+  }
+  return std::make_shared<const ModelEntry>(std::move(entry));
+}
+
+/// A saved experiment may name any program; one is started only when models.yaml or a person here has named it.
+void ModelRegistry::check_allowed(const ModelEntry& entry) const {
+  if (!entry.program.command.empty()) return;  // the one of models.yaml (bring_up_to_date)
+  {
+    const std::lock_guard lock(typed_mutex_);
+    if (typed_.contains(entry.model)) return;
+  }
+  const std::string name = "exec/" + entry.model;
+  const auto is_it = [&](const Json& value) { return value.is_string() && trim(value.get<std::string>()) == name; };
+  for (const auto* entries : {&config_.providers, &config_.models}) {
+    for (const auto& [key, fields] : *entries) {
+      for (const char* field : {"model", "fallbacks"}) {
+        const auto found = fields.find(field);
+        if (found == fields.end()) continue;
+        const Json& value = found->second.value;
+        if (is_it(value) || (value.is_array() && std::any_of(value.begin(), value.end(), is_it))) return;
+      }
+    }
+  }
+  try {
+    if (trim(default_model().first) == name) return;
+  } catch (const Error&) {
+    // nothing is chosen
+  }
+  throw Error("bad_request", "the batch asks for the program " + entry.model + ", which nobody has named here", "",
+              "if you trust it: `set model \"" + name + "\"`, or an alias in models.yaml");
 }
 
 void ModelRegistry::check_callable(const ModelEntry& entry) const {
@@ -248,11 +337,15 @@ void ModelRegistry::check_callable(const ModelEntry& entry) const {
                 entry.key_env.empty() ? "its provider " + entry.provider + " is not in your models.yaml"
                                       : "set " + joined(entry.key_envs, " or ") + " in the environment or in .env");
   }
-  // A program, and a server that is started when it is needed, have none yet.
-  const bool addressed = entry.type != "sim" && entry.type != "exec" && entry.type != "llama";
+  const bool addressed = entry.type != "sim" && entry.type != "exec" && !entry.managed();
   if (entry.url.empty() && addressed) {
-    throw Error("bad_request", entry.name + " has no address", "", "give it a base_url");
+    throw Error("bad_request", entry.name + " has no address", "",
+                entry.type == "llama"
+                    ? "path: FILE.gguf starts a llama-server for it; base_url or LLAMA_BASE_URL names a running one"
+                    : "give it a base_url");
   }
+  if (entry.type == "exec") check_allowed(entry);
+  if (extras_.local != nullptr) extras_.local->check(entry);
   if (!entry.url.empty() && secrets_.has(entry.key_env)) {
     const UrlParts parts = split_url(entry.url);
     if (parts.scheme == "http" && !is_loopback(parts.host) && !entry.allow_http) {
@@ -295,6 +388,18 @@ ModelFacts ModelRegistry::facts(const ModelEntry& entry) const {
   facts.limits = limits_text(entry.limits);
   facts.state = find_provider(entry.type) == nullptr ? "not built in" : "ok";
   facts.details = to_json(entry);
+  const bool program = entry.managed() || (entry.type == "exec" && entry.model != "default");
+  if (extras_.local != nullptr && program) {
+    const std::optional<LocalFacts> told = extras_.local->facts(entry);
+    add_program(facts, entry, told);
+    if (!told) {
+      try {
+        extras_.local->check(entry);
+      } catch (const Error& error) {
+        facts.state = error.kind() == "local/absent" && entry.managed() ? "no llama-server" : error.message();
+      }
+    }
+  }
   for (const auto& [field, origin] : entry.origins) facts.details["from"][field] = origin;
   return facts;
 }
@@ -330,9 +435,12 @@ std::vector<ModelFacts> ModelRegistry::list() const {
   }
   for (const LaneState& lane : limiter_->lanes()) {
     ModelFacts row;
-    row.name = lane.lane.substr(lane.lane.rfind(' ') + 1);
+    // Key, address, model: the first may be the path of a file, the last the words of a command.
+    const bool command = lane.lane.starts_with("- exec ");
+    const std::size_t model = (command ? lane.lane.find(' ', 2) : lane.lane.rfind(' ')) + 1;
+    row.name = lane.lane.substr(model);
     const std::size_t address = lane.lane.find(' ') + 1;
-    row.address = lane.lane.substr(address, lane.lane.rfind(' ') - address);
+    row.address = lane.lane.substr(address, model - 1 - address);
     row.key = lane.lane.substr(0, address - 1);
     row.limits = assay::describe(lane);
     if (const auto state = states.find(lane.lane); state != states.end()) {
@@ -386,21 +494,32 @@ std::vector<std::string> ModelRegistry::import_prices(const std::string& file) c
 
 std::vector<std::string> ModelRegistry::notes() const {
   return extras_.notes ? extras_.notes() : std::vector<std::string>();
-}
+  std::vector<std::string> ModelRegistry::log(const std::string& name) const {
+    const ModelEntry entry = build(name);
+    if (extras_.local == nullptr || (entry.type != "exec" && !entry.managed())) {
+      throw Error("usage", entry.name + " is no program that assay starts", "",
+                  "exec/COMMAND, an alias with command:, or with path: FILE.gguf");
+    }
+    return extras_.local->log(entry);
+  }
 
-std::vector<std::string> ModelRegistry::warnings() const {
-  std::vector<std::string> lines;
-  const auto look = [&](const FieldMap& fields) {
-    const auto found = fields.find("key_file");
-    if (found == fields.end()) return;
-    const std::string path = found->second.value.get<std::string>();
-    if (!others_can_read(path)) return;
-    std::string line = path + " holds a key and can be read by others (" + found->second.origin + "): chmod 600";
-    if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(std::move(line));
-  };
-  for (const auto& [name, fields] : config_.providers) look(fields);
-  for (const auto& [name, fields] : config_.models) look(fields);
-  return lines;
-}
+  std::vector<std::string> ModelRegistry::child_environment() const {
+    return environment_without_keys(key_variables(config_), secrets_);
+  }
+
+  std::vector<std::string> ModelRegistry::warnings() const {
+    std::vector<std::string> lines;
+    const auto look = [&](const FieldMap& fields) {
+      const auto found = fields.find("key_file");
+      if (found == fields.end()) return;
+      const std::string path = found->second.value.get<std::string>();
+      if (!others_can_read(path)) return;
+      std::string line = path + " holds a key and can be read by others (" + found->second.origin + "): chmod 600";
+      if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(std::move(line));
+    };
+    for (const auto& [name, fields] : config_.providers) look(fields);
+    for (const auto& [name, fields] : config_.models) look(fields);
+    return lines;
+  }
 
 }  // namespace assay

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,10 +25,14 @@
 
 namespace assay {
 
-/// What is only shown: the client's settings, and lines of the transport.
+class LocalModels;
+
+/// What is only shown: the client's settings, and lines of the transport; and the programs that are started for models,
+/// null: none are.
 struct RegistryExtras {
   SettingLookup setting = default_llm_settings();
   std::function<std::vector<std::string>()> notes = {};
+  LocalModels* local = nullptr;
 };
 
 class ModelRegistry final : public ModelCatalog {
@@ -40,11 +45,14 @@ class ModelRegistry final : public ModelCatalog {
 
   /// The entry of a name ("" = the default model). Each field: alias (and what it extends) > environment > `providers:`
   /// entry > built in. Throws Error "not_found" (with the nearest), "bad_request".
-  /// Loads its key when there is one; a missing key is not an error here.
+  /// Loads its key when there is one; a missing key is not an error here. A program or a file behind it that is not
+  /// there is one ("local/absent", "local/load"). For names that a person gives: exec/COMMAND may be started from now
+  /// on.
   ModelHandle entry(const std::string& name) const;
   /// As entry, then applies pinned-file overrides: {"params":{..},"extra":{..},"price":{..}}; and refuses what can't
-  /// be called: provider not built in ("not_found"), needed key missing ("no_key"), key over plain http. Fallbacks are
-  /// checked too.
+  /// be called: provider not built in ("not_found"), needed key missing ("no_key"), key over plain http, no
+  /// llama-server
+  /// ("local/absent"), a program that no person has named. Fallbacks are checked too.
   ModelHandle callable(const std::string& name, const Json& overrides = nullptr) const;
   /// The same checks for a pinned entry. Key, limits and what belongs to this machine come from the configuration as it
   /// is now. A file from outside may pin anything: a key goes only to an address that this user's own configuration
@@ -71,6 +79,8 @@ class ModelRegistry final : public ModelCatalog {
   Report describe(const std::string& name) const override;
   std::vector<std::string> import_prices(const std::string& file) const override;
   std::vector<std::string> notes() const override;
+  std::vector<std::string> log(const std::string& name) const override;
+  std::vector<std::string> child_environment() const override;
   /// One line each: key files that others can read.
   std::vector<std::string> warnings() const;
 
@@ -85,6 +95,9 @@ class ModelRegistry final : public ModelCatalog {
   std::optional<ModelEntry> own_entry(const ModelEntry& pinned) const;
   ModelEntry bring_up_to_date(const Json& pinned) const;
   void check_callable(const ModelEntry& entry) const;
+  void join_program(ModelEntry& entry) const;
+  void check_allowed(const ModelEntry& entry) const;
+  void check_weights(ModelEntry& pinned, const std::optional<ModelEntry>& own) const;
   void load_key(const ModelEntry& entry) const;
   ModelFacts facts(const ModelEntry& entry) const;
   std::optional<FieldValue> imported_price(const std::string& name) const;
@@ -98,6 +111,8 @@ class ModelRegistry final : public ModelCatalog {
   mutable std::mutex imported_mutex_;
   mutable std::map<std::string, FieldValue, std::less<>> imported_;  // guarded by imported_mutex_
   mutable std::atomic<int> offline_{0};
+  mutable std::mutex typed_mutex_;
+  mutable std::set<std::string, std::less<>> typed_;  // guarded by typed_mutex_: exec/COMMAND as a person named it
 };
 
 }  // namespace assay

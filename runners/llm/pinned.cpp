@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/text/error.hpp"
+#include "runners/llm/local_target.hpp"
 #include "runners/llm/names.hpp"
 
 namespace assay {
@@ -43,6 +44,20 @@ std::optional<ModelEntry> ModelRegistry::own_entry(const ModelEntry& pinned) con
   return own;
 }
 
+/// The answers of a batch are those of one file, wherever it lies by now.
+void ModelRegistry::check_weights(ModelEntry& pinned, const std::optional<ModelEntry>& own) const {
+  if (!pinned.managed() || !pinned.endpoint_id.empty()) return;
+  if (own && own->managed() && own->endpoint == pinned.endpoint) {
+    pinned.local_server.path = own->local_server.path;
+    return;
+  }
+  const std::string& path = pinned.local_server.path;
+  const std::string found = gguf_identity(path);
+  if (found == pinned.endpoint) return;
+  throw Error("bad_request", pinned.name + ": " + path + " is another file than the one this batch was loaded with", "",
+              "then " + pinned.endpoint + ", now " + found + "; load the batch again to ask the new one");
+}
+
 ModelEntry ModelRegistry::bring_up_to_date(const Json& pinned) const {
   ModelEntry entry = *model_from_json(pinned);
   if (offline_ > 0) return entry;
@@ -65,6 +80,8 @@ ModelEntry ModelRegistry::bring_up_to_date(const Json& pinned) const {
     throw Error("bad_request", entry.name + " is pinned to a program that is not the one of your models.yaml", "",
                 refresh);
   }
+  check_weights(entry, own);
+  join_program(entry);
   for (std::size_t i = 0; i < entry.fallback_entries.size(); ++i) {
     entry.fallback_entries[i] = std::make_shared<const ModelEntry>(bring_up_to_date(pinned.at("fallbacks").at(i)));
   }

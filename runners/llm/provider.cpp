@@ -26,9 +26,9 @@ CallError Provider::classify(int http_status, const Json& document, const ModelE
 }
 
 const Provider* find_provider(std::string_view type) {
-  static const std::array rows = {&openai_provider(), &azure_provider(),    &anthropic_provider(),
-                                  &cohere_provider(), &together_provider(), &gemini_provider(),
-                                  &ollama_provider(), &llama_provider(),    &sim_provider()};
+  static const std::array rows = {&openai_provider(),   &azure_provider(),  &anthropic_provider(), &cohere_provider(),
+                                  &together_provider(), &gemini_provider(), &ollama_provider(),    &llama_provider(),
+                                  &exec_provider(),     &sim_provider()};
   for (const Provider* row : rows) {
     if (row->type() == type) return row;
   }

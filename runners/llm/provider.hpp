@@ -50,7 +50,7 @@ class Provider {
   /// A reader of one streamed reply.
   virtual std::unique_ptr<ReplyStream> open_stream(const ModelEntry& entry) const = 0;
   /// The error of a reply whose status is not 2xx. `document`: its body, null when that is no JSON.
-  CallError classify(int http_status, const Json& document, const ModelEntry& entry) const;
+  virtual CallError classify(int http_status, const Json& document, const ModelEntry& entry) const;
   /// The field of the body whose correction would satisfy a 400, "" when it is no matter of that (models.md 2.4).
   virtual std::string field_to_correct(const CallError&) const { return ""; }
   virtual void correct(Json& /*body*/, const std::string& /*field*/) const {}
@@ -76,6 +76,7 @@ const Provider& anthropic_provider();
 const Provider& cohere_provider();
 const Provider& gemini_provider();
 const Provider& ollama_provider();
+const Provider& exec_provider();
 const Provider& sim_provider();
 
 }  // namespace assay

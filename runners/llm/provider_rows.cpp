@@ -5,6 +5,7 @@
 #include "core/text/error.hpp"
 #include "core/text/shell_words.hpp"
 #include "runners/llm/field_values.hpp"
+#include "runners/llm/local_target.hpp"
 #include "runners/llm/sim.hpp"
 #include "runners/llm/urls.hpp"
 
@@ -91,13 +92,15 @@ std::string percent_encoded(std::string_view text) {
 }
 
 std::string exec_endpoint(const ModelEntry& entry) {
-  std::vector<std::string> argv = entry.program.command;
-  if (argv.empty()) {
-    for (const ShellWord& word : split_shell_words(entry.model)) argv.push_back(word.text);
-  }
   std::string out = "exec:";
-  for (const std::string& word : argv) out += (out.size() == 5 ? "" : " ") + quote_shell_word(word);
+  for (const std::string& word : exec_target(entry).argv) out += (out.size() == 5 ? "" : " ") + quote_shell_word(word);
   return out;
+}
+
+/// llama/./file.gguf; without a server's address any name with that end.
+bool is_gguf_name(std::string_view model, bool no_address) {
+  return model.ends_with(".gguf") &&
+         (no_address || model.starts_with('/') || model.starts_with("./") || model.starts_with("../"));
 }
 
 }  // namespace
@@ -172,6 +175,18 @@ void set_address(ModelEntry& entry) {
     set_url(entry, "");
     if (entry.endpoint_id.empty()) entry.endpoint = exec_endpoint(entry);
     return;
+  }
+  if (type == "llama") {
+    // A file that is named, here or as `path`, is a server of our own; an address that a variable gives is farther.
+    const auto origin = entry.origins.find("base_url");
+    const bool written = origin != entry.origins.end() && origin->second != "LLAMA_BASE_URL";
+    std::string& path = entry.local_server.path;
+    if (path.empty() && is_gguf_name(entry.model, base.empty())) path = entry.model;
+    if (!path.empty() && !written) {
+      set_url(entry, "");
+      set_managed(entry);
+      return;
+    }
   }
   if (type == "ollama") return set_url(entry, ollama_base(base) + "/api/chat");
   if (type == "azure" && entry.api_version.empty()) entry.api_version = kAzureVersion;

@@ -41,7 +41,7 @@ struct WireRequest {
   std::string body;
   Deadlines deadlines;
   Caps caps;
-  std::string ca_file, proxy;  // "" default
+  std::string ca_file, proxy;  // "" default; proxy "direct": none, whatever the environment says
 };
 
 /// Why there is no whole reply. `kind` and `sub` as in models.md 3.1 ("network"/"reset", "timeout"/"stall",

@@ -108,7 +108,7 @@ int main(int argc, char** argv) {
     } else if (result.text == "page") {
       std::vector<StyledText> lines;
       for (int i = 1; i <= 100; ++i) lines.push_back(words("page line " + std::to_string(i), TextRole::good));
-      show_paged(screen, lines);
+      show_paged(screen, lines, [] { return std::vector<std::string>{"TERM=xterm-256color", "PATH=/usr/bin:/bin"}; });
       screen.line("paged");
     } else {
       screen.line("got: [" + result.text + "]");

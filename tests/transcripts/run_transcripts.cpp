@@ -162,7 +162,10 @@ class Player {
     for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
       if (const char* value = std::getenv(name)) environment_.push_back(std::string(name) + "=" + value);
     }
-    for (const auto& [name, value] : transcript.environment) environment_.push_back(name + "=" + value);
+    for (const auto& [name, value] : transcript.environment) {
+      std::erase_if(environment_, [&](const std::string& line) { return line.starts_with(name + "="); });
+      environment_.push_back(name + "=" + value);
+    }
   }
 
   /// What every block printed.

@@ -1,5 +1,6 @@
-// llama-server over HTTP, whoever started it. Specs: models.md 2.11.
+// llama-server over HTTP; a managed one is started by the transport that the URL leads to. Specs: models.md 2.11, 8.
 
+#include "runners/llm/local_target.hpp"
 #include "runners/llm/openai_shape.hpp"
 
 namespace assay {
@@ -8,6 +9,12 @@ namespace {
 class Llama final : public OpenAiShaped {
  public:
   std::string_view type() const override { return "llama"; }
+
+  tl::expected<PreparedRequest, CallError> build(const ChatRequest& request, const ModelEntry& entry) const override {
+    auto prepared = OpenAiShaped::build(request, entry);
+    if (prepared && entry.managed()) prepared->url = url_of(llama_target(entry));
+    return prepared;
+  }
 
  protected:
   OpenAiDialect dialect(const ModelEntry&) const override {
