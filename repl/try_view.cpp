@@ -105,7 +105,7 @@ void show_tries(const std::vector<TryRecord>& tries, const std::string& indent, 
     } else {
       line.add(" answered");
     }
-    if (one.wait_ms > 0) line.add("; then waited " + ms_text(static_cast<double>(one.wait_ms)));
+    if (one.wait_ms > 0) line.add("; then a wait of " + ms_text(static_cast<double>(one.wait_ms)));
     reply.line(line);
     for (const std::string& more : more_lines(one, details)) {
       reply.line(StyledText().add(indent + "  " + more, TextRole::dim));

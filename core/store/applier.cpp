@@ -420,7 +420,7 @@ void Applier::end_call(CallRow& row, const EndCall& change, const PreparedChange
 }
 
 void Applier::put_details(std::int64_t call, const TryRecord& one) {
-  if (one.details.empty()) return;
+  if (one.details.empty() || one.kind.empty()) return;  // of an answered one: TryColumns
   TryDetailRow row;
   row.call = call;
   row.n = one.number;

@@ -89,7 +89,7 @@ TryColumns::TryColumns(const TryRecord& from)
       http_status(from.http_status),
       kind(from.kind),
       sub(from.sub),
-      message(from.message),
+      message(from.kind.empty() && !from.details.empty() ? from.details : from.message),
       wait_ms(from.wait_ms),
       ambiguous(from.ambiguous) {}
 
@@ -101,7 +101,8 @@ TryRecord TryColumns::record(std::int64_t number) const {
   out.http_status = static_cast<int>(http_status);
   out.kind = kind;
   out.sub = sub;
-  out.message = message;
+  // No failure, no message: what an answered try has to say stands in its place, so that it costs no row of its own.
+  (kind.empty() && message.starts_with('{') ? out.details : out.message) = message;
   out.wait_ms = wait_ms;
   out.ambiguous = ambiguous != 0;
   return out;

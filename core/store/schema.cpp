@@ -97,15 +97,15 @@ CREATE VIEW call_list AS SELECT b.name || ':' || r.item AS name, c.attempt, c.st
   CASE c.doubt WHEN 1 THEN 'crash' WHEN 2 THEN 'ambiguous' WHEN 3 THEN 'damaged' ELSE '' END AS doubt,
   c.model, c.tries, strftime('%Y-%m-%dT%H:%M:%fZ', c.sent_at / 1e6, 'unixepoch') AS sent,
   CASE WHEN c.ended_at > 0 THEN (c.ended_at - c.sent_at) / 1e6 END AS seconds, c.http_status,
-  c.kind AS error_kind, c.message AS error_message, c.tokens_in, c.tokens_out, c.cost / 1e12 AS cost_usd,
-  c.possible / 1e12 AS possible_usd, c.id AS call, c.run - 1 AS run,
+  c.kind AS error_kind, CASE WHEN c.kind = '' THEN '' ELSE c.message END AS error_message, c.tokens_in, c.tokens_out,
+  c.cost / 1e12 AS cost_usd, c.possible / 1e12 AS possible_usd, c.id AS call, c.run - 1 AS run,
   CASE c.imported WHEN 1 THEN 'save' WHEN 2 THEN 'cache' ELSE 'live' END AS source,
   CASE c.imported WHEN 2 THEN c.reserved / 1e12 END AS saved_usd
   FROM call c JOIN run r ON r.id = c.run JOIN batch b ON b.id = r.batch;
 )sql";
 
-/// Schema 2: what a try has to say beyond its columns. A table of its own: no row of schema 1 is rewritten, and a
-/// program of schema 1 still reads the file.
+/// Schema 2: what a failed try has to say beyond its columns (of an answered one it stands in `message`). A table of
+/// its own: no row of schema 1 is rewritten, and a program of schema 1 still reads the file.
 void add_try_details(Connection& connection) {
   connection.run(
       "CREATE TABLE IF NOT EXISTS try_detail (call INTEGER, n INTEGER, details TEXT, ver INTEGER, sum INTEGER, "

@@ -400,7 +400,11 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   done.last_try.number = static_cast<std::uint32_t>(try_no_);
   done.last_try.http_status = reply.http;
   done.last_try.ended_at = shared_->options.clock.wall();
-  if (try_no_ > 1 || trail_.announces()) done.last_try.details = details_of(nullptr, nullptr);
+  if (try_no_ > 1) {
+    done.last_try.details = details_of(nullptr, nullptr);
+  } else if (trail_.announces()) {
+    done.last_try.details = redacted(trail_.announced());
+  }
   if (ambiguous_) done.doubt = CallDoubt::ambiguous;
   if (outcome->usage) {
     done.usage = *outcome->usage;

@@ -46,6 +46,13 @@ void TryTrail::used(const ChatReply& reply, const std::optional<Price>& price) {
   }
 }
 
+std::string TryTrail::announced() const {
+  Json out = Json::object();
+  if (!ids_.empty()) out["request_ids"] = pairs(ids_);
+  if (!limits_.empty()) out["limit_headers"] = pairs(limits_);
+  return dump_json(out);
+}
+
 std::string TryTrail::text(const TryFacts& facts) const {
   Json out = Json::object();
   out["target"] = facts.target;

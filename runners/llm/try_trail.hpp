@@ -45,6 +45,8 @@ class TryTrail {
 
   /// A JSON object, not yet redacted.
   std::string text(const TryFacts& facts) const;
+  /// Only what the reply announces: of a call that was answered at once the rest is not worth its bytes.
+  std::string announced() const;
 
  private:
   std::optional<SteadyTime> queued_, admitted_;

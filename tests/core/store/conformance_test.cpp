@@ -298,6 +298,7 @@ TEST_CASE_TEMPLATE("retries keep every try, and a call in doubt keeps its mark",
   CHECK(store->calls_in_doubt().size() == 1);
   EndCall end = end_call(send, "{}");
   end.last_try.number = 2;
+  end.last_try.details = R"({"request_ids":{"x-request-id":"req_1"}})";
   end.doubt = CallDoubt::ambiguous;
   end.possible = 6;
   store->write({end});
@@ -311,7 +312,8 @@ TEST_CASE_TEMPLATE("retries keep every try, and a call in doubt keeps its mark",
   CHECK(tries[0].ambiguous);
   CHECK(tries[0].http_status == 500);
   CHECK(tries[0].details == R"({"code":"overloaded","bytes_in":20})");
-  CHECK(tries[1].details.empty());
+  CHECK(tries[1].details == R"({"request_ids":{"x-request-id":"req_1"}})");
+  CHECK(tries[1].message.empty());
   CHECK(tries[1].number == 2);
   CHECK(tries[1].http_status == 200);
   REQUIRE(store->calls_in_doubt().size() == 1);

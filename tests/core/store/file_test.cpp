@@ -280,6 +280,7 @@ TEST_CASE("a file of schema 1 opens as it is, and tells what its tries had to sa
   CHECK(store->check().empty());
   RetryCall retry;
   retry.call = 1;
+  retry.previous.kind = "overloaded";
   retry.previous.details = R"({"code":"overloaded"})";
   retry.next.number = 2;
   store->write({std::move(retry)});
