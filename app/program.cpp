@@ -25,6 +25,7 @@
 #include "repl/commands/budget.hpp"
 #include "repl/plain_editor.hpp"
 #include "repl/shell.hpp"
+#include "runners/llm/batch_book.hpp"
 #include "runners/llm/http.hpp"
 
 namespace assay {
@@ -159,6 +160,8 @@ int Program::Parts::run(const ProgramArguments& arguments) {
        [&](const std::vector<BatchInfo>& batches_of_job) { check_priced(budget, models, batches_of_job); },
        [&chat] { chat.try_targets_again(); }});
   BudgetBook budget_book(budget, opened, experiment.table());
+  BatchBook bulk({opened, experiment.table(), clock, models, secrets, *transport, &budget, kVersion,
+                  interactive ? std::function<void(const std::string&)>(tell) : nullptr});
   for (StartBatch& batch : batches) {
     if (experiment.table().read().find_batch(batch.name)) continue;
     LoadedBatch loaded;
@@ -181,7 +184,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     options.json = arguments.json;
     options.interactive = interactive;
     options.version = kVersion;
-    Shell shell({experiment, registry, models, settings, *editor}, options);
+    Shell shell({experiment, registry, models, settings, *editor, &bulk}, options);
     add_extra_commands(shell.commands(), services);
     add_budget_command(shell.commands(), budget_book);
     {
@@ -198,6 +201,9 @@ int Program::Parts::run(const ProgramArguments& arguments) {
       if (interactive) shell.greet();
       converse(shell, arguments);
       shell.wind_down();
+      for (const std::string& line : bulk.finish()) {
+        if (!interactive) std::cerr << safe(line, false).text() << "\n";
+      }
     }
     status = shell.exit_status();
     const std::lock_guard lock(shell_mutex);
@@ -205,6 +211,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   }
   if (experiment.engine().has_lost_workers()) {
     // A runner's code never came back: its thread still uses what is here. Everything is on disk; leave without it.
+    bulk.finish();
     experiment.close_file();
     std::_Exit(status);
   }

@@ -11,9 +11,16 @@ namespace {
 
 class Port final : public EffectPort {
  public:
-  Port(std::shared_ptr<Door> door, std::shared_ptr<Mailbox> mailbox, RunId run, std::uint32_t call, std::uint32_t epoch)
-      : door_(std::move(door)), mailbox_(std::move(mailbox)), run_(run), call_(call), epoch_(epoch) {}
+  Port(std::shared_ptr<Door> door, std::shared_ptr<Mailbox> mailbox, RunId run, std::uint32_t call, std::uint32_t epoch,
+       std::shared_ptr<CallFiles> files)
+      : door_(std::move(door)),
+        mailbox_(std::move(mailbox)),
+        run_(run),
+        call_(call),
+        epoch_(epoch),
+        files_(std::move(files)) {}
   RunId run() const override { return run_; }
+  CallFiles* files() const override { return files_.get(); }
   void post(std::unique_ptr<EffectMessage> message) override {
     if (!message) return;
     if (message->quick()) {
@@ -28,6 +35,7 @@ class Port final : public EffectPort {
   std::shared_ptr<Mailbox> mailbox_;
   RunId run_;
   std::uint32_t call_, epoch_;
+  std::shared_ptr<CallFiles> files_;
 };
 
 /// The worker sleeps: the door is open.
@@ -69,11 +77,12 @@ struct LiveStep::Call {
   bool between = false;     // a try has failed and is recorded, the next has not begun
   Pico possible_then = 0;   // what is recorded as possibly spent, when between
   bool committing = false;  // its end is on the way to the disk
+  bool in_file = false;     // its answer comes with a file, in another session perhaps
   bool done = false, replayed = false, taken = false;
   // Left by a thread that brought a message, for the worker to go on with.
   std::optional<EffectAction> pending;
   std::exception_ptr broken;
-  bool live() const { return !done && !committing; }
+  bool live() const { return !done && !committing && !in_file; }
 };
 
 LiveStep::LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
@@ -131,6 +140,11 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
     parts_.counters.replayed.fetch_add(1, std::memory_order_relaxed);
     return index;
   }
+  if (found.in_file != nullptr) {
+    call.record = *found.in_file;
+    call.stored = call.in_file = true;
+    return index;
+  }
   if (control_->drain_requested()) stop_here();
   if (found.in_doubt != nullptr && parts_.hold_in_doubt) {
     throw RunHeld{
@@ -155,7 +169,7 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
     write_log(LogLevel::warn,
               "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
   }
-  call.port = std::make_shared<Port>(door_, mailbox_, control_->run(), index, epoch_);
+  call.port = std::make_shared<Port>(door_, mailbox_, control_->run(), index, epoch_, parts_.files);
   deliver(index, {EffectEvent::Kind::start, nullptr});
   return index;
 }
@@ -176,8 +190,19 @@ CallOutcome LiveStep::get(CallHandle handle) {
 void LiveStep::wait_for_call(Call& call) {
   while (!call.done) {
     check_interrupted();
+    if (call.in_file && std::none_of(calls_.begin(), calls_.end(),
+                                     [](const auto& other) { return other->live() || other->committing; })) {
+      wait_for_file(call);
+    }
     wait_for_something(deadline_);
   }
+}
+
+/// All calls that the step has begun are recorded, this one in a file: the run waits without a worker.
+void LiveStep::wait_for_file(const Call& call) {
+  const std::string_view lane = call.record.lane;
+  throw RunHeld{"in bulk file " + std::string(lane.starts_with(kFileLane) ? lane.substr(kFileLane.size()) : lane),
+                false};
 }
 
 void LiveStep::sleep(std::chrono::milliseconds duration) {
@@ -253,7 +278,7 @@ void LiveStep::wait_for_something(SteadyTime until) {
     Call& call = *calls_[item.call];
     if (!item.message) {
       call.committing = false;
-      call.done = true;
+      call.done = !call.in_file;
     } else if (call.live()) {
       deliver(item.call, {EffectEvent::Kind::message, std::move(item.message)});
     }
@@ -308,6 +333,8 @@ void LiveStep::apply(std::uint32_t index, EffectAction action) {
     if (wait->failed && calls_[index]->stored) record_failed_try(*calls_[index], *wait->failed);
   } else if (auto* sent = std::get_if<EffectRecordSent>(&action)) {
     record_sent(index, std::move(*sent));
+  } else if (const auto* filed = std::get_if<EffectInFile>(&action)) {
+    record_in_file(index, *filed);
   } else {
     record_end(index, std::move(std::get<EffectDone>(action)));
   }
@@ -425,6 +452,22 @@ void LiveStep::record_end(std::uint32_t index, EffectDone done) {
   changes.emplace_back(std::move(end));
   ledger_.put(record);
   parts_.store.submit(std::move(changes),
+                      [mailbox = mailbox_, index, epoch = epoch_] { mailbox->post({index, epoch, nullptr}); });
+}
+
+void LiveStep::record_in_file(std::uint32_t index, const EffectInFile& filed) {
+  Call& call = *calls_[index];
+  CallRecord& record = call.record;
+  record.state = CallState::in_file;
+  record.lane = std::string(kFileLane) + filed.file;
+  record.last_try.number = 1;
+  record.last_try.sent_at = parts_.clock.wall();
+  record.reserved = record.possible = filed.possible;
+  record.priced = filed.priced;
+  call.timer.reset();
+  call.in_file = call.stored = call.committing = true;
+  ledger_.put(record);
+  parts_.store.submit({SendCall{record, call.effect->request_text()}},
                       [mailbox = mailbox_, index, epoch = epoch_] { mailbox->post({index, epoch, nullptr}); });
 }
 

@@ -47,6 +47,7 @@ class LiveStep final : public Step {
     BlockingScope& blocking;
     CallCounters& counters;
     bool hold_in_doubt = false;
+    std::shared_ptr<CallFiles> files = nullptr;  // where calls go instead of being sent
   };
   LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
            std::shared_ptr<Mailbox> mailbox, std::uint64_t seed, WallTime begun_at);
@@ -78,6 +79,7 @@ class LiveStep final : public Step {
   // All below: under the door's lock.
   void give_up_all();
   void wait_for_call(Call& call);
+  [[noreturn]] void wait_for_file(const Call& call);
   void write_log(LogLevel level, std::string_view text);
   void take_up(std::uint32_t index);
   void check_interrupted();
@@ -88,6 +90,7 @@ class LiveStep final : public Step {
   void record_sent(std::uint32_t index, EffectRecordSent sent);
   void record_failed_try(Call& call, const TryRecord& failed);
   void record_end(std::uint32_t index, EffectDone done);
+  void record_in_file(std::uint32_t index, const EffectInFile& filed);
   void observe(WallTime at) {
     if (at > now_) now_ = at;
   }

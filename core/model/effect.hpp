@@ -21,6 +21,7 @@
 #include <variant>
 
 #include "core/model/call.hpp"
+#include "core/model/call_files.hpp"
 
 namespace assay {
 
@@ -41,6 +42,8 @@ class EffectPort {
   virtual void post(std::unique_ptr<EffectMessage> message) = 0;
   /// Whose effect it is; kNoRun where there is none (tests).
   virtual RunId run() const { return kNoRun; }
+  /// Set: what has to be sent is put into these files instead (EffectInFile). nullptr: it is sent.
+  virtual CallFiles* files() const { return nullptr; }
 };
 
 struct EffectEvent {
@@ -74,7 +77,13 @@ struct EffectDone {
   std::string reply;
   std::string model = {};  // who answered, when it was another than was asked first (a fallback)
 };
-using EffectAction = std::variant<EffectWait, EffectRecordSent, EffectDone>;
+/// It stands in a file: commit that, and let its run wait for what the file brings. Nothing more happens to the effect.
+struct EffectInFile {
+  std::string file;   // as CallFiles::assign gave it
+  Pico possible = 0;  // what it can cost at most; counted as possibly spent until the answer comes
+  bool priced = false;
+};
+using EffectAction = std::variant<EffectWait, EffectRecordSent, EffectDone, EffectInFile>;
 
 class Effect {
  public:

@@ -135,7 +135,7 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   reply.table(table);
   reply.line("in all " + format_usd(sum) +
-             (possible > 0 ? ", possibly " + format_usd(possible) + " more (`calls --in-doubt`)" : ""));
+             (possible > 0 ? ", possibly " + format_usd(possible) + " more (`calls --in-doubt`, `bulk list`)" : ""));
   if (unpriced > 0) {
     reply.line(StyledText().add(
         format_count(static_cast<std::int64_t>(unpriced)) + " calls unpriced: no price is known for their model",

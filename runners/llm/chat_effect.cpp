@@ -125,6 +125,7 @@ EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<Effect
   switch (event.kind) {
     case EffectEvent::Kind::start:
       if (refused_) return refuse(*refused_);
+      if (port->files() != nullptr) take_batch_price();
       return enter_queue(now);
     case EffectEvent::Kind::stop: {
       const bool sent = state_ == State::in_flight || state_ == State::simulating;
@@ -203,6 +204,7 @@ std::optional<EffectAction> ChatEffect::ask_target(SteadyTime now) {
 
 EffectAction ChatEffect::poll_limiter(SteadyTime now) {
   if (auto instead = ask_budget(now)) return std::move(*instead);
+  if (port_->files() != nullptr) return put_in_file(now);
   const auto values = shared_->settings.values();
   LaneLimits limits = entry_->limits;
   if (limits.rpm <= 0) limits.rpm = values->rpm;

@@ -80,6 +80,9 @@ class ChatEffect final : public Effect {
   std::optional<EffectAction> ask_budget(SteadyTime now);
   Pico settle_answer(const ChatReply& reply);
   Pico settle_failure(const CallError& error);
+  // Into a file (chat_bulk.cpp).
+  void take_batch_price();
+  EffectAction put_in_file(SteadyTime now);
   EffectAction send(SteadyTime now);
   EffectAction on_sim_sent(SteadyTime now);
   EffectAction on_reply(WireReply reply, SteadyTime now);
