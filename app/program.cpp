@@ -28,6 +28,7 @@
 #include "repl/commands/replay.hpp"
 #include "repl/plain_editor.hpp"
 #include "repl/shell.hpp"
+#include "runners/llm/batch_book.hpp"
 #include "runners/llm/child_environment.hpp"
 #include "runners/llm/http.hpp"
 #include "runners/llm/local_models.hpp"
@@ -170,7 +171,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
                      keep_pause(opened, pause);
                      keep_limits(opened, limiter.learned());
                    },
-                   &budget, &cache});
+                   &budget, &cache, [&settings] { return settings.version(); }});
   ModelRegistry models(
       environment, secrets, std::move(config), &limiter, [&settings] { return settings.get("model"); },
       [&chat] { return chat.target_states(); },
@@ -200,6 +201,8 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   open_experiment = &experiment;
   print(doubt_lines(opened, experiment.table()));
   BudgetBook budget_book(budget, opened, experiment.table());
+  BatchBook bulk({opened, experiment.table(), clock, models, secrets, *transport, &budget, kVersion,
+                  interactive ? std::function<void(const std::string&)>(tell) : nullptr});
   for (StartBatch& batch : batches) {
     if (experiment.table().read().find_batch(batch.name)) continue;
     LoadedBatch loaded;
@@ -222,7 +225,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     options.json = arguments.json;
     options.interactive = interactive;
     options.version = kVersion;
-    Shell shell({experiment, registry, models, settings, *editor}, options);
+    Shell shell({experiment, registry, models, settings, *editor, &bulk}, options);
     add_extra_commands(shell.commands(), services);
     add_budget_command(shell.commands(), budget_book);
     add_cache_command(shell.commands(), cache);
@@ -245,6 +248,9 @@ int Program::Parts::run(const ProgramArguments& arguments) {
       converse(shell, arguments);
       shell.wind_down();
       keep_limits(opened, limiter.learned());
+      for (const std::string& line : bulk.finish()) {
+        if (!interactive) std::cerr << safe(line, false).text() << "\n";
+      }
     }
     status = shell.exit_status();
     const std::lock_guard lock(shell_mutex);
@@ -252,6 +258,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   }
   if (experiment.engine().has_lost_workers()) {
     // A runner's code never came back: its thread still uses what is here. Everything is on disk; leave without it.
+    bulk.finish();
     experiment.close_file();
     std::_Exit(status);
   }

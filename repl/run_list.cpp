@@ -165,7 +165,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
                                  {"attempts", row.attempts},
                                  {"steps", row.steps},
                                  {"seconds", row.seconds},
-                                 {"cost_usd", static_cast<double>(row.cost) * 1e-12}}));
+                                 {"cost_usd", to_usd(row.cost)}}));
   }
   if (!page.empty()) reply.table(drawn);
   reply.result = Json::object({{"matched", runs.size()}, {"runs", std::move(list)}});

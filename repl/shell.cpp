@@ -7,6 +7,7 @@
 #include "core/engine/stoppable_sleep.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "repl/commands/bulk.hpp"
 #include "repl/pager.hpp"
 #include "repl/payload_reader.hpp"
 #include "repl/views.hpp"
@@ -48,6 +49,7 @@ Shell::Shell(ShellParts parts, ShellOptions options)
   add_call_commands(commands_);
   add_scoring_commands(commands_);
   add_file_commands(commands_);
+  add_bulk_command(commands_);
   editor().set_is_complete([](std::string_view text) { return !has_open_quote(text); });
   editor().set_completer([this](std::string_view line, std::size_t cursor) { return complete(line, cursor); });
   ticker_ = std::jthread([this](const std::stop_token& stop) { tick(stop); });
@@ -263,6 +265,11 @@ void Shell::wait_for_job(JobId job) {
 }
 
 SteadyTime Shell::engine_now() { return parts_.experiment.clock().steady(); }
+
+BulkDesk& Shell::bulk() {
+  if (parts_.bulk == nullptr) throw Error("usage", "this program has no bulk files");
+  return *parts_.bulk;
+}
 
 void Shell::run_job(const JobRequest& request, const Selection& selection, Reply& reply) {
   const JobId id = engine().start(request);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/engine/experiment.hpp"
+#include "core/model/bulk.hpp"
 #include "core/model/models.hpp"
 #include "core/query/select.hpp"
 #include "repl/command.hpp"
@@ -35,6 +36,7 @@ struct ShellParts {
   const ModelCatalog& models;
   Settings& settings;
   LineEditor& editor;
+  BulkDesk* bulk = nullptr;  // none: there is no lane of files
 };
 
 /// Settings of the shell itself.
@@ -66,6 +68,10 @@ class Shell {
   const ModelCatalog& models() const { return parts_.models; }
   Settings& settings() { return parts_.settings; }
   LineEditor& editor() { return parts_.editor; }
+  /// Throws Error when this program has no lane of files.
+  BulkDesk& bulk();
+  /// Ctrl-C since the command began, or the shell is to end: commands that take long poll it.
+  bool interrupted() const { return interrupts_ > 0 || ending_ != 0; }
   const ShellOptions& options() const { return options_; }
 
   /// Selects by a query under the scope rules of shell.md 3 (`all_runs`: the listing does not matter). Throws Error
@@ -90,8 +96,6 @@ class Shell {
   bool run_command(const std::string& line);
   std::vector<std::string> history() const;
   bool foreground() const { return !options_.interactive; }
-  /// Whether a command that takes long should end: Ctrl-C since it began, or the shell is to end.
-  bool interrupted() const { return interrupts_ != 0 || ending_ != 0; }
 
   // --- any thread -------------------------------------------------------------------------------------------------
   void interrupt();

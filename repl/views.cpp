@@ -221,7 +221,7 @@ Json job_json(const JobFacts& facts) {
   json["correct"] = facts.correct;
   json["scored"] = facts.scored;
   json["calls"] = facts.calls;
-  json["cost_usd"] = static_cast<double>(facts.cost) * 1e-12;
+  json["cost_usd"] = to_usd(facts.cost);
   json["seconds"] = facts.seconds;
   return json;
 }

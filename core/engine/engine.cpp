@@ -28,6 +28,7 @@ JobId Engine::start(const JobRequest& request) {
   job->facts.type = request.type;
   job->facts.width = request.width;
   job->release_held = request.release_held;
+  job->files = request.files;
 
   std::vector<RunId> wanted;
   std::map<BatchId, BatchInfo> batches;

@@ -133,7 +133,8 @@ void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, R
     if (job->drain) control->request_drain();
     actives[run] = std::move(active);
   }
-  const LiveStep::Parts step_parts{parts.store, parts.clock, pool, counters, plan.limits.hold_in_doubt, job->facts.id};
+  const LiveStep::Parts step_parts{parts.store,   parts.clock, pool, counters, plan.limits.hold_in_doubt,
+                                   job->facts.id, job->files};
   AttemptOutcome outcome = type == JobType::evaluate ? execute_evaluation(plan, step_parts, control, mailbox)
                                                      : execute_attempt(plan, step_parts, control, mailbox);
   outcome.earlier = plan.earlier;
@@ -265,6 +266,8 @@ std::optional<JobFacts> Engine::Impl::close_if_done(const std::shared_ptr<Job>& 
   if (closed_jobs.size() > kKeptJobs) closed_jobs.pop_front();
   job->queue = {};
   job->runners.clear();
+  if (job->files) job->files->close();
+  job->files.reset();
   ended.notify_all();
   return facts;
 }

@@ -38,6 +38,7 @@ struct Engine::Impl final : TaskSource {
     SteadyTime began;
     std::uint64_t unsettled = 0;  // ended, not yet committed
     bool release_held = false;
+    std::shared_ptr<CallFiles> files;  // instead of sending
     bool stop = false, drain = false;  // also for runs that a worker has taken and not yet begun
     /// Paused by the program, and nothing moves any more: a person has to do something.
     bool stalled() const {

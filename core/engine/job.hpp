@@ -2,11 +2,13 @@
 // A job: an execution of selected runs with at most N in flight. What others see of it is JobFacts, a copy.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/engine/clock.hpp"
+#include "core/model/call_files.hpp"
 #include "core/model/kind.hpp"
 
 namespace assay {
@@ -23,6 +25,8 @@ struct JobRequest {
   ParameterTexts overrides;
   /// Sends held calls again (in_doubt=hold).
   bool release_held = false;
+  /// Calls go into these files instead of being sent; closed when the job has ended. nullptr: they are sent.
+  std::shared_ptr<CallFiles> files = nullptr;
 };
 
 struct JobFacts {

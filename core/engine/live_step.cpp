@@ -13,10 +13,17 @@ namespace {
 class Port final : public EffectPort {
  public:
   Port(std::shared_ptr<Door> door, std::shared_ptr<Mailbox> mailbox, EffectOrigin origin, std::string_view key,
-       std::uint32_t call, std::uint32_t epoch)
-      : door_(std::move(door)), mailbox_(std::move(mailbox)), origin_(origin), key_(key), call_(call), epoch_(epoch) {}
+       std::uint32_t call, std::uint32_t epoch, std::shared_ptr<CallFiles> files)
+      : door_(std::move(door)),
+        mailbox_(std::move(mailbox)),
+        origin_(origin),
+        key_(key),
+        call_(call),
+        epoch_(epoch),
+        files_(std::move(files)) {}
   EffectOrigin origin() const override { return origin_; }
   std::string_view key() const override { return key_; }
+  CallFiles* files() const override { return files_.get(); }
   void post(std::unique_ptr<EffectMessage> message) override {
     if (!message) return;
     if (message->quick()) {
@@ -32,6 +39,7 @@ class Port final : public EffectPort {
   EffectOrigin origin_;
   std::string key_;
   std::uint32_t call_, epoch_;
+  std::shared_ptr<CallFiles> files_;
 };
 
 /// The worker sleeps: the door is open.
@@ -73,11 +81,12 @@ struct LiveStep::Call {
   bool between = false;     // a try has failed and is recorded, the next has not begun
   Pico possible_then = 0;   // what is recorded as possibly spent, when between
   bool committing = false;  // its end is on the way to the disk
+  bool in_file = false;     // its answer comes with a file, in another session perhaps
   bool done = false, replayed = false, taken = false;
   // Left by a thread that brought a message, for the worker to go on with.
   std::optional<EffectAction> pending;
   std::exception_ptr broken;
-  bool live() const { return !done && !committing; }
+  bool live() const { return !done && !committing && !in_file; }
 };
 
 LiveStep::LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
@@ -140,6 +149,11 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
     parts_.counters.replayed.fetch_add(1, std::memory_order_relaxed);
     return index;
   }
+  if (found.in_file != nullptr) {
+    call.record = *found.in_file;
+    call.stored = call.in_file = true;
+    return index;
+  }
   if (control_->drain_requested()) stop_here();
   if (found.in_doubt != nullptr && parts_.hold_in_doubt) {
     throw RunHeld{
@@ -167,7 +181,7 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
               "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
   }
   const EffectOrigin origin{control_->run(), parts_.job, number_ > 1 || index > 0};
-  call.port = std::make_shared<Port>(door_, mailbox_, origin, key, index, epoch_);
+  call.port = std::make_shared<Port>(door_, mailbox_, origin, key, index, epoch_, parts_.files);
   deliver(index, {EffectEvent::Kind::start, nullptr});
   return index;
 }
@@ -211,8 +225,19 @@ CallOutcome LiveStep::get(CallHandle handle) {
 void LiveStep::wait_for_call(Call& call) {
   while (!call.done) {
     check_interrupted();
+    if (call.in_file && std::none_of(calls_.begin(), calls_.end(),
+                                     [](const auto& other) { return other->live() || other->committing; })) {
+      wait_for_file(call);
+    }
     wait_for_something(deadline_);
   }
+}
+
+/// All calls that the step has begun are recorded, this one in a file: the run waits without a worker.
+void LiveStep::wait_for_file(const Call& call) {
+  const std::string_view lane = call.record.lane;
+  throw RunHeld{"in bulk file " + std::string(lane.starts_with(kFileLane) ? lane.substr(kFileLane.size()) : lane),
+                false};
 }
 
 void LiveStep::sleep(std::chrono::milliseconds duration) {
@@ -290,7 +315,7 @@ void LiveStep::wait_for_something(SteadyTime until) {
     Call& call = *calls_[item.call];
     if (!item.message) {
       call.committing = false;
-      call.done = true;
+      call.done = !call.in_file;
     } else if (call.live()) {
       deliver(item.call, {EffectEvent::Kind::message, std::move(item.message)});
     }
@@ -369,6 +394,8 @@ void LiveStep::apply(std::uint32_t index, EffectAction action) {
     if (wait->failed && calls_[index]->stored) record_failed_try(*calls_[index], *wait->failed);
   } else if (auto* sent = std::get_if<EffectRecordSent>(&action)) {
     record_sent(index, std::move(*sent));
+  } else if (const auto* filed = std::get_if<EffectInFile>(&action)) {
+    record_in_file(index, *filed);
   } else {
     record_end(index, std::move(std::get<EffectDone>(action)));
   }
@@ -495,6 +522,22 @@ void LiveStep::record_end(std::uint32_t index, EffectDone done) {
   changes.emplace_back(std::move(end));
   ledger_.put(record);
   parts_.store.submit(std::move(changes),
+                      [mailbox = mailbox_, index, epoch = epoch_] { mailbox->post({index, epoch, nullptr}); });
+}
+
+void LiveStep::record_in_file(std::uint32_t index, const EffectInFile& filed) {
+  Call& call = *calls_[index];
+  CallRecord& record = call.record;
+  record.state = CallState::in_file;
+  record.lane = std::string(kFileLane) + filed.file;
+  record.last_try.number = 1;
+  record.last_try.sent_at = parts_.clock.wall();
+  record.reserved = record.possible = filed.possible;
+  record.priced = filed.priced;
+  call.timer.reset();
+  call.in_file = call.stored = call.committing = true;
+  ledger_.put(record);
+  parts_.store.submit({SendCall{record, call.effect->request_text()}},
                       [mailbox = mailbox_, index, epoch = epoch_] { mailbox->post({index, epoch, nullptr}); });
 }
 

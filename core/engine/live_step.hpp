@@ -48,8 +48,9 @@ class LiveStep final : public Step {
     BlockingScope& blocking;
     CallCounters& counters;
     bool hold_in_doubt = false;
-    std::uint32_t job = 0;  // its number: whose turn it is at what is scarce
-    bool replay = false;    // only what is recorded is served, failures too; nothing is sent, nothing written
+    std::uint32_t job = 0;                       // its number: whose turn it is at what is scarce
+    std::shared_ptr<CallFiles> files = nullptr;  // where calls go instead of being sent
+    bool replay = false;  // only what is recorded is served, failures too; nothing is sent, nothing written
   };
   LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
            std::shared_ptr<Mailbox> mailbox, std::uint64_t seed, WallTime begun_at);
@@ -94,6 +95,7 @@ class LiveStep final : public Step {
   void give_up_all();
   void serve_recorded(Call& call, std::string_view key, const AttemptLedger::Lookup& found);
   void wait_for_call(Call& call);
+  [[noreturn]] void wait_for_file(const Call& call);
   void write_log(LogLevel level, std::string_view text);
   void take_up(std::uint32_t index);
   void check_interrupted();
@@ -104,6 +106,7 @@ class LiveStep final : public Step {
   void record_sent(std::uint32_t index, EffectRecordSent sent);
   void record_failed_try(Call& call, const TryRecord& failed);
   void record_end(std::uint32_t index, EffectDone done);
+  void record_in_file(std::uint32_t index, const EffectInFile& filed);
   void observe(WallTime at) {
     if (at > now_) now_ = at;
   }

@@ -11,12 +11,14 @@ AttemptLedger::Lookup AttemptLedger::find(std::uint32_t step, std::string_view k
   for (const CallRecord& call : calls_) {
     if (call.step != step || call.key != key) continue;
     found.next_number = std::max(found.next_number, call.number + 1);
-    if (call.state == CallState::answered) {
+    if (call.state == CallState::answered || call.state == CallState::refused) {
       if (call.request_hash == hash) {
         found.recorded = &call;  // the newest of equal requests: records are in order of number
       } else {
         found.differs = &call;
       }
+    } else if (call.state == CallState::in_file) {
+      (call.request_hash == hash ? found.in_file : found.differs) = &call;
     } else if (call.state == CallState::sent || call.doubt == CallDoubt::damaged) {
       found.in_doubt = &call;
     } else if (call.request_hash == hash) {

@@ -20,12 +20,15 @@ class AttemptLedger {
   void load(Store& store);
 
   struct Lookup {
-    /// The recorded answer of the same request at this place; nullptr: it has to be sent.
+    /// The recorded result (an answer, or a file's refusal) of the same request at this place; nullptr: it has to be
+    /// sent.
     const CallRecord* recorded = nullptr;
     /// The number of the call that is to be sent: 1, or one more than what is recorded at this place.
     std::uint32_t next_number = 1;
     /// An answer is recorded here, but for another request (an edited prompt): said in the log, then sent anew.
     const CallRecord* differs = nullptr;
+    /// The same request stands in a file that has not brought its answer yet.
+    const CallRecord* in_file = nullptr;
     /// A call here was in flight when the program died: sending again may be paid twice.
     const CallRecord* in_doubt = nullptr;
     /// The same request failed here; of use to a replay only.

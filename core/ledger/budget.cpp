@@ -351,6 +351,22 @@ void Budget::add(const SpendPlace& place, Spend spend) {
 
 // --- caps -----------------------------------------------------------------------------------------------------------
 
+void Budget::resolve(const SpendPlace& place, Pico possible, Spend spend) {
+  assert(possible >= 0 && spend.settled >= 0 && spend.possible >= 0);
+  Hold::Entry entry;
+  entry.place = place;
+  Ports tell;
+  {
+    const std::lock_guard lock(books_->mutex);
+    books_->put_in_place(entry);
+    for (Account* account : entry.all) {
+      if (account != nullptr) account->add({spend.settled, spend.possible - possible});
+    }
+    books_->pump_all(tell);
+  }
+  tell_all(tell);
+}
+
 void Budget::set_cap(const BudgetScope& scope, std::optional<Pico> cap) {
   if (cap && *cap < 0) throw Error("usage", "a budget can't be negative");
   const Pico value = cap.value_or(kNoCap);

@@ -132,6 +132,9 @@ class Budget {
   Hold reserve(const SpendPlace& place, Pico amount, std::shared_ptr<EffectPort> port);
   /// Money that was never reserved: a bill that comes late, an answer from a batch file.
   void add(const SpendPlace& place, Spend spend);
+  /// What was counted as possible turns out: `possible` of it is taken back, `spend` is what it has become. May give
+  /// room to those who wait.
+  void resolve(const SpendPlace& place, Pico possible, Spend spend);
 
   /// nullopt: no cap. Effective at once, also for those who wait. Throws Error "usage" for a negative cap.
   void set_cap(const BudgetScope& scope, std::optional<Pico> cap);

@@ -5,7 +5,7 @@
 namespace assay {
 
 std::string_view to_text(CallState state) {
-  constexpr std::array<std::string_view, 3> names = {"sent", "answered", "failed"};
+  constexpr std::array<std::string_view, 5> names = {"sent", "answered", "failed", "in file", "refused"};
   return names.at(static_cast<std::size_t>(state));
 }
 

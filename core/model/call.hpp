@@ -12,7 +12,10 @@
 
 namespace assay {
 
-enum class CallState : std::uint8_t { sent, answered, failed };
+/// in_file: it stands in a file of calls (call_files.hpp) and is never sent; `lane` names the file. refused: such a
+/// file brought it back with an error that no second try mends: what is recorded is its result, as that of `answered`
+/// is.
+enum class CallState : std::uint8_t { sent, answered, failed, in_file, refused };
 /// Why the outcome, or the bill, of a call is not known. crash: it was in flight when the program ended; ambiguous: a
 /// try failed in a way that may have been executed (reset, cut, time-out after sending); damaged: its record is.
 enum class CallDoubt : std::uint8_t { none, crash, ambiguous, damaged };

@@ -22,6 +22,7 @@
 #include <variant>
 
 #include "core/model/call.hpp"
+#include "core/model/call_files.hpp"
 
 namespace assay {
 
@@ -50,6 +51,8 @@ class EffectPort {
   virtual EffectOrigin origin() const { return {}; }
   /// Its place in the step: "", "agent/2".
   virtual std::string_view key() const { return {}; }
+  /// Set: what has to be sent is put into these files instead (EffectInFile). nullptr: it is sent.
+  virtual CallFiles* files() const { return nullptr; }
 };
 
 struct EffectEvent {
@@ -87,7 +90,13 @@ struct EffectDone {
   Pico saved = 0;            // what it cost then
   bool keep_answer = false;  // it may be given again: goes into the cache
 };
-using EffectAction = std::variant<EffectWait, EffectRecordSent, EffectDone>;
+/// It stands in a file: commit that, and let its run wait for what the file brings. Nothing more happens to the effect.
+struct EffectInFile {
+  std::string file;   // as CallFiles::assign gave it
+  Pico possible = 0;  // what it can cost at most; counted as possibly spent until the answer comes
+  bool priced = false;
+};
+using EffectAction = std::variant<EffectWait, EffectRecordSent, EffectDone, EffectInFile>;
 
 /// What an effect waits for, for people: "the back-off after overloaded: HTTP 503"; "" nothing, it is about to go on.
 struct EffectWaiting {

@@ -17,6 +17,8 @@ using WallTime = std::int64_t;
 
 /// Money: 1e-12 USD (specs: models.md 6.1).
 using Pico = std::int64_t;
+/// In USD, for outputs that are read by programs: the double next to it, so that $0.1 is 0.1.
+inline double to_usd(Pico pico) { return static_cast<double>(pico) / 1e12; }
 
 inline constexpr RunId kNoRun = 0xFFFFFFFF;
 

@@ -55,6 +55,11 @@ struct Packer {
   void operator()(ClearAnswers& change) const { out.bytes += change.runs.size() * 4; }
 };
 
+bool has_result(const CallRow& row) {
+  return row.state == static_cast<std::int64_t>(CallState::answered) ||
+         row.state == static_cast<std::int64_t>(CallState::refused);
+}
+
 void set_usage(CallRow& row, const TokenUsage& usage) {
   row.in = usage.in;
   row.cached = usage.cached;
@@ -352,7 +357,7 @@ void Applier::apply_change(const SendCall& change, const PreparedChange& prepare
   statement.step();
   if (sqlite3_changes64(connection_.get()) == 1) {
     note_call(row, sum);
-    if (open_calls_.size() < kOpenCalls) open_calls_[row.id] = copy_of(row);
+    if (call.state == CallState::sent && open_calls_.size() < kOpenCalls) open_calls_[row.id] = copy_of(row);
   }
   if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
 }
@@ -370,7 +375,7 @@ void Applier::apply_change(const RetryCall& change, const PreparedChange&) {
     previous.ver = ver_;
     put(previous);
     put_details(row.id, change.previous);
-    if (row.state == static_cast<std::int64_t>(CallState::answered)) return;
+    if (has_result(row)) return;
     row.state = static_cast<std::int64_t>(CallState::sent);
     if (change.doubt != CallDoubt::none) row.doubt = static_cast<std::int64_t>(change.doubt);  // a mark stays
     row.tries = change.next.number;
@@ -395,7 +400,7 @@ void Applier::apply_change(const EndCall& change, const PreparedChange& prepared
 }
 
 void Applier::end_call(CallRow& row, const EndCall& change, const PreparedChange& prepared) {
-  if (row.state == static_cast<std::int64_t>(CallState::answered)) return;
+  if (has_result(row)) return;
   row.state = static_cast<std::int64_t>(change.state);
   if (change.doubt != CallDoubt::none) row.doubt = static_cast<std::int64_t>(change.doubt);  // a mark stays
   if (!change.model.empty()) row.model = change.model;

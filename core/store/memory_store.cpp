@@ -133,6 +133,16 @@ class MemoryStore final : public Store {
   std::vector<CallRecord> calls(RunId run, std::optional<std::uint32_t> attempt) override {
     return select([&](const CallRecord& call) { return call.run == run && (!attempt || call.attempt == *attempt); });
   }
+  void each_call(CallId first, CallId last, const std::function<void(const CallRecord&)>& visit) override {
+    std::vector<CallRecord> found;
+    {
+      const std::lock_guard lock(mutex_);
+      for (auto it = calls_.lower_bound(first); it != calls_.end() && it->first <= last; ++it) {
+        found.push_back(it->second.record);
+      }
+    }
+    for (const CallRecord& call : found) visit(call);
+  }
   std::vector<TryRecord> tries(CallId call) override {
     const std::lock_guard lock(mutex_);
     const auto found = calls_.find(call);
@@ -291,7 +301,7 @@ class MemoryStore final : public Store {
     MemoryCall& call = calls_[change.call];
     std::erase_if(call.tries, [&](const TryRecord& old) { return old.number == change.previous.number; });
     call.tries.push_back(change.previous);
-    if (call.record.state == CallState::answered) return;
+    if (call.record.state == CallState::answered || call.record.state == CallState::refused) return;
     call.record.state = CallState::sent;
     call.record.last_try = change.next;
     call.record.reserved = change.reserved;
@@ -300,7 +310,7 @@ class MemoryStore final : public Store {
   }
   void apply(EndCall& change) {
     MemoryCall& call = calls_[change.call];
-    if (call.record.state == CallState::answered) return;
+    if (call.record.state == CallState::answered || call.record.state == CallState::refused) return;
     call.record.state = change.state;
     if (change.doubt != CallDoubt::none) call.record.doubt = change.doubt;
     call.record.last_try = change.last_try;

@@ -93,7 +93,8 @@ CREATE VIEW attempts AS SELECT b.name || ':' || r.item AS name, a.n AS attempt,
   a.steps, a.error_kind, a.error_message, a.run - 1 AS run
   FROM attempt a JOIN run r ON r.id = a.run JOIN batch b ON b.id = r.batch;
 CREATE VIEW call_list AS SELECT b.name || ':' || r.item AS name, c.attempt, c.step, c.key, c.number,
-  CASE c.state WHEN 0 THEN 'sent' WHEN 1 THEN 'answered' ELSE 'failed' END AS state,
+  CASE c.state WHEN 0 THEN 'sent' WHEN 1 THEN 'answered' WHEN 3 THEN 'in file' WHEN 4 THEN 'refused' ELSE 'failed'
+  END AS state,
   CASE c.doubt WHEN 1 THEN 'crash' WHEN 2 THEN 'ambiguous' WHEN 3 THEN 'damaged' ELSE '' END AS doubt,
   c.model, c.tries, strftime('%Y-%m-%dT%H:%M:%fZ', c.sent_at / 1e6, 'unixepoch') AS sent,
   CASE WHEN c.ended_at > 0 THEN (c.ended_at - c.sent_at) / 1e6 END AS seconds, c.http_status,

@@ -135,6 +135,21 @@ std::vector<CallRecord> SqliteStore::calls(RunId run, std::optional<std::uint32_
   return out;
 }
 
+void SqliteStore::each_call(CallId first, CallId last, const std::function<void(const CallRecord&)>& visit) {
+  const Lease lease(*this);
+  auto statement = lease->use("SELECT * FROM call WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+  statement.bind(1, static_cast<std::int64_t>(first)).bind(2, static_cast<std::int64_t>(last));
+  RowReader reader(CallRow::kTable);
+  CallRow row;
+  while (statement.step()) {
+    if (reader.read(statement.get(), row)) {
+      visit(row.record());
+    } else {
+      found_damage("call", std::to_string(statement.number(0)), "checksum");
+    }
+  }
+}
+
 std::vector<TryRecord> SqliteStore::tries(CallId call) {
   const Lease lease(*this);
   std::vector<TryRecord> out;

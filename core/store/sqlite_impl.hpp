@@ -44,6 +44,7 @@ class SqliteStore final : public Store {
   std::vector<StoredAttempt> attempts(RunId run) override;
   std::vector<StoredStep> steps(RunId run, std::uint32_t attempt) override;
   std::vector<CallRecord> calls(RunId run, std::optional<std::uint32_t> attempt) override;
+  void each_call(CallId first, CallId last, const std::function<void(const CallRecord&)>& visit) override;
   std::vector<TryRecord> tries(CallId call) override;
   std::string call_request(CallId call) override { return call_payload(call, false); }
   std::string call_reply(CallId call) override { return call_payload(call, true); }

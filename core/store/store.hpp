@@ -137,6 +137,9 @@ class Store {
   virtual std::vector<StoredAttempt> attempts(RunId run) = 0;
   virtual std::vector<StoredStep> steps(RunId run, std::uint32_t attempt) = 0;
   virtual std::vector<CallRecord> calls(RunId run, std::optional<std::uint32_t> attempt = {}) = 0;
+  /// Calls with an id from `first` to `last`, in order; a damaged one is left out. Nothing may be read from the store
+  /// meanwhile.
+  virtual void each_call(CallId first, CallId last, const std::function<void(const CallRecord&)>& visit) = 0;
   /// Every try of a call, in order, with its details.
   virtual std::vector<TryRecord> tries(CallId call) = 0;
   virtual std::string call_request(CallId call) = 0;

@@ -250,7 +250,7 @@ Json Collector::figures() const {
   for (const auto& [stop, count] : stops_.entries()) f["stop_reasons"][stop] = count;
   f["tokens_in"] = usage_.in;
   f["tokens_out"] = usage_.out;
-  const double cost = static_cast<double>(usage_.cost) * 1e-12;
+  const double cost = to_usd(usage_.cost);
   f["cost_usd"] = cost;
   f["cost_per_correct"] = all_.correct == 0 ? Json() : Json(cost / static_cast<double>(all_.correct));
   f["categories"] = categories();

@@ -290,7 +290,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
                              {"ready", tally.ready},
                              {"incomplete", tally.incomplete}});
     row.update(json);
-    row["cost_usd"] = static_cast<double>(tally.cost) * 1e-12;
+    row["cost_usd"] = to_usd(tally.cost);
     reply.result.push_back(std::move(row));
   }
   if (groups.empty()) {

@@ -51,7 +51,6 @@ std::string scope_text(Shell& shell, const BudgetScope& scope) {
 }
 
 void show(Shell& shell, const BudgetBook& book, Reply& reply) {
-  const auto usd = [](Pico amount) { return static_cast<double>(amount) * 1e-12; };
   Table table({{"budget for", false, true},
                {"cap", true, false},
                {"spent", true, false},
@@ -69,10 +68,10 @@ void show(Shell& shell, const BudgetBook& book, Reply& reply) {
                cell(format_usd(left), left <= 0 ? TextRole::warn : TextRole::plain),
                count_cell(static_cast<std::int64_t>(state.waiting))});
     list.push_back(Json::object({{"for", name},
-                                 {"cap_usd", usd(state.cap)},
-                                 {"spent_usd", usd(state.settled)},
-                                 {"possible_usd", usd(state.possible)},
-                                 {"reserved_usd", usd(state.reserved)},
+                                 {"cap_usd", to_usd(state.cap)},
+                                 {"spent_usd", to_usd(state.settled)},
+                                 {"possible_usd", to_usd(state.possible)},
+                                 {"reserved_usd", to_usd(state.reserved)},
                                  {"waiting", state.waiting}}));
   }
   reply.result = Json::object({{"budgets", std::move(list)}});

@@ -36,7 +36,7 @@ void show(ResponseCache& cache, Reply& reply) {
                                {"entries", figures.entries},
                                {"bytes", figures.bytes},
                                {"hits", figures.hits},
-                               {"saved_usd", static_cast<double>(figures.saved) * 1e-12}});
+                               {"saved_usd", to_usd(figures.saved)}});
 }
 
 void cache_command(Shell& shell, ResponseCache& cache, const Arguments& arguments, Reply& reply) {

@@ -11,8 +11,6 @@
 namespace assay {
 namespace {
 
-Json usd(Pico pico) { return static_cast<double>(pico) * 1e-12; }
-
 /// Rows to print, and to list under --json, where a person gave no limit for it all are.
 struct RowLimit {
   std::size_t printed = 0, listed = SIZE_MAX;
@@ -69,7 +67,7 @@ void in_doubt(Shell& shell, const Arguments& arguments, Reply& reply) {
                                  {"model", call.model},
                                  {"sent_at", call.last_try.sent_at},
                                  {"tries", call.last_try.number},
-                                 {"at_most_usd", usd(most)},
+                                 {"at_most_usd", to_usd(most)},
                                  {"why", to_text(call.doubt)},
                                  {"policy", policy}}));
   }
@@ -86,7 +84,7 @@ void in_doubt(Shell& shell, const Arguments& arguments, Reply& reply) {
                                                 : ": their runs wait for `resume QUERY` or `rerun QUERY`"),
                          TextRole::dim));
   }
-  reply.result = Json::object({{"calls", std::move(rows)}, {"matched", all.size()}, {"at_most_usd", usd(sum)}});
+  reply.result = Json::object({{"calls", std::move(rows)}, {"matched", all.size()}, {"at_most_usd", to_usd(sum)}});
   reply.paged = true;
 }
 
@@ -130,9 +128,9 @@ Json call_json(const std::string& run, const CallRecord& call, const std::vector
                             {"source", call.from_cache ? "cache"
                                        : call.imported ? "save"
                                                        : "live"},
-                            {"cost_usd", usd(call.cost)},
-                            {"saved_usd", usd(call.saved)},
-                            {"possible_usd", usd(call.possible)},
+                            {"cost_usd", to_usd(call.cost)},
+                            {"saved_usd", to_usd(call.saved)},
+                            {"possible_usd", to_usd(call.possible)},
                             {"priced", call.priced},
                             {"seconds", seconds_of(last)},
                             {"request_hash", to_hex(call.request_hash)}});

@@ -9,6 +9,7 @@
 #include "core/text/csv.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "repl/commands/bulk.hpp"
 #include "repl/run_list.hpp"
 #include "repl/save_file.hpp"
 #include "repl/shell.hpp"
@@ -117,7 +118,7 @@ void export_csv(Shell& shell, const std::string& path, const std::vector<RunId>&
     put(run.run.score.verdict == Verdict::none ? "" : to_text(run.run.score.verdict));
     put(std::to_string(row.attempts));
     put(dump_json(static_cast<double>(row.seconds)));
-    put(dump_json(static_cast<double>(row.cost) * 1e-12));
+    put(dump_json(to_usd(row.cost)));
     put(run.run.error.empty() ? "" : run.run.error.kind + ": " + run.run.error.message);
     put(flat(run.run.answer));
     const auto keyed = [&](const Json& value, const std::vector<std::string>& keys) {
@@ -142,8 +143,14 @@ void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
   const std::string& path = arguments.at(1);
   refuse_experiment_file(shell, path);
   const std::string query = arguments.rest(2);
+  if (format == "openai-batch") {
+    constexpr std::size_t width = 64;
+    return run_into_files(shell, path, width,
+                          query.empty() ? shell.select("status:READY | status:INCOMPLETE", true) : shell.select(query),
+                          reply);
+  }
   if (format != "csv" && format != "jsonl") {
-    throw Error("usage", "export " + format + ": there is no such format", {}, "formats: csv, jsonl");
+    throw Error("usage", "export " + format + ": there is no such format", {}, "formats: csv, jsonl, openai-batch");
   }
   const Selection selection = shell.select(query.empty() ? "*" : query, query.empty());
   if (format == "csv") {
@@ -176,9 +183,9 @@ void add_file_commands(CommandTable& table) {
   table.add({"export",
              {},
              group,
-             "export csv|jsonl FILE [QUERY]",
-             "write runs as a table or as JSON lines",
-             {"export csv runs.csv"},
+             "export csv|jsonl FILE [QUERY] | export openai-batch DIR [QUERY]",
+             "write runs as a table or as JSON lines, or the calls they wait for as OpenAI Batch files (`help bulk`)",
+             {"export csv runs.csv", "export openai-batch out"},
              {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"}},
              2,
              SIZE_MAX,

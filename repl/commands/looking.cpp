@@ -31,7 +31,7 @@ Json recovery_json(const Recovery& recovery) {
                        {"calls", recovery.calls},
                        {"resumable", recovery.resumable},
                        {"in_doubt", recovery.in_doubt},
-                       {"in_doubt_max_usd", static_cast<double>(recovery.in_doubt_max) * 1e-12},
+                       {"in_doubt_max_usd", to_usd(recovery.in_doubt_max)},
                        {"damaged", recovery.damaged}});
 }
 
@@ -103,8 +103,8 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
                                   {"failed", calls.failed},
                                   {"in_doubt", calls.in_doubt},
                                   {"in_flight", totals.in_flight_calls}});
-  result["cost_usd"] = static_cast<double>(tally.cost) * 1e-12;
-  result["possible_usd"] = static_cast<double>(possible) * 1e-12;
+  result["cost_usd"] = to_usd(tally.cost);
+  result["possible_usd"] = to_usd(possible);
   result["rss_bytes"] = resident_bytes();
   result["threads"] = totals.threads;
   result["file"] = shell.store().path();

@@ -4,6 +4,7 @@
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "repl/commands/bulk.hpp"
 #include "repl/estimate_view.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
@@ -20,10 +21,22 @@ JobId parse_job(const std::string& text) {
   return static_cast<JobId>(parse_count(digits, "a job (#J)", 1));
 }
 
+void run_in_lane(Shell& shell, const std::string& lane, std::size_t width, const Selection& selection, Reply& reply) {
+  constexpr std::string_view files = "bulk:";
+  if (!lane.starts_with(files) || lane.size() == files.size()) {
+    throw Error("usage", "lane=" + lane + ": there is no such lane", {},
+                "lane=bulk:DIR writes the calls into files in DIR");
+  }
+  run_into_files(shell, lane.substr(files.size()), width, selection, reply);
+}
+
 void run_n(Shell& shell, const Arguments& arguments, Reply& reply) {
   JobRequest request;
   request.width = parse_count(arguments.at(0), "N (runs in flight)", 1);
-  const std::string query = arguments.rest(1);
+  std::size_t first = 1;
+  std::string lane;
+  if (arguments.size() > first && arguments.at(first).starts_with("lane=")) lane = arguments.at(first++).substr(5);
+  const std::string query = arguments.rest(first);
   Selection selection;
   if (query.empty()) {
     selection = shell.select("status:READY | status:INCOMPLETE", true, false);
@@ -38,8 +51,10 @@ void run_n(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   if (arguments.has("--estimate"))
     return show_estimate(estimate(shell.experiment(), selection.runs, request.width), reply);
+  if (first > 1) return run_in_lane(shell, lane, request.width, selection, reply);
   request.runs = selection.runs;
   shell.run_job(request, selection, reply);
+  tell_held(shell, selection, reply);
 }
 
 void run_one(Shell& shell, const Arguments& arguments, Reply& reply) {
@@ -194,9 +209,10 @@ void add_running_commands(CommandTable& table) {
   table.add({"run_n",
              {},
              group,
-             "run_n N [QUERY]",
-             "execute with at most N runs in flight: every READY and INCOMPLETE run, or those selected",
-             {"run_n 100", "run_n 8 status:FAIL", "run_n --estimate 100"},
+             "run_n N [lane=bulk:DIR] [QUERY]",
+             "execute with at most N runs in flight: every READY and INCOMPLETE run, or those selected; lane=bulk:DIR "
+             "writes their calls into files at half the price instead (`help bulk`)",
+             {"run_n 100", "run_n 8 status:FAIL", "run_n --estimate 100", "run_n 100 lane=bulk:out"},
              {{"--estimate", "", "say what it would take (calls, tokens, money, time), and make no request"}},
              1,
              SIZE_MAX,

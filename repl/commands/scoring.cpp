@@ -121,11 +121,11 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
                                  {"cached_tokens", row.cached},
                                  {"output_tokens", row.out},
                                  {"reasoning_tokens", row.reasoning},
-                                 {"cost_usd", static_cast<double>(row.cost) * 1e-12},
-                                 {"possible_usd", static_cast<double>(row.possible) * 1e-12},
+                                 {"cost_usd", to_usd(row.cost)},
+                                 {"possible_usd", to_usd(row.possible)},
                                  {"unpriced", row.unpriced},
                                  {"from_cache", row.from_cache},
-                                 {"saved_usd", static_cast<double>(row.saved) * 1e-12}}));
+                                 {"saved_usd", to_usd(row.saved)}}));
     sum += row.cost;
     possible += row.possible;
     unpriced += row.unpriced;
@@ -139,7 +139,7 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   reply.table(table);
   reply.line("in all " + format_usd(sum) +
-             (possible > 0 ? ", possibly " + format_usd(possible) + " more (`calls --in-doubt`)" : ""));
+             (possible > 0 ? ", possibly " + format_usd(possible) + " more (`calls --in-doubt`, `bulk list`)" : ""));
   if (from_cache > 0) {
     reply.line(format_count(static_cast<std::int64_t>(from_cache)) +
                " of the calls were answered from the cache: " + format_usd(saved) + " saved");

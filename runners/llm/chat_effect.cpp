@@ -121,6 +121,7 @@ EffectAction ChatEffect::advance(EffectEvent event, const std::shared_ptr<Effect
   switch (event.kind) {
     case EffectEvent::Kind::start:
       if (refused_) return refuse(*refused_);
+      if (port->files() != nullptr) take_batch_price();
       return begin_call(now);
     case EffectEvent::Kind::stop: {
       const bool sent = state_ == State::in_flight || state_ == State::simulating;
@@ -226,6 +227,7 @@ void ChatEffect::enter_limiter() {
 
 EffectAction ChatEffect::poll_limiter(SteadyTime now) {
   if (auto instead = ask_budget(now)) return std::move(*instead);
+  if (port_->files() != nullptr) return put_in_file(now);
   if (!ticket_) enter_limiter();
   const Limiter::Ticket::Answer answer = ticket_.poll(limits_in_force(), now);
   look_at_ = answer.look_again;

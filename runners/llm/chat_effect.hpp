@@ -24,7 +24,7 @@ namespace assay {
 struct ChatClient::Shared {
   explicit Shared(ClientOptions given)
       : options(std::move(given)),
-        settings(options.setting, options.clock),
+        settings(options.setting, options.clock, options.setting_version),
         sim(options.clock),
         seed(options.entropy.next()) {}
   std::uint64_t random() { return RandomStream(seed + 0x9E3779B97F4A7C15ULL * ++drawn).next(); }
@@ -105,6 +105,9 @@ class ChatEffect final : public Effect {
   EffectAction on_cache_turn(const CacheTurn& turn, SteadyTime now);
   std::optional<EffectAction> serve_kept(const ResponseCache::Answer& answer);
   void offer_answer(EffectDone& done, const ChatReply& reply);
+  // Into a file (chat_bulk.cpp).
+  void take_batch_price();
+  EffectAction put_in_file(SteadyTime now);
   EffectAction send(SteadyTime now);
   EffectAction on_sim_sent(SteadyTime now);
   EffectAction on_reply(WireReply reply, SteadyTime now);

@@ -43,8 +43,9 @@ struct ClientOptions {
   std::string version = "0";  // of the User-Agent
   /// Called on a worker thread before anybody waits for it: to be committed (PutPause).
   std::function<void(const PauseInfo&)> on_pause;
-  Budget* budget = nullptr;        // none: nothing is capped, nothing is counted
-  ResponseCache* cache = nullptr;  // none: every call is asked
+  Budget* budget = nullptr;                             // none: nothing is capped, nothing is counted
+  ResponseCache* cache = nullptr;                       // none: every call is asked
+  std::function<std::uint64_t()> setting_version = {};  // as LiveSettings takes it
 };
 
 class ChatClient {

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <utility>
 
 #include "core/text/error.hpp"
 
@@ -95,6 +96,7 @@ HttpTransfer::HttpTransfer(std::size_t receive_buffer_bytes, const HttpTime& now
 
 HttpTransfer::~HttpTransfer() {
   curl_easy_cleanup(easy);
+  curl_mime_free(form_);
   curl_slist_free_all(headers_);
 }
 
@@ -122,7 +124,21 @@ std::optional<WireFault> HttpTransfer::prepare(const SecretSource& secrets) {
   set(easy, CURLOPT_HTTPHEADER, headers_);
   set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   set(easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L);
-  if (request.method == "POST") {
+  if (request.upload) {
+    form_ = curl_mime_init(easy);
+    for (const auto& [name, value] : request.upload->parts) {
+      curl_mimepart* part = curl_mime_addpart(form_);
+      curl_mime_name(part, name.c_str());
+      curl_mime_data(part, value.data(), value.size());
+    }
+    curl_mimepart* part = curl_mime_addpart(form_);
+    curl_mime_name(part, request.upload->field.c_str());
+    if (curl_mime_filedata(part, request.upload->path.c_str()) != CURLE_OK) {
+      return refuse("bad_request", request.upload->path + " can't be read");
+    }
+    curl_mime_filename(part, request.upload->file_name.c_str());
+    set(easy, CURLOPT_MIMEPOST, form_);
+  } else if (request.method == "POST") {
     set(easy, CURLOPT_POST, 1L);
     set(easy, CURLOPT_POSTFIELDS, request.body.data());
     set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
@@ -141,6 +157,11 @@ std::optional<WireFault> HttpTransfer::prepare(const SecretSource& secrets) {
 
 void HttpTransfer::reset() {
   held_ -= std::min(held_, reply_.body.size());
+  if (form_ != nullptr) {
+    set(easy, CURLOPT_MIMEPOST, static_cast<curl_mime*>(nullptr));
+    curl_mime_free(std::exchange(form_, nullptr));
+  }
+  written_ = 0;
   request = WireRequest{};
   done = nullptr;
   reply_ = WireReply{};
@@ -160,14 +181,33 @@ std::size_t HttpTransfer::on_body(char* data, std::size_t size, std::size_t coun
   const std::size_t bytes = size * count;
   self.last_byte_ = self.now_;
   if (!self.first_byte_) self.first_byte_ = self.now_;
-  if (self.reply_.body.size() + bytes > self.request.caps.body) {
+  if (self.reply_.body.size() + self.written_ + bytes > self.request.caps.body) {
     self.fault_ = WireFault{"bad_response", "too_big",
                             "the reply is larger than " + std::to_string(self.request.caps.body) + " bytes", true};
     return 0;
   }
+  if (self.request.into >= 0) {
+    long status = 0;
+    curl_easy_getinfo(self.easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status / 100 == 2) return self.write_into(data, bytes) ? bytes : 0;
+  }
   self.reply_.body.append(data, bytes);
   self.held_ += bytes;
   return bytes;
+}
+
+bool HttpTransfer::write_into(const char* data, std::size_t bytes) {
+  for (std::size_t at = 0; at < bytes;) {
+    const ssize_t n = write(request.into, data + at, bytes - at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      fault_ = WireFault{"local", "file", std::string("the reply can't be written: ") + strerror(errno), true};
+      return false;
+    }
+    at += static_cast<std::size_t>(n);
+  }
+  written_ += bytes;
+  return true;
 }
 
 std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t count, void* pointer) {

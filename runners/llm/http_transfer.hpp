@@ -52,12 +52,15 @@ class HttpTransfer {
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static int on_send(void* self, char*, char*, int, int);
   static curl_socket_t on_socket(void* self, curlsocktype, curl_sockaddr* address);
+  bool write_into(const char* data, std::size_t bytes);
   std::optional<WireFault> fault_of(CURLcode code) const;
   WireReply take_reply(std::optional<WireFault> fault);
 
   const HttpTime& now_;
   std::size_t& held_;
   curl_slist* headers_ = nullptr;
+  curl_mime* form_ = nullptr;
+  std::size_t written_ = 0;  // to request.into
   bool own_tls_ = false, no_descriptor_ = false;
   WireReply reply_;
   std::optional<WireFault> fault_;

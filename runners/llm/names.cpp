@@ -494,32 +494,34 @@ std::vector<std::string> ModelRegistry::import_prices(const std::string& file) c
 
 std::vector<std::string> ModelRegistry::notes() const {
   return extras_.notes ? extras_.notes() : std::vector<std::string>();
-  std::vector<std::string> ModelRegistry::log(const std::string& name) const {
-    const ModelEntry entry = build(name);
-    if (extras_.local == nullptr || (entry.type != "exec" && !entry.managed())) {
-      throw Error("usage", entry.name + " is no program that assay starts", "",
-                  "exec/COMMAND, an alias with command:, or with path: FILE.gguf");
-    }
-    return extras_.local->log(entry);
-  }
+}
 
-  std::vector<std::string> ModelRegistry::child_environment() const {
-    return environment_without_keys(key_variables(config_), secrets_);
+std::vector<std::string> ModelRegistry::log(const std::string& name) const {
+  const ModelEntry entry = build(name);
+  if (extras_.local == nullptr || (entry.type != "exec" && !entry.managed())) {
+    throw Error("usage", entry.name + " is no program that assay starts", "",
+                "exec/COMMAND, an alias with command:, or with path: FILE.gguf");
   }
+  return extras_.local->log(entry);
+}
 
-  std::vector<std::string> ModelRegistry::warnings() const {
-    std::vector<std::string> lines;
-    const auto look = [&](const FieldMap& fields) {
-      const auto found = fields.find("key_file");
-      if (found == fields.end()) return;
-      const std::string path = found->second.value.get<std::string>();
-      if (!others_can_read(path)) return;
-      std::string line = path + " holds a key and can be read by others (" + found->second.origin + "): chmod 600";
-      if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(std::move(line));
-    };
-    for (const auto& [name, fields] : config_.providers) look(fields);
-    for (const auto& [name, fields] : config_.models) look(fields);
-    return lines;
-  }
+std::vector<std::string> ModelRegistry::child_environment() const {
+  return environment_without_keys(key_variables(config_), secrets_);
+}
+
+std::vector<std::string> ModelRegistry::warnings() const {
+  std::vector<std::string> lines;
+  const auto look = [&](const FieldMap& fields) {
+    const auto found = fields.find("key_file");
+    if (found == fields.end()) return;
+    const std::string path = found->second.value.get<std::string>();
+    if (!others_can_read(path)) return;
+    std::string line = path + " holds a key and can be read by others (" + found->second.origin + "): chmod 600";
+    if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(std::move(line));
+  };
+  for (const auto& [name, fields] : config_.providers) look(fields);
+  for (const auto& [name, fields] : config_.models) look(fields);
+  return lines;
+}
 
 }  // namespace assay

@@ -130,9 +130,11 @@ ClientValues read_client_values(const SettingLookup& lookup) {
 }
 
 std::shared_ptr<const ClientValues> LiveSettings::values() {
-  const SteadyTime now = clock_.steady();
+  const std::uint64_t version = version_ ? version_() : 0;
+  const SteadyTime now = version_ ? SteadyTime{} : clock_.steady();
   const std::lock_guard lock(mutex_);
-  if (values_ && now >= read_at_ && now - read_at_ < milliseconds(50)) return values_;
+  if (values_ && version == read_version_ && now >= read_at_ && now - read_at_ < milliseconds(50)) return values_;
+  read_version_ = version;
   values_ = std::make_shared<const ClientValues>(read_client_values(lookup_));
   read_at_ = now;
   return values_;

@@ -39,15 +39,19 @@ ClientValues read_client_values(const SettingLookup& lookup);
 /// Reads the settings again when what it has is older than 50 ms.
 class LiveSettings {
  public:
-  LiveSettings(SettingLookup lookup, Clock& clock) : lookup_(std::move(lookup)), clock_(clock) {}
+  /// `version` changes when a setting does; without it they are looked at again every 50 ms.
+  LiveSettings(SettingLookup lookup, Clock& clock, std::function<std::uint64_t()> version = {})
+      : lookup_(std::move(lookup)), clock_(clock), version_(std::move(version)) {}
   std::shared_ptr<const ClientValues> values();
 
  private:
   SettingLookup lookup_;
   Clock& clock_;
+  std::function<std::uint64_t()> version_;
   std::mutex mutex_;
   std::shared_ptr<const ClientValues> values_;
   SteadyTime read_at_{};
+  std::uint64_t read_version_ = 0;
 };
 
 }  // namespace assay

@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/model/ids.hpp"
@@ -33,12 +34,20 @@ struct Caps {
   std::size_t body = 16U << 20, headers = 256U << 10;
 };
 
+/// A file that is sent as one part of a form, read while it goes; the other parts are short texts.
+struct WireUpload {
+  std::string path, field, file_name;
+  std::vector<std::pair<std::string, std::string>> parts;
+};
+
 struct WireRequest {
   CallId call = 0;
   int try_no = 1;
   std::string method = "POST", url;
   std::vector<Header> headers;
   std::string body;
+  std::optional<WireUpload> upload;  // instead of `body`
+  int into = -1;                     // descriptor of a file that takes a 2xx reply's body, instead of memory
   Deadlines deadlines;
   Caps caps;
   std::string ca_file, proxy;  // "" default; proxy "direct": none, whatever the environment says

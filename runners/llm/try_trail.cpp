@@ -91,7 +91,7 @@ std::string TryTrail::text(const TryFacts& facts) const {
     put("out", usage_->out);
     put("reasoning", usage_->reasoning);
   }
-  if (cost_) out["cost_usd"] = static_cast<double>(*cost_) * 1e-12;
+  if (cost_) out["cost_usd"] = to_usd(*cost_);
   if (facts.left_out != nullptr && !facts.left_out->empty()) out["left_out"] = *facts.left_out;
   return dump_json(out);
 }

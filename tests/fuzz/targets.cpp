@@ -9,6 +9,7 @@
 
 #include "core/text/error.hpp"
 #include "core/text/json.hpp"
+#include "runners/llm/batch_line.hpp"
 #include "runners/llm/hints.hpp"
 #include "runners/llm/models_file.hpp"
 #include "runners/llm/names.hpp"
@@ -163,6 +164,18 @@ void models_yaml(std::string_view bytes) {
       continue;
     }
   }
+}
+
+void batch_line(std::string_view bytes) {
+  const ModelEntry entry = entry_of(take_byte(bytes));
+  using Action = BatchOutcome::Action;
+  const BatchOutcome known = read_batch_line(bytes, [&](const std::string&) { return &entry; });
+  require(known.action != Action::answered || known.reply.has_value(), "an answer has a reply");
+  require(known.action != Action::failed || known.error.has_value(), "a failure has an error");
+  require(known.action != Action::skipped || !known.why.empty(), "a line left out has a reason");
+  const BatchOutcome unknown = read_batch_line(bytes, [](const std::string&) { return nullptr; });
+  require(unknown.action == Action::skipped, "nobody waits for it");
+  batch_call_of("0123456789abcdef", bytes);
 }
 
 }  // namespace assay::fuzz

@@ -16,12 +16,17 @@ void replies(std::string_view bytes);
 void headers(std::string_view bytes);
 /// models.yaml, and every model that it names.
 void models_yaml(std::string_view bytes);
+/// A line of what comes back from a batch.
+void batch_line(std::string_view bytes);
 
 struct Target {
   std::string_view name;
   void (*run)(std::string_view);
 };
-inline constexpr std::array<Target, 4> kTargets{
-    {{"sse", sse}, {"replies", replies}, {"headers", headers}, {"models_yaml", models_yaml}}};
+inline constexpr std::array<Target, 5> kTargets{{{"sse", sse},
+                                                 {"replies", replies},
+                                                 {"headers", headers},
+                                                 {"models_yaml", models_yaml},
+                                                 {"batch_line", batch_line}}};
 
 }  // namespace assay::fuzz

@@ -74,7 +74,7 @@ struct LocalRoom {
                          &limiter,
                          {},
                          [this] { return client.target_states(); },
-                         &local};
+                         {.local = &local}};
   std::atomic<CallId> next_call{1};
 
   struct Outcome {
