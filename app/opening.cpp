@@ -8,6 +8,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
@@ -82,7 +83,13 @@ std::uint64_t parse_bytes(const std::string& text) {
 void read_settings(Settings& settings) {
   const std::string folder = folder_of_environment("XDG_CONFIG_HOME", "/.config/assay");
   if (!folder.empty() && file_is_there(folder + "/settings")) settings.read_file(folder + "/settings");
-  settings.read_environment(environ);
+  // $ASSAY_MODELS names a file of models (models.md 1); the setting `models` has no variable.
+  std::vector<const char*> variables;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    if (!std::string_view(*variable).starts_with("ASSAY_MODELS=")) variables.push_back(*variable);
+  }
+  variables.push_back(nullptr);
+  settings.read_environment(variables.data());
 }
 
 void make_folder_for(const std::string& path) {

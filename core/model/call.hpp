@@ -41,7 +41,7 @@ struct TryRecord {
   std::string kind, sub, message;
   std::int64_t wait_ms = 0;  // chosen before the next try
   bool ambiguous = false;    // may have been executed and billed
-  std::string details = {};  // only from Store::tries, not in a CallRecord that was read
+  std::string details = {};  // a CallRecord that was read has only an answered try's
 };
 
 struct CallRecord {
