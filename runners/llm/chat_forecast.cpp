@@ -52,13 +52,10 @@ EffectForecast ChatEffect::forecast() const {
     out.out_price = std::max(entry_->price->out, entry_->price->reasoning.value_or(0));
     out.price = entry_->price->request;
   }
-  // As they are this moment: what is kept for calls may be a little old.
-  const ClientValues values = read_client_values([this](std::string_view name) {
-    return name.starts_with("limit.") ? shared_->options.setting(name) : std::string();
-  });
-  out.per_minute = entry_->limits.rpm > 0 ? entry_->limits.rpm : values.rpm;
+  const auto values = shared_->settings.values();
+  out.per_minute = entry_->limits.rpm > 0 ? entry_->limits.rpm : values->rpm;
   out.tokens_per_minute = entry_->limits.tpm;
-  out.concurrency = entry_->limits.concurrency > 0 ? entry_->limits.concurrency : values.concurrency;
+  out.concurrency = entry_->limits.concurrency > 0 ? entry_->limits.concurrency : values->concurrency;
   return out;
 }
 
