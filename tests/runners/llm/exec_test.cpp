@@ -10,7 +10,7 @@
 #include <future>
 #include <set>
 
-#include "runners/llm/provider.hpp"
+#include "runners/llm/local_target.hpp"
 #include "tests/runners/llm/local_room.hpp"
 
 using namespace assay;
@@ -157,6 +157,24 @@ TEST_CASE("a program that hangs: the time limit holds, and nothing of it is left
   CHECK(LocalRoom::soon([&] { return !is_alive(pid); }));
   CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count() < 4);
   CHECK(room.facts("m").pids.at(0) != pid);
+}
+
+TEST_CASE("a call that is stopped ends the process it is in, and no other") {
+  LocalRoom room(alias(", workers: 2"));
+  WireRequest request;
+  request.call = 100;
+  request.url = url_of(exec_target(*room.registry.entry("m")));
+  request.body = R"({"model":"m","messages":[{"role":"user","content":"sleep 60000"}],"params":{},"epoch":0})";
+  room.local.send(std::move(request), [](WireReply) {});
+  CHECK(room.ask("m", "hello").name() == "answered");
+  const std::vector<pid_t> both = room.facts("m").pids;
+  REQUIRE(both.size() == 2);
+  room.local.cancel(100, 1);
+  CHECK(LocalRoom::soon([&] { return room.facts("m").pids.size() == 1; }));
+  const pid_t left = room.facts("m").pids.at(0);
+  CHECK(LocalRoom::soon([&] { return !is_alive(both[0] == left ? both[1] : both[0]); }));
+  CHECK(room.ask("m", "hello").name() == "answered");
+  CHECK(room.facts("m").pids == std::vector<pid_t>{left});
 }
 
 TEST_CASE("what a dead program has started itself goes with it") {
