@@ -150,7 +150,8 @@ void ExecPool::write_to(Worker& worker) {
     const ssize_t put = ::write(worker.process.input(), worker.to_write.data() + worker.written,
                                 worker.to_write.size() - worker.written);
     if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return;  // full for now; or it has ended, which is seen elsewhere
+    if (put < 0 && errno == EPIPE) worker.to_write.clear();  // it reads no more; its end is seen elsewhere
+    if (put <= 0) return;
     worker.written += static_cast<std::size_t>(put);
   }
 }

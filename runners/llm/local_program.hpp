@@ -79,7 +79,7 @@ class LocalInbox {
 class LocalProgram {
  public:
   virtual ~LocalProgram() = default;
-  /// `url`: that of this request. It may tell what is not part of the program's identity anew.
+  /// The request's URL may tell anew what is not part of the program's identity.
   virtual void send(LocalCall call, LocalTime now) = 0;
   /// What has not been answered yet is not; nothing happens for a call it has not.
   virtual void cancel(CallId call, int try_no, LocalTime now) = 0;

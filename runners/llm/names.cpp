@@ -84,6 +84,8 @@ void add_program(ModelFacts& facts, const ModelEntry& entry, const std::optional
   details["pids"] = program.pids;
   details["memory_bytes"] = bytes;
   if (entry.type == "exec") {
+    facts.state += ", " + std::to_string(program.pids.size()) + " of " + std::to_string(program.slots) +
+                   (program.slots == 1 ? " worker" : " workers");
     details["workers"] = program.slots;
     return;
   }

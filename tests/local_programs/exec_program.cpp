@@ -8,7 +8,8 @@
 //   environment X   the value of that variable            close            closes its output, and stays
 //   line            the line it was given                 empty            an id and nothing else
 //
-// Anything else is repeated. With --once it ends after each answer, with --hang it hangs.
+// Anything else is repeated. With --once it ends after each answer, with --hang it hangs,
+// with --stubborn SIGTERM is nothing to it.
 
 #include <signal.h>
 #include <unistd.h>
@@ -77,6 +78,7 @@ void answer(const Json& question, const std::string& line) {
 
 int main(int argc, char** argv) {
   const std::string flag = argc > 1 ? argv[1] : "";
+  if (flag == "--stubborn") signal(SIGTERM, SIG_IGN);
   std::cerr << "exec_program has started as " << getpid() << std::endl;
   std::string line;
   while (std::getline(std::cin, line)) {

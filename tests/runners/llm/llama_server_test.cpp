@@ -215,7 +215,7 @@ TEST_CASE("a slow load is shown with its seconds, and waited for") {
   CHECK(outcome.name() == "answered");
   CHECK(outcome.kept.tries.size() == 1);
   CHECK(outcome.seconds > 2.4);
-  CHECK(outcome.seconds < 6);
+  CHECK(outcome.seconds < 20);
   const std::lock_guard lock(room.mutex);
   REQUIRE(room.notices.size() == 2);
   CHECK(room.notices[0] == "qwen: llama-server is loading " + folder.path("m.gguf"));
@@ -278,7 +278,7 @@ TEST_CASE("one that ignores SIGTERM is killed 5 s later") {
   CHECK(LocalRoom::soon([&] { return !is_alive(pid); }));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   CHECK(seconds > 4.5);
-  CHECK(seconds < 6.5);
+  CHECK(seconds < 9);
 }
 
 TEST_CASE("a prompt that might not fit a slot is told, once, before it is sent; it is sent all the same") {
