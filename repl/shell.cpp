@@ -33,6 +33,8 @@ std::vector<SettingSpec> shell_settings() {
          if (text != "drain" && text != "go_on")
            throw Error("usage", "on_hangup is drain or go_on, not \"" + text + "\"");
        }},
+      {"bulk.poll", "45s", "how often lane=auto asks the provider how far its files are", duration},
+      {"bulk.margin", "1h", "how long before its deadline lane=auto sends live what has no answer", duration},
   };
 }
 
@@ -271,6 +273,22 @@ BulkDesk& Shell::bulk() {
   return *parts_.bulk;
 }
 
+void Shell::in_background(const std::string& name, std::function<void(const std::stop_token&)> work) {
+  if (background_busy_.exchange(true)) {
+    throw Error("usage", "lane=auto is at work already", {}, "it ends with its runs, or when the program is left");
+  }
+  background_ = std::jthread([this, name, work = std::move(work)](const std::stop_token& stop) {
+    try {
+      work(stop);
+    } catch (const Error& error) {
+      notice(name + ": " + error.what() + (error.hint().empty() ? "" : " [" + error.hint() + "]"));
+    } catch (const std::exception& error) {
+      notice(name + ": " + error.what());
+    }
+    background_busy_ = false;
+  });
+}
+
 void Shell::run_job(const JobRequest& request, const Selection& selection, Reply& reply) {
   const JobId id = engine().start(request);
   JobFacts facts = engine().facts(id);
@@ -335,6 +353,7 @@ void Shell::greet() {
 }
 
 void Shell::wind_down() {
+  background_.request_stop();
   const auto grace = [&](const char* name) {
     return engine_now() + std::chrono::duration_cast<SteadyTime::duration>(parse_duration(settings().get(name)));
   };
@@ -351,6 +370,8 @@ void Shell::wind_down() {
     }
   }
   engine().stop_all();
+  engine().wait(0);
+  if (background_.joinable()) background_.join();
   engine().wait(0);
   store().flush();
 }

@@ -86,6 +86,9 @@ class Shell {
   void wait_for_job(JobId job);
   /// Begins a job; waits for it in a script. Fills the reply.
   void run_job(const JobRequest& request, const Selection& selection, Reply& reply);
+  /// Work beside the prompt, one at a time (else throws Error); ends by its stop token when the shell does. What it
+  /// throws is told as a notice that begins with `name`.
+  void in_background(const std::string& name, std::function<void(const std::stop_token&)> work);
   /// A question that needs an answer: true when a person says y. In a script: false.
   bool confirm(const std::string& question);
   /// Leaves; on a terminal with runs in flight it asks first what is to become of them.
@@ -130,6 +133,8 @@ class Shell {
   };
   std::map<JobId, Rates> rates_;
   std::jthread ticker_;
+  std::atomic<bool> background_busy_{false};
+  std::jthread background_;
 };
 
 /// Candidates for a word of a query: fields, their values, batch names.

@@ -67,8 +67,6 @@ class BulkDesk {
   /// Downloads and imports what has ended. `lines` gets a line for every file asked about.
   virtual BulkImport collect(const std::vector<std::string>& names, std::vector<std::string>& lines,
                              const Interrupted& interrupted) = 0;
-  /// Files that are with a provider, and have not ended as far as the last status told.
-  virtual std::size_t under_way() = 0;
 };
 
 }  // namespace assay

@@ -1,9 +1,11 @@
 #include "repl/commands/bulk.hpp"
 
+#include <filesystem>
 #include <map>
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "repl/auto_lane.hpp"
 #include "repl/run_list.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
@@ -205,8 +207,9 @@ void tell_held(Shell& shell, const Selection& selection, Reply& reply) {
   if (told > shown) reply.line("and " + counted(told - shown, "reason more", "reasons more"));
 }
 
-void run_into_files(Shell& shell, const std::string& folder, std::size_t width, const Selection& selection,
-                    Reply& reply) {
+namespace {
+
+std::vector<BatchInfo> batches_of(Shell& shell, const Selection& selection) {
   std::map<BatchId, BatchInfo> batches;
   {
     const RunTable::Reader table = shell.table().read();
@@ -217,10 +220,68 @@ void run_into_files(Shell& shell, const std::string& folder, std::size_t width, 
   }
   std::vector<BatchInfo> all;
   for (auto& [id, batch] : batches) all.push_back(std::move(batch));
+  return all;
+}
+
+/// "night.bulk" beside night.assay.
+std::string default_folder(const std::string& experiment) {
+  if (experiment.starts_with(":")) return "bulk";
+  return std::filesystem::path(experiment).replace_extension("bulk").string();
+}
+
+}  // namespace
+
+void run_in_auto_lane(Shell& shell, const std::string& folder, const std::string& deadline, std::size_t width,
+                      const Selection& selection, Reply& reply) {
+  const auto setting = [&shell](const char* name) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(parse_duration(shell.settings().get(name)));
+  };
+  Clock& clock = shell.experiment().clock();
+  AutoLanePlan plan;
+  plan.runs = selection.runs;
+  plan.batches = batches_of(shell, selection);
+  plan.width = width;
+  plan.folder = folder.empty() ? default_folder(shell.store().path()) : folder;
+  plan.live_from = next_time_of_day(deadline, clock.wall()) -
+                   std::chrono::duration_cast<std::chrono::microseconds>(setting("bulk.margin")).count();
+  plan.poll = setting("bulk.poll");
+  shell.bulk().open(plan.folder, plan.batches);  // refuses now what can't be done later
+  AutoLaneParts parts{shell.engine(),
+                      shell.table(),
+                      clock,
+                      shell.bulk(),
+                      [&shell](const std::string& line) { shell.notice(line); },
+                      {}};
+  const std::string words = describe(selection);
+  if (!shell.foreground()) {
+    shell.in_background("lane=auto", [parts, plan, words](const std::stop_token& stop) mutable {
+      parts.interrupted = [stop] { return stop.stop_requested(); };
+      if (AutoLane(parts, plan).run()) parts.tell("lane=auto: " + words + " ended");
+    });
+    reply.line(words + ", in files until " + std::to_string(setting("bulk.margin").count() / 60'000) +
+               " minutes before " + deadline + ", live after that");
+    return;
+  }
+  parts.interrupted = [&shell] { return shell.interrupted(); };
+  const bool ended = AutoLane(parts, plan).run();
+  std::map<Status, std::uint64_t> by_status;
+  {
+    const RunTable::Reader table = shell.table().read();
+    for (const RunId run : plan.runs) ++by_status[table.row(run).status];
+  }
+  if (!ended) throw Error("interrupted", "lane=auto was stopped", {}, "the same command takes it up again");
+  reply.line(words);
+  reply.line(counted(by_status[Status::complete], "run", "runs") + " COMPLETE, " +
+             counted(by_status[Status::fail], "run", "runs") + " FAIL");
+  reply.result = Json::object({{"complete", by_status[Status::complete]}, {"fail", by_status[Status::fail]}});
+}
+
+void run_into_files(Shell& shell, const std::string& folder, std::size_t width, const Selection& selection,
+                    Reply& reply) {
   JobRequest request;
   request.runs = selection.runs;
   request.width = width;
-  request.files = shell.bulk().open(folder, all);
+  request.files = shell.bulk().open(folder, batches_of(shell, selection));
   shell.run_job(request, selection, reply);
   if (!shell.foreground()) return;
   request.files.reset();

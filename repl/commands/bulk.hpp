@@ -11,6 +11,11 @@ namespace assay {
 
 struct Selection;
 
+/// lane=auto: files until the deadline comes near, then live; in a script to its end, on a terminal beside the prompt.
+/// `folder` "": beside the experiment.
+void run_in_auto_lane(Shell& shell, const std::string& folder, const std::string& deadline, std::size_t width,
+                      const Selection& selection, Reply& reply);
+
 void add_bulk_command(CommandTable& table);
 
 /// In a script: what the runs of a selection that were held wait for, a line for each reason.

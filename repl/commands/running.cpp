@@ -21,11 +21,23 @@ JobId parse_job(const std::string& text) {
   return static_cast<JobId>(parse_count(digits, "a job (#J)", 1));
 }
 
-void run_in_lane(Shell& shell, const std::string& lane, std::size_t width, const Selection& selection, Reply& reply) {
-  constexpr std::string_view files = "bulk:";
+struct Lane {
+  std::string name, deadline;  // as written: "bulk:out", "07:30"
+};
+
+void run_in_lane(Shell& shell, const Lane& chosen, std::size_t width, const Selection& selection, Reply& reply) {
+  constexpr std::string_view files = "bulk:", both = "auto";
+  const std::string& lane = chosen.name;
+  if (lane == both || lane.starts_with("auto:")) {
+    if (chosen.deadline.empty())
+      throw Error("usage", "lane=auto: until when?", {}, "run_n 100 lane=auto deadline=07:30");
+    const std::string folder = lane == both ? "" : lane.substr(both.size() + 1);
+    return run_in_auto_lane(shell, folder, chosen.deadline, width, selection, reply);
+  }
+  if (!chosen.deadline.empty()) throw Error("usage", "deadline= goes with lane=auto");
   if (!lane.starts_with(files) || lane.size() == files.size()) {
     throw Error("usage", "lane=" + lane + ": there is no such lane", {},
-                "lane=bulk:DIR writes the calls into files in DIR");
+                "lane=bulk:DIR writes the calls into files in DIR; lane=auto deadline=HH:MM sends them, too");
   }
   run_into_files(shell, lane.substr(files.size()), width, selection, reply);
 }
@@ -34,8 +46,17 @@ void run_n(Shell& shell, const Arguments& arguments, Reply& reply) {
   JobRequest request;
   request.width = parse_count(arguments.at(0), "N (runs in flight)", 1);
   std::size_t first = 1;
-  std::string lane;
-  if (arguments.size() > first && arguments.at(first).starts_with("lane=")) lane = arguments.at(first++).substr(5);
+  Lane lane;
+  for (; arguments.size() > first; ++first) {
+    const std::string& word = arguments.at(first);
+    if (word.starts_with("lane=")) {
+      lane.name = word.substr(5);
+    } else if (word.starts_with("deadline=")) {
+      lane.deadline = word.substr(9);
+    } else {
+      break;
+    }
+  }
   const std::string query = arguments.rest(first);
   Selection selection;
   if (query.empty()) {
@@ -206,20 +227,23 @@ std::vector<Candidate> open_jobs(Shell& shell, const std::vector<std::string>&, 
 
 void add_running_commands(CommandTable& table) {
   const std::string group = "running";
-  table.add({"run_n",
-             {},
-             group,
-             "run_n N [lane=bulk:DIR] [QUERY]",
-             "execute with at most N runs in flight: every READY and INCOMPLETE run, or those selected; lane=bulk:DIR "
-             "writes their calls into files at half the price instead (`help bulk`)",
-             {"run_n 100", "run_n 8 status:FAIL", "run_n --estimate 100", "run_n 100 lane=bulk:out"},
-             {{"--estimate", "", "say what it would take (calls, tokens, money, time), and make no request"}},
-             1,
-             SIZE_MAX,
-             true,
-             true,
-             run_n,
-             complete_query});
+  table.add(
+      {"run_n",
+       {},
+       group,
+       "run_n N [lane=bulk:DIR | lane=auto deadline=HH:MM] [QUERY]",
+       "execute with at most N runs in flight: every READY and INCOMPLETE run, or those selected; lane=bulk:DIR "
+       "writes their calls into files at half the price instead (`help bulk`), lane=auto also sends them and goes "
+       "on live an hour before the deadline",
+       {"run_n 100", "run_n 8 status:FAIL", "run_n --estimate 100", "run_n 100 lane=bulk:out",
+        "run_n 100 lane=auto deadline=07:30"},
+       {{"--estimate", "", "say what it would take (calls, tokens, money, time), and make no request"}},
+       1,
+       SIZE_MAX,
+       true,
+       true,
+       run_n,
+       complete_query});
   table.add({"run",
              {"run_one"},
              group,

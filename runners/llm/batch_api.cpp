@@ -21,9 +21,9 @@ constexpr std::size_t kLargestFile = 4ULL << 30;
 constexpr int kTries = 3;
 
 /// A descriptor that is closed.
-struct Descriptor {
+struct HeldDescriptor {
   int fd = -1;
-  ~Descriptor() {
+  ~HeldDescriptor() {
     if (fd >= 0) ::close(fd);
   }
 };
@@ -164,7 +164,7 @@ Json BatchApi::batches() {
 void BatchApi::download(const std::string& id, const std::string& path) {
   const std::string temporary = path + ".part";
   for (int tried = 1;; ++tried) {
-    Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    HeldDescriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (file.fd < 0) throw Error("file", "can't be written", temporary);
     WireRequest out = request("GET", "/files/" + id + "/content");
     out.into = file.fd;

@@ -453,10 +453,4 @@ std::vector<BulkFileFacts> BatchBook::list() {
   return out;
 }
 
-std::size_t BatchBook::under_way() {
-  const std::lock_guard lock(mutex_);
-  return static_cast<std::size_t>(std::count_if(
-      files_.begin(), files_.end(), [](const File& file) { return !file.batch.empty() && !file.collected; }));
-}
-
 }  // namespace assay

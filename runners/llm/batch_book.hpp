@@ -71,7 +71,6 @@ class BatchBook final : public BulkDesk {
   std::vector<std::string> cancel(const std::vector<std::string>& names, const Interrupted& interrupted) override;
   BulkImport collect(const std::vector<std::string>& names, std::vector<std::string>& lines,
                      const Interrupted& interrupted) override;
-  std::size_t under_way() override;
 
   /// What a file's note holds.
   struct File {

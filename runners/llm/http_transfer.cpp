@@ -181,16 +181,19 @@ std::size_t HttpTransfer::on_body(char* data, std::size_t size, std::size_t coun
   const std::size_t bytes = size * count;
   self.last_byte_ = self.now_;
   if (!self.first_byte_) self.first_byte_ = self.now_;
-  if (self.reply_.body.size() + self.written_ + bytes > self.request.caps.body) {
-    self.fault_ = WireFault{"bad_response", "too_big",
-                            "the reply is larger than " + std::to_string(self.request.caps.body) + " bytes", true};
-    return 0;
-  }
+  bool to_file = false;
   if (self.request.into >= 0) {
     long status = 0;
     curl_easy_getinfo(self.easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status / 100 == 2) return self.write_into(data, bytes) ? bytes : 0;
+    to_file = status / 100 == 2;
   }
+  const std::size_t most = to_file || self.request.into < 0 ? self.request.caps.body : Caps{}.body;
+  if (self.reply_.body.size() + self.written_ + bytes > most) {
+    self.fault_ =
+        WireFault{"bad_response", "too_big", "the reply is larger than " + std::to_string(most) + " bytes", true};
+    return 0;
+  }
+  if (to_file) return self.write_into(data, bytes) ? bytes : 0;
   self.reply_.body.append(data, bytes);
   self.held_ += bytes;
   return bytes;

@@ -321,3 +321,72 @@ TEST_CASE("models that are not of OpenAI's shape are refused before anything beg
                        Error);
   CHECK_THROWS_AS(room.book->open("/proc/nowhere", {room.batch}), Error);
 }
+
+TEST_CASE("a crash between two steps over the API: what happened there is found again, not done twice") {
+  Room room(2);
+  room.write_calls(2);
+  const auto note = [&] { return parse_json(room.store->note("bulk/1"), "note"); };
+  const auto died_while = [&](const char* doing) {
+    Json kept = note();
+    kept["doing"] = doing;
+    if (std::string_view(doing) == "creating") kept["input_file_id"] = "file-9";
+    room.store->write({PutNote{"bulk/1", dump_json(kept)}});
+    room.reopen();
+  };
+  const std::string bytes = std::to_string(room.book->list().at(0).bytes);
+  const auto methods = [&] {
+    std::string all;
+    for (const WireRequest& request : room.transport.sent)
+      all += request.method + " " + request.url.substr(request.url.find("/v1") + 3) + "; ";
+    return all;
+  };
+  SUBCASE("the batch was made") {
+    died_while("creating");
+    room.transport.replies.push_back(reply_with(
+        200,
+        R"({"data":[{"id":"batch_6","input_file_id":"file-8"},{"id":"batch_7","input_file_id":"file-9","status":"in_progress"}]})"));
+    const auto lines = room.book->submit({}, {});
+    CHECK(lines.at(0) == "assay-0001.jsonl: found again as batch_7, in_progress");
+    CHECK(methods() == "GET /batches?limit=100; ");
+  }
+  SUBCASE("the batch was not made") {
+    died_while("creating");
+    room.transport.replies.push_back(reply_with(200, R"({"data":[]})"));
+    room.transport.replies.push_back(reply_with(200, R"({"id":"batch_7","status":"validating"})"));
+    room.book->submit({}, {});
+    CHECK(methods() == "GET /batches?limit=100; POST /batches; ");
+    CHECK(room.transport.sent[1].body ==
+          R"({"input_file_id":"file-9","endpoint":"/v1/chat/completions","completion_window":"24h"})");
+  }
+  SUBCASE("the file was uploaded") {
+    died_while("uploading");
+    room.transport.replies.push_back(
+        reply_with(200, R"({"data":[{"id":"file-9","filename":"assay-0001.jsonl","bytes":)" + bytes + "}]}"));
+    room.transport.replies.push_back(reply_with(200, R"({"id":"batch_7","status":"validating"})"));
+    room.book->submit({}, {});
+    CHECK(methods() == "GET /files?purpose=batch; POST /batches; ");
+  }
+  SUBCASE("nothing had happened: an upload, then a batch") {
+    room.transport.replies.push_back(reply_with(200, R"({"id":"file-9"})"));
+    room.transport.replies.push_back(reply_with(200, R"({"id":"batch_7","status":"validating"})"));
+    room.book->submit({}, {});
+    CHECK(methods() == "POST /files; POST /batches; ");
+    REQUIRE(room.transport.sent[0].upload);
+    CHECK(room.transport.sent[0].upload->file_name == "assay-0001.jsonl");
+  }
+  CHECK(note().at("batch_id") == "batch_7");
+  CHECK(note().value("doing", "") == "");
+  CHECK_THROWS_AS(room.book->submit({}, {}), Error);                // nothing is left to submit
+  CHECK_THROWS_AS(room.book->release("assay-0001", false), Error);  // it is there
+}
+
+TEST_CASE("a provider that refuses says so, and nothing is lost: the same command goes on") {
+  Room room(1);
+  room.write_calls(1);
+  room.transport.replies.push_back(reply_with(200, R"({"id":"file-9"})"));
+  room.transport.replies.push_back(reply_with(401, R"({"error":{"message":"no such key","code":"invalid_api_key"}})"));
+  CHECK_THROWS_AS(room.book->submit({}, {}), Error);
+  room.transport.replies.push_back(reply_with(200, R"({"data":[]})"));
+  room.transport.replies.push_back(reply_with(200, R"({"id":"batch_7","status":"validating"})"));
+  CHECK(room.book->submit({}, {}).at(0) == "assay-0001.jsonl: submitted as batch_7, validating");
+}

@@ -21,7 +21,8 @@ ModelEntry openai_entry() {
 
 BatchOutcome read(std::string_view line) {
   static const ModelEntry entry = openai_entry();
-  return read_batch_line(line, [](const std::string& id) { return id.starts_with("C") ? &entry : nullptr; });
+  return read_batch_line(
+      line, [](const std::string& id) { return id.size() == 2 && id >= "C1" && id <= "C8" ? &entry : nullptr; });
 }
 
 std::string action_of(const BatchOutcome& outcome) {
