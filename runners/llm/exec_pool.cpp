@@ -16,7 +16,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPatience{2'000};  // between SIGTERM and SIGKILL
-constexpr milliseconds kLook{50};         // at processes that no pidfd speaks for
+constexpr milliseconds kEndIsNear{1'000};
+constexpr milliseconds kLook{50};  // at processes that no pidfd speaks for
 constexpr int kMostGarbage = 100;
 constexpr std::size_t kLongestComplaint = 64U << 10U;
 constexpr std::size_t kShown = 200;
@@ -46,11 +47,11 @@ struct ExecPool::Worker {
   std::string id, to_write;
   std::size_t written = 0;
   LocalTime began{};
-  std::optional<LocalTime> first_byte;
-  int garbage = 0;                   // lines in a row
-  bool answered = false;             // a call, at some time
-  bool over = false;                 // it has ended, and all that it said has been read
-  std::optional<LocalTime> kill_at;  // it has been asked to end
+  std::optional<LocalTime> first_byte, closed_at;  // closed_at: of its output
+  int garbage = 0;                                 // lines in a row
+  bool answered = false;                           // a call, at some time
+  bool over = false;                               // it has ended, and all that it said has been read
+  std::optional<LocalTime> kill_at;                // it has been asked to end
 };
 
 ExecPool::ExecPool(ExecTarget target, EnvironmentLookup lookup, std::function<std::vector<std::string>()> environment,
@@ -91,6 +92,7 @@ LocalTime ExecPool::turn(LocalTime now) {
   for (const auto& worker : workers_) {
     if (worker->kill_at) next = std::min(next, std::max(*worker->kill_at, now + milliseconds(1)));
     if (worker->process.ended() < 0) next = std::min(next, now + kLook);
+    if (worker->closed_at && !worker->kill_at) next = std::min(next, *worker->closed_at + kEndIsNear);
     if (!worker->call) continue;
     const Deadlines& limits = worker->call->request.deadlines;
     if (limits.attempt.count() > 0) next = std::min(next, worker->began + limits.attempt);
@@ -110,8 +112,9 @@ void ExecPool::start_worker() {
 /// Waiting calls to idle processes, new ones as long as there may be more.
 void ExecPool::assign(LocalTime now) {
   while (!queue_.empty()) {
-    const auto idle = std::find_if(workers_.begin(), workers_.end(),
-                                   [](const auto& worker) { return !worker->call && !worker->kill_at; });
+    const auto idle = std::find_if(workers_.begin(), workers_.end(), [](const auto& worker) {
+      return !worker->call && !worker->kill_at && worker->output_open;
+    });
     if (idle != workers_.end()) {
       LocalCall call = std::move(queue_.front());
       queue_.pop_front();
@@ -193,6 +196,9 @@ void ExecPool::look_after(Worker& worker, LocalTime now) {
   }
   write_to(worker);
   if (!worker.output_open) {
+    // Usually its end, which is a better reason, is a moment away.
+    if (!worker.closed_at) worker.closed_at = now;
+    if (now < *worker.closed_at + kEndIsNear) return;
     fail_call(worker, {"local", "died", target_.argv.front() + " closed its output", true});
     return dismiss(worker, now);
   }
