@@ -131,7 +131,7 @@ TEST_CASE("kill -9 while files are written, submitted, collected: every call is 
       some += (some.empty() ? "job:q" : " | job:q") + std::to_string(i);
     Child child({assay_program(), file, "-c", "run_n 4 lane=bulk:out " + some + "; bulk submit; bulk collect"},
                 folder.path(), environment);
-    child.wait_for(std::chrono::milliseconds(10 + static_cast<int>(random() % 120)));
+    child.wait_for(std::chrono::milliseconds(20 + static_cast<int>(random() % 450)));
     child.signal(SIGKILL);
     child.wait();
   }
@@ -144,10 +144,11 @@ TEST_CASE("kill -9 while files are written, submitted, collected: every call is 
     if (!all.empty() && all.back().is_object() && all.back().at("by_status").at("COMPLETE") == runs) break;
     std::this_thread::sleep_for(60ms);
   }
-  INFO(done.out);
-  INFO(done.error);
   const std::vector<Json> all = results(done.out);
   REQUIRE(all.size() == 5);
+  MESSAGE(killed << " kills, " << all.at(3).size() << " files");
+  INFO(done.out);
+  INFO(done.error);
   CHECK(all.back().at("by_status").at("COMPLETE") == runs);
   const auto ids = written_ids(folder.path() / "out");
   CHECK(ids.size() == runs);
@@ -159,7 +160,6 @@ TEST_CASE("kill -9 while files are written, submitted, collected: every call is 
   CHECK(sum_of(file, "cost") == server.bill().at("pico_usd").get<std::int64_t>());
   CHECK(sum_of(file, "possible") == 0);
   CHECK(sql(file, "SELECT count(*) FROM call WHERE doubt > 0")[0][0] == "0");
-  MESSAGE(killed << " kills, " << all.at(3).size() << " files");
 }
 
 TEST_CASE("lane=auto: files while there is time; near the deadline what is out is cancelled and sent live") {
