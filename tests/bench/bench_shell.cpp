@@ -71,6 +71,8 @@ struct Scenario {
 };
 
 constexpr Scenario kScenarios[] = {
+    {"latency_50ms_100", 20'000, 100, R"({"latency":"const:50ms"})", true},
+    {"latency_50ms_1000", 20'000, 1'000, R"({"latency":"const:50ms"})", true},
     {"latency_100ms_1000", 20'000, 1'000, R"({"latency":"const:100ms"})", true},
     {"no_latency_100", 20'000, 100, R"({"latency":"const:0ms"})", true},
     {"latency_1s_10000", 30'000, 10'000, R"({"latency":"const:1s"})", true},
