@@ -240,7 +240,7 @@ providers:
          return used_of_limit(r, 100, 10, 0.95);
        }});
   all.push_back({"queueing_8_workers", "after 60 s in flight <= 16, >= 0.95 of 80/s", "", true, [] {
-                   const Result r = execute({6'400, 256, R"({"latency":"const:100ms","workers":8})"});
+                   const Result r = execute({9'600, 256, R"({"latency":"const:100ms","workers":8})"});
                    return used_of_limit(r, 80, 60, 0.95);
                  }});
   all.push_back({"outage_60s", "refused <= 1.1 x (1,000 in flight + 4 probes), all answered, 0 FAIL", "", true, [] {

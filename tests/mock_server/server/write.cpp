@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <ctime>
 
@@ -41,13 +42,17 @@ std::string date_text(const char* format, std::int64_t unix_s) {
   return {text.data(), std::strftime(text.data(), text.size(), format, &utc)};
 }
 
-std::string rfc3339_in(double seconds) {
-  return date_text("%Y-%m-%dT%H:%M:%SZ", std::time(nullptr) + static_cast<std::int64_t>(std::ceil(seconds)));
+namespace {
+/// The first whole second that is not before `seconds` from now: who waits for it has waited long enough.
+std::int64_t whole_second_in(double seconds) {
+  const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::int64_t>(std::ceil(now.count() + seconds));
 }
+}  // namespace
 
-std::string unix_in(double seconds) {
-  return std::to_string(std::time(nullptr) + static_cast<std::int64_t>(std::ceil(seconds)));
-}
+std::string rfc3339_in(double seconds) { return date_text("%Y-%m-%dT%H:%M:%SZ", whole_second_in(seconds)); }
+
+std::string unix_in(double seconds) { return std::to_string(whole_second_in(seconds)); }
 
 std::string go_duration(double seconds) {
   const auto ms = static_cast<std::int64_t>(std::ceil(std::max(0.0, seconds) * 1e3));
