@@ -5,7 +5,6 @@
 
 #include <charconv>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <string_view>
@@ -31,14 +30,6 @@ std::string folder_of_environment(const char* variable, const char* fallback) {
   if (set != nullptr && *set != '\0') return std::string(set) + "/assay";
   const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
   return home == nullptr ? std::string() : std::string(home) + fallback;
-}
-
-std::string clock_of(WallTime at) {
-  const auto seconds = static_cast<time_t>(at / 1'000'000);
-  tm parts{};
-  localtime_r(&seconds, &parts);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%H:%M:%S", &parts)};
 }
 
 std::string counted(std::uint64_t n, const char* one, const char* many) {
@@ -111,7 +102,7 @@ std::vector<std::string> recovery_lines(Store& store) {
   if (found.unclean) {
     std::string line = "recovered " + store.path() + ": the last program (pid " + std::to_string(found.pid) +
                        (found.host.empty() ? "" : ", " + found.host) + ") ended without closing";
-    if (found.last_record != 0) line += "; last record " + clock_of(found.last_record);
+    if (found.last_record != 0) line += "; last record " + format_clock(found.last_record);
     if (found.restarted) line += "; the machine restarted since";
     line += ". Kept: " + counted(found.runs, "run", "runs") + ", " + counted(found.calls, "call", "calls") + ". " +
             counted(found.resumable, "run goes", "runs go") + " on from where they were.";
@@ -132,7 +123,7 @@ std::vector<std::string> doubt_lines(Store& store, const RunTable& table) {
       if (call.doubt != CallDoubt::crash || call.state != CallState::sent) continue;
       if (++shown > 3) break;
       doubt += (shown > 1 ? ", " : " ") + std::string(names.name(call.run)) + " " + place_text(call.step) +
-               (call.key.empty() ? "" : " " + call.key) + " " + call.model + " " + clock_of(call.last_try.sent_at);
+               (call.key.empty() ? "" : " " + call.key) + " " + call.model + " " + format_clock(call.last_try.sent_at);
     }
     if (found.in_doubt > 3) doubt += " ..";
     lines.push_back(doubt + "; `calls --in-doubt` lists them");

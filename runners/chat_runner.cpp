@@ -11,7 +11,8 @@ Role role_of(const std::string& name) {
 }
 
 [[noreturn]] void fail(const CallError& error) {
-  if (!error.held.empty()) throw RunHeld{error.held, true};  // no run's fault: its whole job would meet the same
+  if (!error.held.empty())
+    throw RunHeld{error.held, true, error.held_until};  // no run's fault: its whole job would meet the same
   throw RunFailure(error.name(), error.message);
 }
 

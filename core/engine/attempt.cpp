@@ -183,6 +183,7 @@ class Execution {
       outcome_.end.status = Status::incomplete;
       outcome_.interrupted = "held: " + held.message;
       outcome_.pauses_job = held.pauses_job;
+      outcome_.held_until = held.until;
       outcome_.end.error = {"held", held.message, place_of_step(current_)};
     } catch (const RunTimeout& timeout) {
       fail("timeout", "the " + timeout.what + " took longer than its limit (set timeout." + timeout.what + ")");

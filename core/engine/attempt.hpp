@@ -37,6 +37,7 @@ struct AttemptOutcome {
   EndAttempt end;           // end.status INCOMPLETE: interrupted, goes on later
   std::string interrupted;  // why, when it was
   bool pauses_job = false;  // it was held by something that its whole job will meet
+  std::optional<SteadyTime> held_until = std::nullopt;  // RunHeld::until
   std::vector<Change> logs;
   // Of a replay.
   std::string checkpoint;            // of the last step that was executed, as EndStep holds it

@@ -105,7 +105,9 @@ JobFacts Engine::facts(JobId job) const {
 
 void Engine::pause(JobId id, const std::string& because) {
   const std::lock_guard lock(impl_->mutex);
-  JobFacts& facts = impl_->find_job_locked(id)->facts;
+  const auto job = impl_->find_job_locked(id);
+  JobFacts& facts = job->facts;
+  job->go_on_at.reset();
   if (facts.state == JobFacts::State::running) facts.state = JobFacts::State::paused;
   facts.paused_because = because;
 }
@@ -114,16 +116,7 @@ void Engine::resume(JobId id) {
   if (impl_->parts.on_go_on) impl_->parts.on_go_on();
   {
     const std::lock_guard lock(impl_->mutex);
-    const auto job = impl_->find_job_locked(id);
-    JobFacts& facts = job->facts;
-    if (facts.state == JobFacts::State::paused) facts.state = JobFacts::State::running;
-    facts.paused_because.clear();
-    for (const RunId run : std::exchange(job->held, {})) {
-      if (!impl_->claimed.insert(run).second) continue;  // another job has it by now
-      job->queue.push_back(run);
-      ++facts.waiting;
-      --facts.incomplete;
-    }
+    impl_->go_on(*impl_->find_job_locked(id));
   }
   impl_->pool.kick();
 }

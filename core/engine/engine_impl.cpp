@@ -185,8 +185,15 @@ void Engine::Impl::conclude(const std::shared_ptr<Job>& job, JobType type, Attem
     if (outcome.pauses_job && job->facts.state == JobFacts::State::running) {
       job->facts.state = JobFacts::State::paused;
       job->facts.paused_because = outcome.interrupted.substr(std::string_view("held: ").size());
+      job->go_on_at = outcome.held_until;
     }
-    if (outcome.pauses_job && job->facts.state == JobFacts::State::paused) job->held.push_back(end.run);
+    if (outcome.pauses_job && job->facts.state == JobFacts::State::paused) {
+      job->held.push_back(end.run);
+      if (!outcome.held_until && job->go_on_at) {  // another reason, which time does not mend
+        job->facts.paused_because = outcome.interrupted.substr(std::string_view("held: ").size());
+        job->go_on_at.reset();
+      }
+    }
   }
   EndAttempt kept = end;
   kept.answer.clear();
@@ -284,9 +291,15 @@ void Engine::Impl::watch(const std::stop_token& stop) {
       bool timeout = false;
     };
     std::vector<Lost> lost;
+    bool woken = false;
     {
       const std::lock_guard lock(mutex);
       const SteadyTime now = parts.clock.steady();
+      for (const auto& job : open_jobs) {
+        if (!job->go_on_at || now < *job->go_on_at || job->unsettled > 0) continue;
+        go_on(*job);
+        woken = true;
+      }
       // All of them are looked at under the lock that every run needs: seldom when they are many.
       tick = std::min<std::chrono::milliseconds>(kWatchTick * (1 + actives.size() / 1000), kLongestWatchTick);
       for (auto& [run, active] : actives) {
@@ -296,7 +309,21 @@ void Engine::Impl::watch(const std::stop_token& stop) {
         if ((late || deaf) && active.control->claim_end()) lost.push_back({active, late && !deaf});
       }
     }
+    if (woken) pool.kick();
     for (const Lost& one : lost) give_up(one.active, one.timeout);
+  }
+}
+
+void Engine::Impl::go_on(Job& job) {
+  JobFacts& facts = job.facts;
+  if (facts.state == JobFacts::State::paused) facts.state = JobFacts::State::running;
+  facts.paused_because.clear();
+  job.go_on_at.reset();
+  for (const RunId run : std::exchange(job.held, {})) {
+    if (!claimed.insert(run).second) continue;  // another job has it by now
+    job.queue.push_back(run);
+    ++facts.waiting;
+    --facts.incomplete;
   }
 }
 

@@ -36,14 +36,15 @@ struct Engine::Impl final : TaskSource {
     std::map<BatchId, std::shared_ptr<Runner>> runners;
     std::unique_ptr<DataPages> data;  // of the runs about to begin
     SteadyTime began;
-    std::uint64_t unsettled = 0;  // ended, not yet committed
+    std::uint64_t unsettled = 0;         // ended, not yet committed
+    std::optional<SteadyTime> go_on_at;  // paused until then
     bool release_held = false;
     std::shared_ptr<CallFiles> files;  // instead of sending
     bool stop = false, drain = false;  // also for runs that a worker has taken and not yet begun
     /// Paused by the program, and nothing moves any more: a person has to do something.
     bool stalled() const {
-      return facts.state == JobFacts::State::paused && !facts.paused_because.empty() && facts.in_flight == 0 &&
-             unsettled == 0;
+      return facts.state == JobFacts::State::paused && !facts.paused_because.empty() && !go_on_at &&
+             facts.in_flight == 0 && unsettled == 0;
     }
     bool has_work() const {
       return facts.state == JobFacts::State::running && facts.in_flight < facts.width && next < queue.size();
@@ -89,6 +90,8 @@ struct Engine::Impl final : TaskSource {
 
   /// Ends an attempt whose worker doesn't come back from the runner's code.
   void give_up(const Active& active, bool timeout);
+  /// A paused job runs again, with the runs that were held. Lock held; the pool has to be kicked.
+  void go_on(Job& job);
 
   // --- helpers under no lock --------------------------------------------------------------------------------------
   std::shared_ptr<Job> find_job(JobId id) const;

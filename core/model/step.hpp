@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -66,6 +67,7 @@ struct RunStopped {};
 struct RunHeld {
   std::string message;
   bool pauses_job = false;
+  std::optional<SteadyTime> until = std::nullopt;  // then the job goes on by itself; nullopt: when a person says so
 };
 struct RunTimeout {
   std::string what;  // "step" or "run"

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <ctime>
 
 #include "core/text/error.hpp"
 
@@ -117,6 +118,14 @@ std::string format_bytes(std::uint64_t bytes) {
   const std::string number =
       value < 1000 ? std::to_string(value / 10) + "." + std::to_string(value % 10) : std::to_string((value + 5) / 10);
   return number + " " + std::string(names[unit]);
+}
+
+std::string format_clock(std::int64_t unix_us) {
+  const auto seconds = static_cast<time_t>(unix_us / 1'000'000);
+  tm parts{};
+  localtime_r(&seconds, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%H:%M:%S", &parts)};
 }
 
 std::string format_usd(std::int64_t pico_usd) {

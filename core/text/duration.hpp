@@ -16,6 +16,8 @@ std::chrono::nanoseconds parse_duration(std::string_view text);
 std::string format_duration(std::chrono::nanoseconds duration);
 
 /// "12,345".
+/// "14:03:11", local time of Unix microseconds.
+std::string format_clock(std::int64_t unix_us);
 std::string format_count(std::int64_t count);
 /// "512 B", "4.1 MiB": powers of 1,024, one decimal under 100.
 std::string format_bytes(std::uint64_t bytes);

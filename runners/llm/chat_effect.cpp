@@ -4,13 +4,16 @@
 #include <cassert>
 #include <utility>
 
+#include "core/text/duration.hpp"
+
 namespace assay {
 
 using std::chrono::milliseconds;
 
 namespace {
 constexpr std::size_t kQuickReplyBytes = 8192;
-}
+constexpr std::chrono::seconds kLookForPauses{30};
+}  // namespace
 
 struct ChatEffect::ReplyMessage final : EffectMessage {
   std::shared_ptr<TrySlot> slot;
@@ -225,13 +228,36 @@ void ChatEffect::enter_limiter() {
   ticket_ = shared_->options.limiter.enter(lane_, {origin.job, rank}, size_, port_);
 }
 
+/// A lane that is paused for long: another target, or its run gives its place back until then (models.md 3.3).
+std::optional<EffectAction> ChatEffect::leave_long_pause(SteadyTime now) {
+  const std::optional<SteadyTime> until = ticket_.paused_until(now);
+  if (!until) return std::nullopt;
+  if (*until - now > entry_->fallback_wait && fall_back()) return enter_queue(now);
+  if (*until - now <= shared_->settings.values()->longest_wait) return std::nullopt;
+  return hold_until(*until, ticket_.waits_for(now), now);
+}
+
+EffectAction ChatEffect::hold_until(SteadyTime until, const std::string& why, SteadyTime now) {
+  using std::chrono::duration_cast, std::chrono::microseconds;
+  const WallTime at = shared_->options.clock.wall() + duration_cast<microseconds>(until - now).count();
+  const std::string name = entry_->name;
+  CallError error = make_error(ErrorKind::held, "", "waiting until " + format_clock(at) + ": " + name + ", " + why);
+  error.held = error.message;
+  error.held_until = until;
+  return give_up(std::move(error), "", now);
+}
+
 EffectAction ChatEffect::poll_limiter(SteadyTime now) {
   if (auto instead = ask_budget(now)) return std::move(*instead);
   if (port_->files() != nullptr) return put_in_file(now);
   if (!ticket_) enter_limiter();
   const Limiter::Ticket::Answer answer = ticket_.poll(limits_in_force(), now);
-  look_at_ = answer.look_again;
-  if (!answer.admitted) return wait(now);
+  // A pause that begins is told to the first in the queue only.
+  look_at_ = answer.look_again.value_or(now + kLookForPauses);
+  if (!answer.admitted) {
+    if (auto instead = leave_long_pause(now)) return std::move(*instead);
+    return wait(now);
+  }
   if (auto instead = ask_target(now)) return std::move(*instead);
   if (first_sent_) excluded_ += now - *excluded_since_;
   excluded_since_.reset();
@@ -544,6 +570,8 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   if (question.hint && error.kind == ErrorKind::rate_limit) excluded_since_ = now;
   if (answer.wait.count() == 0) return enter_queue(now);
   state_ = State::backing_off;
+  if (answer.wait > values->longest_wait)
+    return hold_until(now + answer.wait, "which has answered " + error.name() + ": " + redacted(error.message), now);
   look_at_ = now + answer.wait;
   return wait(now);
 }

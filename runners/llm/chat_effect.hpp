@@ -84,6 +84,8 @@ class ChatEffect final : public Effect {
   EffectAction enter_queue(SteadyTime now);
   EffectAction poll_limiter(SteadyTime now);
   std::optional<EffectAction> ask_target(SteadyTime now);
+  std::optional<EffectAction> leave_long_pause(SteadyTime now);
+  EffectAction hold_until(SteadyTime until, const std::string& why, SteadyTime now);
   void tell_target(CallError& error, bool retry, SteadyTime now);
   // The money of this call (chat_budget.cpp).
   std::optional<EffectAction> ask_budget(SteadyTime now);

@@ -3,6 +3,7 @@
 // fields decide; text is read only where the vendor gives nothing else, and is then marked. Specs: models.md 2.12, 3.1.
 // Pure functions: any thread.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,8 +52,9 @@ struct CallError {
   bool by_text = false;    ///< the kind or sub was read from prose
   bool ambiguous = false;  ///< the request may have been executed and billed
   int http_status = 0;
-  std::string held;          ///< what a person has to put right before its target takes calls again; "" nothing
-  std::string partial_text;  ///< what a cut stream had said; never an answer
+  std::string held;  ///< what a person has to put right before its target takes calls again; "" nothing
+  std::optional<std::chrono::steady_clock::time_point> held_until;  ///< or it is only to be waited for, so long
+  std::string partial_text;                                         ///< what a cut stream had said; never an answer
 
   /// "rate_limit/rpm".
   std::string name() const;

@@ -53,6 +53,9 @@ class Lane {
   std::optional<LanePause> finish(LaneWaiter& waiter, const CallEnd& end, SteadyTime now, Ports& tell);
   bool pause(SteadyTime until, const std::string& why, Ports& tell);
   void resume(Ports& tell);
+  std::optional<SteadyTime> paused_until(SteadyTime now) const {
+    return paused_until_ > now ? std::optional(paused_until_) : std::nullopt;
+  }
   void restore(const LearnedLimits& learned, SteadyTime now);
 
   LaneState state(SteadyTime now);

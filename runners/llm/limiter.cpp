@@ -82,6 +82,12 @@ void Limiter::Ticket::leave() {
   tell_all(tell);
 }
 
+std::optional<SteadyTime> Limiter::Ticket::paused_until(SteadyTime now) const {
+  if (!waiter_) return std::nullopt;
+  const std::lock_guard lock(waiter_->lane->mutex);
+  return waiter_->lane->paused_until(now);
+}
+
 std::string Limiter::Ticket::waits_for(SteadyTime now) const {
   if (!waiter_) return "";
   const std::lock_guard lock(waiter_->lane->mutex);

@@ -58,6 +58,8 @@ class Limiter {
     std::optional<LanePause> finish(const CallEnd& end, SteadyTime now);
     /// Gives up the place without news of the call.
     void leave();
+    /// The lane is paused until then; nullopt: it isn't.
+    std::optional<SteadyTime> paused_until(SteadyTime now) const;
     /// What it waits for, in words; "" when it doesn't.
     std::string waits_for(SteadyTime now) const;
     explicit operator bool() const { return waiter_ != nullptr; }

@@ -82,6 +82,8 @@ std::vector<SettingSpec> llm_settings() {
        check_positive_duration},
       {"limit.rpm", "none", "requests per minute of each lane (key, address, model)", check_limit},
       {"limit.concurrency", "none", "calls in flight of each lane", check_limit},
+      {"limit.longest_wait", "5m", "a model that is paused for longer holds no run: the job pauses until then",
+       check_positive_duration},
       {"retry.max_hint", "10m", "a longer Retry-After pauses the whole lane, at most 24h", check_duration},
       {"retry.ambiguous", "on", "off: what may have been executed is not sent again",
        [](const std::string& text) { on_off(text); }},
@@ -121,6 +123,7 @@ ClientValues read_client_values(const SettingLookup& lookup) {
   read("timeout.total", [&](const std::string& t) { fresh.total = to_ms(t); });
   read("limit.rpm", [&](const std::string& t) { fresh.rpm = static_cast<double>(count_of(t)); });
   read("limit.concurrency", [&](const std::string& t) { fresh.concurrency = count_of(t); });
+  read("limit.longest_wait", [&](const std::string& t) { fresh.longest_wait = to_ms(t); });
   read("retry.max_hint", [&](const std::string& t) { fresh.max_hint = to_ms(t); });
   read("retry.ambiguous", [&](const std::string& t) { fresh.retry_ambiguous = on_off(t); });
   for (const ErrorKind kind : kRetryKinds) {

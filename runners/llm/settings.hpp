@@ -16,7 +16,7 @@
 
 namespace assay {
 
-/// model, timeout.*, limit.rpm, limit.concurrency, retry.*.
+/// model, timeout.*, limit.*, retry.*.
 std::vector<SettingSpec> llm_settings();
 
 /// The text of a setting; "" when it is not declared.
@@ -28,6 +28,7 @@ struct ClientValues {
   std::chrono::milliseconds first_byte{0}, attempt{0};  // 0: auto (by kind of request and address)
   double rpm = 0;
   std::int64_t concurrency = 0;
+  std::chrono::milliseconds longest_wait{300'000};
   bool retry_ambiguous = true;
   std::map<ErrorKind, RetryRule> rules;
   RetryRule rule(ErrorKind kind) const;

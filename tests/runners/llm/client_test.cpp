@@ -229,6 +229,29 @@ TEST_CASE("a pause of the last session is obeyed after a restart") {
   CHECK(w.elapsed() == doctest::Approx(3.0).epsilon(0.01));
 }
 
+TEST_CASE("a pause beyond the longest wait holds no run: its job goes on when the pause is over") {
+  World w;
+  w.settings["limit.longest_wait"] = "20s";
+  w.transport.replies = {error_with(429, "rate_limit_exceeded", {{"retry-after", "3600", ""}}), chat("x")};
+  const auto refused = w.client.call(w.step, "", w.gpt(), ask("Q"));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().kind == ErrorKind::held);
+  REQUIRE(refused.error().held_until.has_value());
+  const double wait = std::chrono::duration<double>(*refused.error().held_until - w.clock.steady()).count();
+  CHECK(wait >= 3600);
+  CHECK(wait <= 3602);
+  CHECK(refused.error().held.starts_with("waiting until "));
+  CHECK(w.elapsed() < 1);
+  // Nobody else of the lane waits in a run either, nor is anything sent.
+  const auto other = w.client.call(w.step, "b", w.gpt(), ask("R"));
+  REQUIRE_FALSE(other.has_value());
+  CHECK(other.error().held_until.has_value());
+  CHECK(w.transport.sent.size() == 1);
+  w.clock.advance_to(*refused.error().held_until);
+  REQUIRE(w.client.call(w.step, "c", w.gpt(), ask("S")).has_value());
+  CHECK(w.transport.sent.size() == 2);
+}
+
 TEST_CASE("an absurd hint pauses the lane for at most a day") {
   World w;
   w.transport.replies = {error_with(429, "x", {{"retry-after", "2300000000", ""}}), chat("x")};
