@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/engine/stoppable_sleep.hpp"
+#include "core/ledger/attempt_ledger.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "core/text/json.hpp"
@@ -350,6 +351,12 @@ void Engine::Impl::give_up(const Active& active, bool timeout) {
   } else {
     outcome.end.status = Status::incomplete;
     outcome.interrupted = "stopped; its thread did not come back and was left behind";
+  }
+  try {  // what its calls have cost; what comes later is added by the store
+    AttemptLedger recorded(outcome.end.run, outcome.end.number);
+    recorded.load(parts.store);
+    outcome.end.usage = recorded.usage();
+  } catch (const Error&) {  // said where the file is read next
   }
   active.control->wake();
   conclude(job, active.type, std::move(outcome));

@@ -82,11 +82,13 @@ struct LiveStep::Call {
   Pico possible_then = 0;   // what is recorded as possibly spent, when between
   bool committing = false;  // its end is on the way to the disk
   bool in_file = false;     // its answer comes with a file, in another session perhaps
+  bool parked = false;      // not sent any more, since its run is to be interrupted
   bool done = false, replayed = false, taken = false;
   // Left by a thread that brought a message, for the worker to go on with.
   std::optional<EffectAction> pending;
   std::exception_ptr broken;
-  bool live() const { return !done && !committing && !in_file; }
+  bool live() const { return !done && !committing && !in_file && !parked; }
+  bool on_its_way() const { return committing || (live() && stored && !between); }
 };
 
 LiveStep::LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
@@ -154,7 +156,7 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
     call.stored = call.in_file = true;
     return index;
   }
-  if (control_->drain_requested()) stop_here();
+  if (control_->drain_requested()) stop_when_recorded();
   if (found.in_doubt != nullptr && parts_.hold_in_doubt) {
     throw RunHeld{
         "a call at \"" + std::string(key) + "\" was in flight when the program ended; `resume` sends it again", false};
@@ -229,6 +231,7 @@ void LiveStep::wait_for_call(Call& call) {
                                      [](const auto& other) { return other->live() || other->committing; })) {
       wait_for_file(call);
     }
+    if (control_->drain_requested() && !any_on_its_way()) stop_here();
     wait_for_something(deadline_);
   }
 }
@@ -242,7 +245,7 @@ void LiveStep::wait_for_file(const Call& call) {
 
 void LiveStep::sleep(std::chrono::milliseconds duration) {
   const std::lock_guard lock(door_->mutex);
-  if (control_->drain_requested()) stop_here();
+  if (control_->drain_requested()) stop_when_recorded();
   observe(now_ + std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
   // Answers recorded after this place: the sleep is over, it was slept before they were asked for.
   if (parts_.replay || ledger_.replaying(number_, served_)) return;
@@ -288,6 +291,19 @@ void LiveStep::abandon_all() {
 void LiveStep::stop_here() {
   give_up_all();
   throw RunStopped{};
+}
+
+bool LiveStep::any_on_its_way() const {
+  return std::any_of(calls_.begin(), calls_.end(), [](const auto& call) { return call->on_its_way(); });
+}
+
+/// Nothing new is sent: what is on its way is waited for and recorded.
+void LiveStep::stop_when_recorded() {
+  while (any_on_its_way()) {
+    check_interrupted();
+    wait_for_something(deadline_);
+  }
+  stop_here();
 }
 
 void LiveStep::check_interrupted() {
@@ -402,8 +418,15 @@ void LiveStep::apply(std::uint32_t index, EffectAction action) {
 }
 
 void LiveStep::record_sent(std::uint32_t index, EffectRecordSent sent) {
-  if (control_->drain_requested()) stop_here();  // a retry that waited: it may wait for the next session
   Call& call = *calls_[index];
+  const bool beside = sent.previous && sent.previous->kind == "hedge";  // a part of what is on its way
+  if (control_->drain_requested() && !beside) {  // it may wait for the next session, but not at the cost of others
+    if (call.stored && !call.between && sent.previous) record_failed_try(call, *sent.previous);
+    give_up(call);
+    call.parked = true;
+    if (!any_on_its_way()) stop_here();
+    return;
+  }
   CallRecord& record = call.record;
   call.timer = sent.deadline;
   TryRecord next;
@@ -541,38 +564,41 @@ void LiveStep::record_in_file(std::uint32_t index, const EffectInFile& filed) {
                       [mailbox = mailbox_, index, epoch = epoch_] { mailbox->post({index, epoch, nullptr}); });
 }
 
-void LiveStep::give_up_all() {
-  for (const auto& pointer : calls_) {
-    Call& call = *pointer;
-    if (!call.live()) continue;
-    const bool sent = call.transmission && call.transmission->close();
-    call.effect->abandon();
-    call.done = true;
-    if (!call.stored) continue;
-    parts_.counters.in_flight.fetch_sub(1, std::memory_order_relaxed);
-    CallRecord& record = call.record;
-    if (call.between) {  // its failed try is recorded
-      record.state = CallState::failed;
-      record.possible = call.possible_then;
-      ledger_.put(record);
-      continue;
-    }
-    EndCall end;
-    end.call = record.id;
-    end.state = CallState::failed;
-    end.last_try = record.last_try;
-    end.last_try.ended_at = parts_.clock.wall();
-    end.last_try.kind = "cancelled";
-    end.last_try.message = "interrupted in flight";
-    end.last_try.ambiguous = sent;
-    end.doubt = sent ? CallDoubt::ambiguous : record.doubt;
-    end.possible = record.possible + (sent ? record.reserved : 0);
-    record.state = end.state;
-    record.doubt = end.doubt;
-    record.possible = end.possible;
-    record.last_try = end.last_try;
+void LiveStep::give_up(Call& call) {
+  const bool sent = call.transmission && call.transmission->close();
+  call.effect->abandon();
+  if (!call.stored) return;
+  parts_.counters.in_flight.fetch_sub(1, std::memory_order_relaxed);
+  CallRecord& record = call.record;
+  if (call.between) {  // its failed try is recorded
+    record.state = CallState::failed;
+    record.possible = call.possible_then;
     ledger_.put(record);
-    parts_.store.submit({std::move(end)}, {});
+    return;
+  }
+  EndCall end;
+  end.call = record.id;
+  end.state = CallState::failed;
+  end.last_try = record.last_try;
+  end.last_try.ended_at = parts_.clock.wall();
+  end.last_try.kind = "cancelled";
+  end.last_try.message = "interrupted in flight";
+  end.last_try.ambiguous = sent;
+  end.doubt = sent ? CallDoubt::ambiguous : record.doubt;
+  end.possible = record.possible + (sent ? record.reserved : 0);
+  record.state = end.state;
+  record.doubt = end.doubt;
+  record.possible = end.possible;
+  record.last_try = end.last_try;
+  ledger_.put(record);
+  parts_.store.submit({std::move(end)}, {});
+}
+
+void LiveStep::give_up_all() {
+  for (const auto& call : calls_) {
+    if (!call->live()) continue;
+    give_up(*call);
+    call->done = true;
   }
 }
 

@@ -92,7 +92,10 @@ class LiveStep final : public Step {
  private:
   struct Call;
   // All below: under the door's lock.
+  void give_up(Call& call);
   void give_up_all();
+  bool any_on_its_way() const;
+  [[noreturn]] void stop_when_recorded();
   void serve_recorded(Call& call, std::string_view key, const AttemptLedger::Lookup& found);
   void wait_for_call(Call& call);
   [[noreturn]] void wait_for_file(const Call& call);

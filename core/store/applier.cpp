@@ -1,5 +1,6 @@
 #include "core/store/applier.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -358,12 +359,15 @@ void Applier::apply_change(const SendCall& change, const PreparedChange& prepare
   if (sqlite3_changes64(connection_.get()) == 1) {
     note_call(row, sum);
     if (call.state == CallState::sent && open_calls_.size() < kOpenCalls) open_calls_[row.id] = copy_of(row);
+    if (!digest_is_open(row.run, row.attempt, row.step)) {
+      refresh_digests(row.run, row.attempt, row.step, ver_, usage_of(row));
+    }
   }
-  if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
 }
 
 void Applier::apply_change(const RetryCall& change, const PreparedChange&) {
   CallRow row;
+  UsageColumns before;
   open_calls_.erase(static_cast<std::int64_t>(change.call));
   {
     auto statement = connection_.use("SELECT * FROM call WHERE id = ?1");
@@ -376,6 +380,7 @@ void Applier::apply_change(const RetryCall& change, const PreparedChange&) {
     put(previous);
     put_details(row.id, change.previous);
     if (has_result(row)) return;
+    before = usage_of(row);
     row.state = static_cast<std::int64_t>(CallState::sent);
     if (change.doubt != CallDoubt::none) row.doubt = static_cast<std::int64_t>(change.doubt);  // a mark stays
     row.tries = change.next.number;
@@ -385,7 +390,9 @@ void Applier::apply_change(const RetryCall& change, const PreparedChange&) {
     row.ver = ver_;
     note_call(row, update(row));
   }
-  if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
+  if (!digest_is_open(row.run, row.attempt, row.step)) {
+    refresh_digests(row.run, row.attempt, row.step, ver_, usage_of(row).minus(before));
+  }
 }
 
 void Applier::apply_change(const EndCall& change, const PreparedChange& prepared) {
@@ -401,6 +408,7 @@ void Applier::apply_change(const EndCall& change, const PreparedChange& prepared
 
 void Applier::end_call(CallRow& row, const EndCall& change, const PreparedChange& prepared) {
   if (has_result(row)) return;
+  const UsageColumns before = usage_of(row);
   row.state = static_cast<std::int64_t>(change.state);
   if (change.doubt != CallDoubt::none) row.doubt = static_cast<std::int64_t>(change.doubt);  // a mark stays
   if (!change.model.empty()) row.model = change.model;
@@ -421,7 +429,9 @@ void Applier::end_call(CallRow& row, const EndCall& change, const PreparedChange
   put_details(row.id, change.last_try);
   if (change.keep_answer) keep_answer(row, prepared.first.size);
   if (written_.size() < 100'000) written_.push_back({WrittenRow::Table::call, row.id, ver_});
-  if (!digest_is_open(row.run, row.attempt, row.step)) refresh_digests(row.run, row.attempt, row.step, ver_);
+  if (!digest_is_open(row.run, row.attempt, row.step)) {
+    refresh_digests(row.run, row.attempt, row.step, ver_, usage_of(row).minus(before));
+  }
 }
 
 void Applier::put_details(std::int64_t call, const TryRecord& one) {
@@ -442,7 +452,20 @@ bool Applier::digest_is_open(std::int64_t run_row, std::int64_t attempt, std::in
   return open != nullptr && step > open->last_step;
 }
 
-void Applier::refresh_digests(std::int64_t run_row, std::int64_t attempt, std::int64_t step, std::int64_t ver) {
+UsageColumns Applier::usage_of(const CallRow& row) {
+  UsageColumns usage;
+  usage.calls = 1;
+  usage.in = row.in.value_or(0);
+  usage.cached = row.cached.value_or(0);
+  usage.out = row.out.value_or(0);
+  usage.reasoning = row.reasoning.value_or(0);
+  usage.cost = row.cost;
+  usage.possible = row.possible;
+  return usage;
+}
+
+void Applier::refresh_digests(std::int64_t run_row, std::int64_t attempt, std::int64_t step, std::int64_t ver,
+                              const UsageColumns& news) {
   {
     auto statement = connection_.use("SELECT * FROM step WHERE run = ?1 AND attempt = ?2 AND n = ?3");
     statement.bind(1, run_row).bind(2, attempt).bind(3, step);
@@ -457,8 +480,16 @@ void Applier::refresh_digests(std::int64_t run_row, std::int64_t attempt, std::i
   AttemptRecord record;
   if (!load(statement, attempt_reader_, record, attempt_row(run_row, attempt), run_row) || !record.ended_at) return;
   std::tie(record.n_calls, record.calls_xor) = digest(run_row, attempt, -1);
+  record.usage = record.usage.plus(news);
   record.ver = ver;
   update(record);
+  if (news == UsageColumns{}) return;
+  auto reading = connection_.use("SELECT * FROM run WHERE id = ?1");
+  RunRecord run;
+  if (!load(reading, run_reader_, run, run_row, run_row)) return;
+  run.usage = run.usage.plus(news);
+  run.ver = ver;
+  update(run);
 }
 
 void Applier::apply_change(const EndStep& change, const PreparedChange& prepared) {
@@ -502,7 +533,12 @@ void Applier::apply_change(const EndAttempt& change, const PreparedChange& prepa
   }
   if (attempt.ended_at) return;  // applied before
   const std::string metrics = encode_metrics(change.score);
-  const UsageColumns usage(change.usage);
+  UsageColumns usage(change.usage);
+  if (!known) {  // it went on after a pause: answers of a file may have come that its worker knows nothing of
+    auto paid = connection_.use("SELECT coalesce(sum(cost), 0) FROM call WHERE run = ?1 AND attempt = ?2");
+    paid.bind(1, run_row).bind(2, change.number).step();
+    usage.cost = std::max(usage.cost, paid.number(0));
+  }
   const bool imported = attempt.imported != 0;
   attempt.outcome = static_cast<std::int64_t>(change.status);
   attempt.imported = 0;
@@ -530,7 +566,7 @@ void Applier::apply_change(const EndAttempt& change, const PreparedChange& prepa
   auto statement = connection_.use("SELECT * FROM run WHERE id = ?1");
   RunRecord run;
   if (!load(statement, run_reader_, run, run_row, run_row)) return;
-  run.usage = UsageColumns(run.usage.sum() + change.usage);
+  run.usage = run.usage.plus(usage);
   if (run.attempt <= attempt.n) {
     run.attempt = attempt.n;
     run.status = attempt.outcome;

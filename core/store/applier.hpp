@@ -59,8 +59,12 @@ class Applier {
   /// Writes a call's row again (no other row).
   void update_call(const CallRow& row);
   void update_attempt(const AttemptRecord& row);
-  /// Recomputes the digests of a step and of an attempt from the rows of their calls.
-  void refresh_digests(std::int64_t run_row, std::int64_t attempt, std::int64_t step, std::int64_t ver);
+  /// What a call adds to the sums of its attempt and run.
+  static UsageColumns usage_of(const CallRow& row);
+  /// Recomputes the digests of a step and of an attempt from the rows of their calls. `news`: what the sums of an
+  /// attempt that has ended, and of its run, have missed of this change.
+  void refresh_digests(std::int64_t run_row, std::int64_t attempt, std::int64_t step, std::int64_t ver,
+                       const UsageColumns& news = {});
 
  private:
   void apply_change(const AddBatch& change, const PreparedChange& prepared);

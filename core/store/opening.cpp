@@ -276,11 +276,13 @@ void recover(Connection& connection, Applier& applier, const SessionRecord& last
       applier.put_damaged("call", std::to_string(id), {}, "checksum", std::nullopt, now);
       continue;
     }
+    const UsageColumns before = Applier::usage_of(row);
+    // Its last try comes on top of those before it; once, however often it is found.
+    if (row.doubt != static_cast<std::int64_t>(CallDoubt::crash)) row.possible += row.reserved;
     row.doubt = static_cast<std::int64_t>(CallDoubt::crash);
-    row.possible = std::max(row.possible, row.reserved);
     row.ver = ver;
     applier.update_call(row);
-    applier.refresh_digests(row.run, row.attempt, row.step, ver);
+    applier.refresh_digests(row.run, row.attempt, row.step, ver, Applier::usage_of(row).minus(before));
     ++recovery.in_doubt;
     recovery.in_doubt_max += row.possible;
   }

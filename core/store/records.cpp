@@ -83,6 +83,18 @@ UsageSum operator+(UsageSum left, const UsageSum& right) {
   return left;
 }
 
+UsageColumns UsageColumns::minus(const UsageColumns& other) const {
+  UsageColumns left = *this;
+  left.calls -= other.calls;
+  left.in -= other.in;
+  left.cached -= other.cached;
+  left.out -= other.out;
+  left.reasoning -= other.reasoning;
+  left.cost -= other.cost;
+  left.possible -= other.possible;
+  return left;
+}
+
 TryColumns::TryColumns(const TryRecord& from)
     : sent_at(from.sent_at),
       ended_at(from.ended_at),

@@ -69,6 +69,9 @@ struct UsageColumns {
         cost(sum.cost),
         possible(sum.possible) {}
   UsageSum sum() const { return {static_cast<std::uint32_t>(calls), in, cached, out, reasoning, cost, possible}; }
+  UsageColumns minus(const UsageColumns& other) const;
+  UsageColumns plus(const UsageColumns& other) const { return minus(UsageColumns().minus(other)); }
+  bool operator==(const UsageColumns&) const = default;
   template <typename V>
   void fields(V& v) {
     v(calls), v(in), v(cached), v(out), v(reasoning), v(cost), v(possible);

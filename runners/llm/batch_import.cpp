@@ -252,10 +252,18 @@ std::uint64_t BatchBook::release(const std::string& name, bool force) {
   }
   const bool ended =
       file.status == "completed" || file.status == "failed" || file.status == "expired" || file.status == "cancelled";
-  if (!file.batch.empty() && !ended && !force) {
+  const bool there = !file.batch.empty() && !file.collected;
+  const bool maybe_there = file.batch.empty() && file.doing == "creating";
+  if (there && !force) {
     throw Error("usage",
                 file.name + " is with the provider as " + file.batch + (file.status.empty() ? "" : ": ") + file.status,
-                {}, "`bulk cancel` and `bulk collect` it first; --force gives it back all the same: both may be paid");
+                {},
+                std::string(ended ? "`bulk collect`" : "`bulk cancel` and `bulk collect`") +
+                    " it first; --force gives it back all the same: both may be paid");
+  }
+  if (maybe_there && !force) {
+    throw Error("usage", file.name + " may be with the provider: it was being submitted when the program ended", {},
+                "`bulk submit` looks for it there; --force gives it back all the same: both may be paid");
   }
   const std::string lane = std::string(kFileLane) + file.name;
   const CallId last = file.last == 0 ? parts_.store.reserve_call() : file.last;
@@ -272,6 +280,11 @@ std::uint64_t BatchBook::release(const std::string& name, bool force) {
       settled.end.last_try.sub = "released";
       settled.end.last_try.message = "no answer came; given back";
       settled.end.priced = call.priced;
+      if (there || maybe_there) {  // it may be answered there, and billed
+        settled.end.doubt = CallDoubt::ambiguous;
+        settled.end.last_try.ambiguous = true;
+        settled.end.possible = call.possible;
+      }
       state.page.push_back(std::move(settled));
     });
     released += state.page.size();

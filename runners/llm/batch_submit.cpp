@@ -92,6 +92,13 @@ std::string BatchBook::submit_one(File file, const Interrupted& interrupted) {
   if (file.open) throw Error("usage", "its job goes on", {}, "`jobs` shows it; `cancel` ends it");
   if (!file.written) throw Error("usage", "it is not written" + (file.trouble.empty() ? "" : ": " + file.trouble));
   if (!file.batch.empty()) return file.name + ": is there already as " + file.batch;
+  // The provider would be paid for all of its lines.
+  if (const Counts counts = count(file); counts.waiting == 0) {
+    throw Error("usage", "no call waits in it", {}, "`run_n N` goes on with its runs");
+  } else if (counts.waiting < counts.calls) {
+    throw Error("usage", "some of its calls have come back already, and would be paid again", {},
+                "`bulk release " + file.name + "` gives the others back; the next `run_n` puts them into a new file");
+  }
   BatchApi api = api_for(parts_, file.entry, interrupted);
   std::string how = "submitted as ";
   if (file.input_file.empty()) {

@@ -86,10 +86,14 @@ Pico ChatEffect::settle_answer(const ChatReply& reply) {
   return possible;
 }
 
+/// It was answered, and nobody can read what that cost.
+bool ChatEffect::billed_unread(const CallError& error) {
+  return error.kind == ErrorKind::bad_response && error.http_status / 100 == 2;
+}
+
 /// After a try that failed: what it may have cost. The reservation of one that cost nothing for certain is kept.
 Pico ChatEffect::settle_failure(const CallError& error) {
-  const bool unreadable = error.kind == ErrorKind::bad_response && error.http_status / 100 == 2;
-  if (!error.ambiguous && !unreadable) return 0;
+  if (!error.ambiguous && !billed_unread(error)) return 0;
   money_.settle(0, reserved_);
   return reserved_;
 }

@@ -94,21 +94,29 @@ void ChatEffect::prepare(const ChatRequest& request) {
   }
 }
 
+bool ChatEffect::can_ask(const ModelEntry& entry) const {
+  const Provider* const provider = find_provider(entry.type);
+  if (provider == nullptr) return false;
+  const auto built = provider->build(*request_, entry);
+  return built && !shared_->options.secrets.holds_secret(built->canonical);
+}
+
 /// Turns to the next target of the chain that can be asked; its tries and time limits start afresh, `total` runs on.
+/// False: there is none, and nothing has changed.
 bool ChatEffect::fall_back() {
-  while (fallback_ < first_->fallback_entries.size()) {
-    ticket_.leave();
-    if (std::exchange(permitted_, false)) shared_->targets.give_back(lane_);
-    money_.release();  // the next one's price is another
-    if (fallback_ == 0) asked_ = std::move(prepared_);
-    entry_ = first_->fallback_entries[fallback_++];
-    failures_.fill(0);
-    corrected_.clear();
-    prepare(*request_);
-    if (!refused_) return true;
-    refused_.reset();
-  }
-  return false;
+  std::size_t next = fallback_;
+  while (next < first_->fallback_entries.size() && !can_ask(*first_->fallback_entries[next])) ++next;
+  if (next == first_->fallback_entries.size()) return false;
+  ticket_.leave();
+  if (std::exchange(permitted_, false)) shared_->targets.give_back(lane_);
+  money_.release();  // the next one's price is another
+  if (fallback_ == 0) asked_ = std::move(prepared_);
+  entry_ = first_->fallback_entries[next];
+  fallback_ = next + 1;
+  failures_.fill(0);
+  corrected_.clear();
+  prepare(*request_);
+  return true;
 }
 
 /// Whether a failure of this kind is a reason to ask the next target, once it has had its tries (models.md 3.2).
@@ -413,7 +421,7 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   if (empty && failures_[static_cast<std::size_t>(ErrorKind::empty)] + 1U < rule.tries) {
     if (entry_->price && outcome->usage) spent_ += cost_of(*outcome->usage, *entry_->price);
     trail_.used(*outcome, entry_->price);
-    settle_answer(*outcome);
+    bill_unknown_ = settle_answer(*outcome) > 0;
     return on_failure(make_error(ErrorKind::empty, "", "the answer is empty"), reply.headers, std::move(reply.body),
                       now);
   }
@@ -545,13 +553,15 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
     shared_->options.on_pause(pause);
   }
   TryRecord record = record_of(error, question.hint ? &*question.hint : nullptr);
+  // What counts as possibly spent here has to be recorded as that, or a later session would spend it again.
+  record.ambiguous = record.ambiguous || std::exchange(bill_unknown_, false) || (billed_unread(error) && reserved_ > 0);
   const bool too_long = std::max(answer.wait, answer.pause_lane.value_or(answer.wait)) > entry_->fallback_wait;
   if (falls_back_on(error.kind) && (!answer.retry || too_long) && !(error.ambiguous && !question.retry_ambiguous) &&
       fallback_ < first_->fallback_entries.size()) {
     settle_failure(error);
     previous_reserved_ = reserved_;
     if (fall_back()) {
-      ambiguous_ = ambiguous_ || error.ambiguous;
+      ambiguous_ = ambiguous_ || record.ambiguous;
       tries_.push_back(record);
       previous_ = std::move(record);
       slot_.reset();
@@ -561,7 +571,7 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   if (!answer.retry) return give_up(std::move(error), std::move(body), now);
 
   settle_failure(error);
-  ambiguous_ = ambiguous_ || error.ambiguous;
+  ambiguous_ = ambiguous_ || record.ambiguous;
   record.wait_ms = answer.wait.count();
   tries_.push_back(record);
   previous_ = std::move(record);

@@ -79,6 +79,7 @@ class ChatEffect final : public Effect {
   struct SimSent;
 
   void prepare(const ChatRequest& request);
+  bool can_ask(const ModelEntry& entry) const;
   bool fall_back();
   bool falls_back_on(ErrorKind kind) const;
   EffectAction enter_queue(SteadyTime now);
@@ -92,6 +93,7 @@ class ChatEffect final : public Effect {
   bool reserve_at_once();
   SpendPlace place_of_spending() const;
   Pico settle_answer(const ChatReply& reply);
+  static bool billed_unread(const CallError& error);
   Pico settle_failure(const CallError& error);
   // A second request beside the first (chat_hedge.cpp).
   void plan_hedge(SteadyTime now);
@@ -172,6 +174,7 @@ class ChatEffect final : public Effect {
   TryTrail trail_;  // of the try under way
   Pico spent_ = 0;  // by tries whose replies were not delivered
   bool ambiguous_ = false;
+  bool bill_unknown_ = false;   // of the try that has just ended
   bool permitted_ = false;      // by Targets, and not yet answered for
   ResponseCache::Claim claim_;  // others with the same request wait for this one's answer
   std::optional<tl::expected<ChatReply, CallError>> result_;

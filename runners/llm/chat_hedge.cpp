@@ -8,6 +8,10 @@
 
 namespace assay {
 
+namespace {
+constexpr std::chrono::milliseconds kLookAgain{100};
+}
+
 void ChatEffect::plan_hedge(SteadyTime now) {
   hedge_at_.reset();
   sent_at_ = now;
@@ -25,6 +29,13 @@ void ChatEffect::swap_rival() {
 /// The first request is late: a second one, if there is room for it at once.
 EffectAction ChatEffect::hedge(SteadyTime now) {
   hedge_at_.reset();
+  {
+    const std::lock_guard lock(slot_->mutex);
+    if (!slot_->sent) {  // that it will be is still on its way to the disk; a second try would take its place there
+      hedge_at_ = now + kLookAgain;
+      return wait(now);
+    }
+  }
   if (!shared_->targets.calm(lane_) || !shared_->hedges.take(lane_)) return wait(now);
   auto first = std::make_unique<Rival>();
   first->ticket = std::exchange(ticket_, {});

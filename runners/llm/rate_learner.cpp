@@ -329,7 +329,7 @@ void RateLearner::restore(double per_second, double burst, std::uint32_t episode
   if (per_second <= 0 || episodes == 0) return;
   episodes_ = episodes;
   phase_ = 3;
-  rate_ = base_ = per_second;
+  rate_ = base_ = std::max(per_second, kLeastRate);
   bucket_.set(rate_, std::max(1.0, burst), now);
   grown_at_ = episode_at_ = now;
   first_at_ = now;

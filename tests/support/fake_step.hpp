@@ -4,6 +4,7 @@
 // with a real clock the step waits for messages.
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -80,7 +81,11 @@ class FakeStep final : public Step {
 
   /// Calls at these places are served from here (as the ledger would).
   std::map<std::string, FakeRecord, std::less<>> recorded;
-  RunId run = kNoRun;  // whose step it is
+  RunId run = kNoRun;      // whose step it is
+  bool slow_disk = false;  // what is to be sent waits for commit(); as in the engine, the next try takes its place
+  void commit(CallHandle handle) {
+    if (const auto transmit = std::exchange(calls_.at(handle)->uncommitted, nullptr)) transmit();
+  }
 
   CallHandle begin(std::string_view key, std::unique_ptr<Effect> effect) override {
     const auto index = static_cast<CallHandle>(calls_.size());
@@ -199,6 +204,7 @@ class FakeStep final : public Step {
     std::shared_ptr<EffectPort> port;
     FakeRecord kept;
     std::optional<SteadyTime> timer;
+    std::function<void()> uncommitted;
     bool done = false, replayed = false;
   };
 
@@ -220,7 +226,9 @@ class FakeStep final : public Step {
       if (sent->previous) call.kept.tries.push_back(*sent->previous);
       ++call.kept.record.last_try.number;
       call.kept.record.reserved = sent->reserved;
-      sent->transmit(call.kept.record.id, call.kept.record.last_try.number);
+      call.uncommitted = [transmit = sent->transmit, id = call.kept.record.id,
+                          number = call.kept.record.last_try.number] { transmit(id, number); };
+      if (!slow_disk) commit(index);
     } else {
       auto& done = std::get<EffectDone>(action);
       CallRecord& record = call.kept.record;

@@ -164,6 +164,7 @@ TEST_CASE("a second job runs beside the first; a run that waits in one is skippe
 }
 
 TEST_CASE("a run past its time limit fails, and what it does later changes nothing") {  // faults 1 and 2
+  World world;
   auto r = runner();
   std::atomic<bool> release{false};
   std::atomic<int> back{0};
@@ -171,6 +172,7 @@ TEST_CASE("a run past its time limit fails, and what it does later changes nothi
     if (step.attempt() == 2) {
       run.answer = "second";
     } else if (run.id == "2") {
+      step.call("", std::make_unique<TimedEffect>(world, "paid", "x", 1ms));
       while (!release) std::this_thread::sleep_for(5ms);  // never asks whether it should stop
       run.answer = "too late";
       ++back;
@@ -184,6 +186,7 @@ TEST_CASE("a run past its time limit fails, and what it does later changes nothi
   CHECK(facts.fail == 1);
   CHECK(bench.error(1).kind == "timeout");
   CHECK(bench.error(1).place == "step 1");
+  CHECK(bench.row(1).cost == 7);  // what its call has cost counts all the same
   bench.settings.set("timeout.step", "10s", "test");
   JobRequest request;
   request.type = JobType::rerun;
@@ -392,6 +395,45 @@ TEST_CASE("drain records what is on its way and sends nothing new") {
   bench.execute(6);
   CHECK(world.sent.load() == 12);
   for (const auto& [request_text, times] : world.sent_by_request) CHECK(times == 1);
+}
+
+TEST_CASE("a drain that meets a retry, or a new call, of a step still records what else is on its way") {
+  World world;
+  std::atomic<bool> drained{false};
+  bool retries = false;
+  SUBCASE("a retry") { retries = true; }
+  SUBCASE("a new call") {}
+  auto r = runner();
+  r->on_step = [&](Run& run, Step& step) {
+    const CallHandle slow = step.begin("a", std::make_unique<TimedEffect>(world, run.id + "a", "x", 300ms));
+    if (!retries) {
+      while (!drained) std::this_thread::sleep_for(1ms);
+    }
+    const CallHandle quick = step.begin("b", std::make_unique<TimedEffect>(world, run.id + "b", "x", 50ms, 1));
+    step.get(quick);
+    step.get(slow);
+    return Next::done;
+  };
+  Bench bench(r, 1);
+  Engine& engine = bench.experiment->engine();
+  JobRequest request;
+  request.runs = bench.all();
+  engine.start(request);
+  while (world.sent < (retries ? 2 : 1)) std::this_thread::sleep_for(1ms);
+  engine.drain_all();
+  drained = true;
+  CHECK(engine.wait(0, bench.clock.steady() + 5s));
+  const auto calls = bench.experiment->store().calls(0);
+  REQUIRE(calls.size() == (retries ? 2 : 1));
+  CHECK(calls[0].state == CallState::answered);
+  if (retries) {
+    CHECK(calls[1].last_try.kind == "server");  // it failed for certain, and nothing was under way
+    CHECK(calls[1].possible == 0);
+  }
+  CHECK(bench.experiment->store().calls_in_doubt().empty());
+  bench.execute(1);
+  CHECK(bench.row(0).status == Status::complete);
+  CHECK(world.sent_by_request.at("1a") == 1);
 }
 
 TEST_CASE("what a closed program leaves goes on in the next: attempts, answers, random draws") {

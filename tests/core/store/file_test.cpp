@@ -308,6 +308,44 @@ TEST_CASE("any SQL client reads names, statuses, scores, times and cost from the
   CHECK(query(path, "SELECT sum(cost_usd) FROM attempts") == "0.002");
 }
 
+TEST_CASE("what comes for an attempt that has ended is in the sums that the next session starts from") {
+  TemporaryFolder folder;
+  const std::string path = folder.path("x.assay");
+  UsageSum before;
+  {
+    const auto store = open_sqlite_store(options_for(path));
+    store->write({batch(*store, "add", 1)});
+    const SendCall released = send_call(*store, 0, "a");
+    EndCall given_back = end_call(released, "", 0);
+    given_back.state = CallState::failed;
+    given_back.usage = {};
+    store->write({BeginAttempt{0, 1, 5}, released, given_back, end_attempt(0)});
+    before = rows(*store).at(0).row.usage;
+    store->write({end_call(released, "came late", 7'000)});
+    const SendCall judge = send_call(*store, 0, "judge", kEvaluateStep);
+    store->write({judge, end_call(judge, "good", 500)});
+    CHECK(store->attempts(0).at(0).usage.cost == before.cost + 7'500);
+  }
+  const auto store = open_sqlite_store(options_for(path));
+  CHECK(rows(*store).at(0).row.usage.cost == before.cost + 7'500);
+  CHECK(rows(*store).at(0).row.usage.in == before.in + 2 * 37);
+  CHECK(store->check().empty());
+}
+
+TEST_CASE("an answer that comes while its attempt goes on counts at the end, though the worker does not know it") {
+  TemporaryFolder folder;
+  const auto store = open_sqlite_store(options_for(folder.path("x.assay")));
+  store->write({batch(*store, "add", 1)});
+  const SendCall released = send_call(*store, 0, "a");
+  EndCall given_back = end_call(released, "", 0);
+  given_back.state = CallState::failed;
+  store->write({BeginAttempt{0, 1, 5}, released, given_back, end_attempt(0, 1, Status::incomplete)});
+  EndAttempt end = end_attempt(0);
+  end.usage.cost = 100;  // of what was asked again
+  store->write({end_call(released, "came late", 7'000), end});
+  CHECK(rows(*store).at(0).row.usage.cost == 7'000);
+}
+
 TEST_CASE("equal payloads are stored once, small ones stand in their row") {
   TemporaryFolder folder;
   const std::string path = folder.path("x.assay");

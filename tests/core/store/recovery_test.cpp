@@ -191,6 +191,36 @@ TEST_CASE("an unclean end is told, with the calls in doubt and their price") {
   CHECK(store->calls_in_doubt()[0].state == CallState::answered);
 }
 
+TEST_CASE("a call in doubt that had a try before that may be billed counts both, once") {
+  TemporaryFolder folder;
+  const std::string path = folder.path("x.assay");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto store = open_sqlite_store(options_for(path));
+    store->write({batch(*store, "add", 1)});
+    const SendCall send = send_call(*store, 0);
+    RetryCall retry;
+    retry.call = send.call.id;
+    retry.previous = send.call.last_try;
+    retry.previous.kind = "hedge";
+    retry.previous.ambiguous = true;
+    retry.next.number = 2;
+    retry.reserved = retry.possible = send.call.reserved;
+    retry.doubt = CallDoubt::ambiguous;
+    store->write({BeginAttempt{0, 1, 5}, send, retry});
+    ::_exit(0);  // without closing
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  for (int session = 0; session < 3; ++session) {
+    const auto store = open_sqlite_store(options_for(path));
+    CHECK(store->calls(0).at(0).doubt == CallDoubt::crash);
+    CHECK(store->calls(0).at(0).possible == 8'000'000'000);
+    CHECK(rows(*store).at(0).row.usage.possible == 8'000'000'000);
+  }
+}
+
 TEST_CASE("a reader's view does not count as a session, and marks nothing") {
   TemporaryFolder folder;
   const std::string path = folder.path("x.assay");

@@ -390,3 +390,42 @@ TEST_CASE("a provider that refuses says so, and nothing is lost: the same comman
   room.transport.replies.push_back(reply_with(200, R"({"id":"batch_7","status":"validating"})"));
   CHECK(room.book->submit({}, {}).at(0) == "assay-0001.jsonl: submitted as batch_7, validating");
 }
+
+TEST_CASE("a file that may bring answers at its provider yet is given back by force only, and stays possible") {
+  Room room(2);
+  room.write_calls(2);
+  const auto kept_as = [&](const std::map<std::string, std::string>& what) {
+    Json kept = parse_json(room.store->note("bulk/1"), "note");
+    for (const auto& [name, value] : what) kept[name] = value;
+    room.store->write({PutNote{"bulk/1", dump_json(kept)}});
+    room.reopen();
+  };
+  SUBCASE("it ran there, and its answers were not collected") {
+    kept_as({{"batch_id", "batch_7"}, {"status", "completed"}});
+  }
+  SUBCASE("it was cancelled there: some were answered before perhaps") {
+    kept_as({{"batch_id", "batch_7"}, {"status", "cancelled"}});
+  }
+  SUBCASE("the program died while it was submitted") { kept_as({{"doing", "creating"}, {"input_file_id", "file-9"}}); }
+  CHECK_THROWS_AS(room.book->release("assay-0001", false), Error);
+  CHECK(room.book->release("assay-0001", true) == 2);
+  CHECK(room.budget.tally({}).possible == 2 * kBound);
+  for (const RunId run : {RunId{0}, RunId{1}}) {
+    CHECK(room.store->calls(run).at(0).possible == kBound);
+    CHECK(room.store->calls(run).at(0).doubt == CallDoubt::ambiguous);
+  }
+  CHECK(room.import(answer_line(room.ids()[0])).late == 1);
+  CHECK(room.budget.tally({}).possible == kBound);
+  CHECK(room.budget.tally({}).settled == kCost);
+}
+
+TEST_CASE("a file is not submitted when its calls, or some of them, need no answer any more") {
+  Room room(2);
+  room.write_calls(2);
+  room.import(answer_line(room.ids()[0]));
+  CHECK_THROWS_AS(room.book->submit({}, {}), Error);
+  CHECK_THROWS_AS(room.book->submit({"assay-0001"}, {}), Error);
+  CHECK(room.book->release("assay-0001", false) == 1);
+  CHECK_THROWS_AS(room.book->submit({"assay-0001"}, {}), Error);
+  CHECK(room.transport.sent.empty());
+}

@@ -115,3 +115,20 @@ TEST_CASE("a model without a price is not asked under a budget, and is without o
   CHECK(reply.error().kind == ErrorKind::unpriced);
   CHECK(room.transport.sent.size() == 1);
 }
+
+TEST_CASE("what a failed try may have cost is recorded as that: a later session starts from the records") {
+  const std::string no_usage =
+      R"({"id":"c","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":""},"finish_reason":"stop"}]})";
+  for (const WireReply& failed : {reply_with(200, "{"), reply_with(200, no_usage)}) {
+    Room room;
+    room.budget.set_cap({}, 10 * kBound);
+    room.transport.replies = {failed, chat("x")};
+    const CallHandle call = room.client.begin(room.step, "", room.priced(), ask());
+    REQUIRE(room.client.get(room.step, call));
+    CHECK(room.whole().possible == kBound);
+    const FakeRecord& kept = room.step.kept(call);
+    REQUIRE(kept.tries.size() == 2);
+    CHECK(kept.tries[0].ambiguous);  // the ledger adds its reservation
+    CHECK(kept.record.possible == 0);
+  }
+}

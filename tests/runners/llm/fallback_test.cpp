@@ -23,6 +23,8 @@ models:
   first: {model: a/one, price: {in: 1, out: 1}, fallbacks: [second, third]}
   second: {model: b/two, price: {in: 2, out: 2}}
   third: {model: c/three, price: {in: 3, out: 3}}
+  warm: {model: a/one, price: {in: 1, out: 1}, fallbacks: [strict]}
+  strict: {model: anthropic/claude, key_env: none, price: {in: 2, out: 2}}
   alone: {model: b/two, price: {in: 2, out: 2}}
 )";
 
@@ -135,4 +137,25 @@ TEST_CASE("what a fallback answered is read again from the record as its own") {
   CHECK(replayed->text == "from two");
   CHECK(replayed->flags.fallback);
   CHECK(replayed->source == ReplySource::replay);
+}
+
+TEST_CASE("a fallback that can't be asked this is passed over: the call stays with the first, also while that cools") {
+  World w;
+  const auto ask = [&] {
+    ChatRequest request;
+    request.messages.emplace_back(Role::user, "Q" + std::to_string(++w.asked));
+    request.params.max_tokens = 16;
+    request.params.temperature = 1.5;  // beyond what the fallback takes
+    return w.client.call(w.step, std::to_string(w.asked), w.registry.callable("warm"), request);
+  };
+  for (int i = 0; i < 12; ++i) w.transport.replies.push_back(error_with(503, "x"));
+  const auto failed = ask();
+  REQUIRE_FALSE(failed.has_value());
+  CHECK(failed.error().kind == ErrorKind::overloaded);
+  w.transport.replies = {chat("x")};
+  const auto reply = ask();
+  REQUIRE(reply.has_value());
+  CHECK_FALSE(reply->flags.fallback);
+  CHECK(reply->cost == 110'000'000);
+  for (const WireRequest& request : w.transport.sent) CHECK(request.url == "http://127.0.0.1:1/v1/chat/completions");
 }

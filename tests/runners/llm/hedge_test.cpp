@@ -166,3 +166,26 @@ TEST_CASE("no second request without room in the limiter, nor beyond a twentieth
   CHECK(*delay >= milliseconds(92));
   CHECK(*delay <= milliseconds(98));
 }
+
+TEST_CASE("a first request that is still on its way to the disk is not late: a second one would take its place there") {
+  World w;
+  w.step.slow_disk = true;
+  ChatRequest request;
+  request.messages.emplace_back(Role::user, "Q");
+  request.params.max_tokens = 16;
+  const CallHandle call = w.client.begin(w.step, "slow", w.registry.callable("hedged"), request);
+  for (int i = 0; i < 20; ++i) w.step.wait_for_something();
+  CHECK(w.transport.waiting.empty());
+  CHECK(w.step.kept(call).record.last_try.number == 1);
+  w.step.slow_disk = false;
+  w.transport.on_send = [&](std::size_t n) {
+    if (n == 2) {
+      w.transport.waiting[1](reply_with(500, "{}"));
+      w.transport.waiting[0](chat("first"));
+    }
+  };
+  w.step.commit(call);
+  const auto reply = w.client.get(w.step, call);
+  REQUIRE(reply.has_value());
+  CHECK(reply->text == "first");
+}
