@@ -254,6 +254,7 @@ TEST_CASE("a pause beyond the longest wait holds no run: its job goes on when th
 
 TEST_CASE("an absurd hint pauses the lane for at most a day") {
   World w;
+  w.settings["limit.longest_wait"] = "48h";
   w.transport.replies = {error_with(429, "x", {{"retry-after", "2300000000", ""}}), chat("x")};
   CHECK(w.client.call(w.step, "", w.gpt(), ask("Q")).has_value());
   CHECK(w.elapsed() >= 86400);
