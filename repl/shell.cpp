@@ -452,7 +452,7 @@ ProgressFacts Shell::progress_of(const JobFacts& facts, double now) {
   ProgressFacts progress;
   progress.job = facts.id;
   if (facts.state == JobFacts::State::paused) {
-    progress.state = facts.paused_because.empty() ? "paused" : "paused, `why`: " + facts.paused_because;
+    progress.state = facts.paused_because.empty() ? "paused" : "paused: " + facts.paused_because;
   }
   if (facts.state == JobFacts::State::cancelled) progress.state = "ending";
   progress.done = static_cast<std::int64_t>(done_of(facts));

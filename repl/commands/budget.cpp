@@ -115,7 +115,9 @@ std::vector<Candidate> complete(Shell& shell, const std::vector<std::string>& be
     all = {{"run", "each run"}, {"day", "each day (UTC)"}};
     const RunTable::Reader table = shell.table().read();
     for (const BatchInfo& batch : table.batches()) all.push_back({batch.name, "batch"});
-    for (const ModelFacts& facts : shell.models().list()) all.push_back({"model:" + facts.name, facts.state});
+    for (const ModelFacts& facts : shell.models().list()) {
+      if (!facts.provider.empty() && facts.name != facts.provider) all.push_back({"model:" + facts.name, facts.state});
+    }
   }
   std::erase_if(all, [word](const Candidate& one) { return !one.text.starts_with(word); });
   return all;
