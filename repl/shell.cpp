@@ -8,6 +8,7 @@
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "repl/commands/bulk.hpp"
+#include "repl/open_jobs.hpp"
 #include "repl/pager.hpp"
 #include "repl/payload_reader.hpp"
 #include "repl/views.hpp"
@@ -316,21 +317,24 @@ void Shell::run_job(const JobRequest& request, const Selection& selection, Reply
 
 bool Shell::confirm(const std::string& question) {
   if (!options_.interactive) return false;
-  const ReadResult read = editor().read(StyledText(safe(question + " [y/N] ")), {});
+  out_.line(StyledText(safe(question)));  // a prompt is cut where it leaves no room to type
+  const ReadResult read = editor().read(StyledText().add("[y/N] "), {});
   return read.kind == ReadResult::Kind::line && (read.text == "y" || read.text == "yes" || read.text == "Y");
 }
 
 void Shell::ask_before_leaving() {
-  if (!options_.interactive || !engine().busy()) {
+  const std::vector<JobFacts> jobs = open_jobs(engine());
+  const bool rests = std::all_of(jobs.begin(), jobs.end(), [](const JobFacts& job) {
+    return job.state == JobFacts::State::paused && job.in_flight == 0;
+  });
+  if (!options_.interactive || !engine().busy() || rests) {
     leaving_ = true;
     return;
   }
   const Engine::Totals totals = engine().totals();
-  const ReadResult read = editor().read(
-      StyledText(
-          safe(count_text(totals.in_flight_runs) +
-               " runs are in flight. [d]rain (wait for them), [s]top (they go on next time), [c]ancel leaving? ")),
-      {});
+  out_.line(StyledText(safe(count_text(totals.in_flight_runs) + (totals.in_flight_runs == 1 ? " run is" : " runs are") +
+                            " in flight: [d]rain (wait), [s]top (they go on next time), [c]ancel leaving?")));
+  const ReadResult read = editor().read(StyledText().add("d, s or c: "), {});
   if (read.kind == ReadResult::Kind::end || read.text == "s" || read.text == "stop") {
     leaving_ = true;
   } else if (read.kind == ReadResult::Kind::gone) {
@@ -448,10 +452,10 @@ ProgressFacts Shell::progress_of(const JobFacts& facts, double now) {
   ProgressFacts progress;
   progress.job = facts.id;
   if (facts.state == JobFacts::State::paused) {
-    progress.state = facts.paused_because.empty() ? "paused" : facts.paused_because;
+    progress.state = facts.paused_because.empty() ? "paused" : "paused: " + facts.paused_because;
   }
   if (facts.state == JobFacts::State::cancelled) progress.state = "ending";
-  progress.done = static_cast<std::int64_t>(facts.ended());
+  progress.done = static_cast<std::int64_t>(done_of(facts));
   progress.total = static_cast<std::int64_t>(facts.selected - facts.cancelled);
   progress.ok = static_cast<std::int64_t>(facts.complete);
   progress.fail = static_cast<std::int64_t>(facts.fail);
@@ -471,7 +475,7 @@ ProgressFacts Shell::progress_of(const JobFacts& facts, double now) {
   rates.seen_tokens = tokens;
   progress.calls_per_s = rates.calls.per_second(now);
   progress.tokens_per_s = rates.tokens.per_second(now);
-  progress.eta_s = eta_seconds(progress.total - progress.done, rates.runs.per_second(now));
+  if (progress.state.empty()) progress.eta_s = eta_seconds(progress.total - progress.done, rates.runs.per_second(now));
   return progress;
 }
 
@@ -481,8 +485,7 @@ void Shell::tick(const std::stop_token& stop) {
   while (sleep_unless_stopped(stop, kTick)) {
     std::vector<StyledText> lines;
     const auto columns = static_cast<std::size_t>(out_.size().columns);
-    for (const JobFacts& facts : engine().jobs()) {
-      if (facts.state == JobFacts::State::done || facts.ended() + facts.cancelled >= facts.selected) continue;
+    for (const JobFacts& facts : open_jobs(engine())) {
       const ProgressFacts progress = progress_of(facts, seconds_now(engine_now()));
       if (!options_.interactive && facts.in_flight == 0 && !progress.state.empty()) {
         std::string& told = pauses_told[facts.id];

@@ -93,7 +93,8 @@ void show_tries(const std::vector<TryRecord>& tries, const std::string& indent, 
     StyledText line;
     line.add(indent + "try " + std::to_string(one.number), TextRole::name);
     if (const std::string target = text_of(details, "target"); !target.empty()) line.add(" " + target);
-    line.add(" " + time_of_day(one.sent_at), TextRole::dim);
+    if (const WallTime at = one.sent_at > 0 ? one.sent_at : one.ended_at; at > 0)
+      line.add(" " + time_of_day(at), TextRole::dim);
     if (one.http_status > 0) line.add(" HTTP " + std::to_string(one.http_status));
     if (!one.kind.empty()) {
       line.add(" " + one.kind + (one.sub.empty() ? "" : "/" + one.sub), TextRole::bad);

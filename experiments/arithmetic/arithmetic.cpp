@@ -9,6 +9,9 @@
 namespace assay {
 namespace {
 
+/// Where neither the load nor the model says one: a batch keeps max_tokens only where it was typed.
+constexpr std::int64_t kUsualMaxTokens = 1024;
+
 class ArithmeticKind final : public Kind {
  public:
   explicit ArithmeticKind(ArithmeticDependencies dependencies) : dependencies_(dependencies) {}
@@ -17,7 +20,11 @@ class ArithmeticKind final : public Kind {
   std::string summary() const override { return "two numbers to add, one question each: the origin's example"; }
   std::vector<Parameter> parameters() const override {
     return {{"model", Parameter::Type::text, "", "model alias or PROVIDER/MODEL; none: the default model", {}},
-            {"max_tokens", Parameter::Type::integer, "1024", "longest reply, in tokens", {}}};
+            {"max_tokens",
+             Parameter::Type::integer,
+             std::to_string(kUsualMaxTokens),
+             "of a reply; an alias's own goes before 1024",
+             {}}};
   }
   std::vector<std::string> samples() const override { return {"sample"}; }
   std::string_view sample(const std::string& name) const override {
@@ -60,6 +67,7 @@ LoadedBatch ArithmeticKind::load(const Source& source, const ParameterTexts& par
   LoadedBatch batch;
   batch.info.kind = name();
   batch.info.params = resolve_parameters(parameters(), params, name());
+  if (!params.contains("max_tokens")) batch.info.params.erase("max_tokens");
   const auto model = dependencies_.models.entry(batch.info.params.value("model", std::string()));
   batch.info.model = model->name;
   batch.info.params["model"] = model->name;
@@ -89,7 +97,8 @@ std::shared_ptr<Runner> ArithmeticKind::make_runner(const BatchInfo& batch, cons
   ModelHandle model = pinned ? dependencies_.models.callable_pinned(batch.pinned.at("model"))
                              : dependencies_.models.callable(batch.model);
   ChatParams chat;
-  chat.max_tokens = batch.params.value("max_tokens", 1024);
+  chat.max_tokens = batch.params.contains("max_tokens") ? batch.params["max_tokens"].get<std::int64_t>()
+                                                        : model->params.max_tokens.value_or(kUsualMaxTokens);
   return std::make_shared<ArithmeticRunner>(dependencies_.client, std::move(model), chat);
 }
 

@@ -58,7 +58,7 @@ std::vector<Parameter> qa_parameters() {
       {"seed", Type::integer, "12345", "of the sample and of shots_pick=random", {}},
       {"model", Type::text, "", "model alias or PROVIDER/MODEL; none: the default model", {}},
       {"temperature", Type::number, "", "none: the model's", {}},
-      {"max_tokens", Type::integer, "3000", "of a reply", {}},
+      {"max_tokens", Type::integer, std::to_string(kQaMaxTokens), "of a reply; an alias's own goes before 3000", {}},
       {"top_p", Type::number, "", "none: the model's", {}},
       {"stop_words", Type::text, "", "a text that ends a reply, or a JSON list of them", {}},
       {"seed_model", Type::integer, "", "seed sent with the request; sample k gets it plus k", {}},
@@ -84,7 +84,8 @@ Json qa_run_parameters(const Json& resolved) {
   for (const auto& [name, value] : resolved.items()) {
     if (name.starts_with("map.")) continue;
     if (std::find(kReadingOnly.begin(), kReadingOnly.end(), name) != kReadingOnly.end()) continue;
-    if (defaults.contains(name) && defaults[name] == value) continue;
+    const bool typed = name == "max_tokens";  // else it isn't among them
+    if (!typed && defaults.contains(name) && defaults[name] == value) continue;
     kept[name] = value;
   }
   return kept;

@@ -1,11 +1,15 @@
 #pragma once
 // The parameters of `qa`, as the shell lists and checks them. Specs: qa.md 1.1.
 
+#include <cstdint>
 #include <vector>
 
 #include "core/model/kind.hpp"
 
 namespace assay {
+
+/// max_tokens where neither the load nor the model says one: a batch keeps max_tokens only where it was typed.
+inline constexpr std::int64_t kQaMaxTokens = 3000;
 
 std::vector<Parameter> qa_parameters();
 /// Those that `evaluate` may change: how replies are read and compared.

@@ -65,6 +65,7 @@ LoadedBatch QaKind::load(const Source& source, const ParameterTexts& given) cons
                              " shows no examples");
   }
   check(params);
+  if (!given.contains("max_tokens")) params.erase("max_tokens");
   const Scorer scorer(params);
   auto items = read_items(source, params, batch.warnings);
 

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "core/text/error.hpp"
+#include "experiments/qa/parameters.hpp"
 
 namespace assay {
 namespace {
@@ -67,6 +68,7 @@ QaRunner::QaRunner(ChatClient& client, ModelHandle model, std::unique_ptr<const 
   chat_.temperature = optional_of<double>(params, "temperature");
   chat_.top_p = optional_of<double>(params, "top_p");
   chat_.max_tokens = optional_of<std::int64_t>(params, "max_tokens");
+  if (!chat_.max_tokens && model_) chat_.max_tokens = model_->params.max_tokens.value_or(kQaMaxTokens);
   chat_.seed = optional_of<std::int64_t>(params, "seed_model");
   chat_.stop = stop_words(params);
   samples_ = params.value("samples", std::int64_t{1});

@@ -107,6 +107,22 @@ void budget(Shell& shell, BudgetBook& book, const Arguments& arguments, Reply& r
   show(shell, book, reply);
 }
 
+std::vector<Candidate> complete(Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+  std::vector<Candidate> all;
+  if (before.size() == 1) all = {{"off", "no cap"}};
+  if (before.size() == 2) all = {{"for", "a batch, a model, each run, each day"}};
+  if (before.size() == 3) {
+    all = {{"run", "each run"}, {"day", "each day (UTC)"}};
+    const RunTable::Reader table = shell.table().read();
+    for (const BatchInfo& batch : table.batches()) all.push_back({batch.name, "batch"});
+    for (const ModelFacts& facts : shell.models().list()) {
+      if (!facts.provider.empty() && facts.name != facts.provider) all.push_back({"model:" + facts.name, facts.state});
+    }
+  }
+  std::erase_if(all, [word](const Candidate& one) { return !one.text.starts_with(word); });
+  return all;
+}
+
 }  // namespace
 
 void add_budget_command(CommandTable& table, BudgetBook& book) {
@@ -122,7 +138,7 @@ void add_budget_command(CommandTable& table, BudgetBook& book) {
              false,
              true,
              [&book](Shell& shell, const Arguments& arguments, Reply& reply) { budget(shell, book, arguments, reply); },
-             {}});
+             complete});
 }
 
 }  // namespace assay

@@ -9,6 +9,7 @@
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "repl/grouping.hpp"
+#include "repl/open_jobs.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
@@ -67,12 +68,12 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
       StyledText()
           .add("cost        ", TextRole::dim)
           .add(format_usd(tally.cost) + (possible > 0 ? " and possibly " + format_usd(possible) + " more" : "")));
-  for (const JobFacts& facts : shell.engine().jobs()) {
-    if (facts.state == JobFacts::State::done || facts.ended() + facts.cancelled >= facts.selected) continue;
+  for (const JobFacts& facts : open_jobs(shell.engine())) {
     reply.line(StyledText()
                    .add("job #" + std::to_string(facts.id) + "      ", TextRole::dim)
-                   .add(job_state_text(facts) + ", " + count_text(facts.ended()) + " of " + count_text(facts.selected) +
-                        " done, " + count_text(facts.in_flight) + " in flight of " + count_text(facts.width)));
+                   .add(job_state_text(facts) + ", " + count_text(done_of(facts)) + " of " +
+                        count_text(facts.selected) + " done, " + count_text(facts.in_flight) + " in flight of " +
+                        count_text(facts.width)));
   }
   reply.line(StyledText()
                  .add("memory      ", TextRole::dim)

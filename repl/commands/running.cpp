@@ -6,6 +6,7 @@
 #include "core/text/error.hpp"
 #include "repl/commands/bulk.hpp"
 #include "repl/estimate_view.hpp"
+#include "repl/open_jobs.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
@@ -159,10 +160,7 @@ void each_job(Shell& shell, const Arguments& arguments, Reply& reply, const std:
     chosen.push_back(parse_job(arguments.at(0)));
     shell.engine().facts(chosen.front());
   } else {
-    for (const JobFacts& facts : shell.engine().jobs()) {
-      if (facts.state != JobFacts::State::done && facts.ended() + facts.cancelled < facts.selected)
-        chosen.push_back(facts.id);
-    }
+    for (const JobFacts& facts : open_jobs(shell.engine())) chosen.push_back(facts.id);
     if (chosen.empty()) throw Error("empty", "no job is in progress");
   }
   for (const JobId job : chosen) {
@@ -214,7 +212,7 @@ void stop(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.result["stopped"] = n;
 }
 
-std::vector<Candidate> open_jobs(Shell& shell, const std::vector<std::string>&, std::string_view word) {
+std::vector<Candidate> complete_jobs(Shell& shell, const std::vector<std::string>&, std::string_view word) {
   std::vector<Candidate> jobs;
   for (const JobFacts& facts : shell.engine().jobs()) {
     const std::string name = "#" + std::to_string(facts.id);
@@ -243,7 +241,16 @@ void add_running_commands(CommandTable& table) {
        true,
        true,
        run_n,
-       complete_query});
+       [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+         std::vector<Candidate> found;
+         for (const auto& [name, help] : {std::pair("lane=bulk:", "into files of this folder, at half the price"),
+                                          std::pair("lane=auto", "sends the files, and goes on live before deadline="),
+                                          std::pair("deadline=", "HH:MM, of lane=auto")}) {
+           if (!word.empty() && std::string_view(name).starts_with(word)) found.push_back({name, help});
+         }
+         for (Candidate& one : complete_query(shell, before, word)) found.push_back(std::move(one));
+         return found;
+       }});
   table.add({"run",
              {"run_one"},
              group,
@@ -296,7 +303,7 @@ void add_running_commands(CommandTable& table) {
              false,
              true,
              wait,
-             open_jobs});
+             complete_jobs});
   table.add({"pause",
              {},
              group,
@@ -309,7 +316,7 @@ void add_running_commands(CommandTable& table) {
              true,
              true,
              pause,
-             open_jobs});
+             complete_jobs});
   table.add({"resume",
              {},
              group,
@@ -322,7 +329,7 @@ void add_running_commands(CommandTable& table) {
              true,
              true,
              resume,
-             open_jobs});
+             complete_jobs});
   table.add({"width",
              {},
              group,
@@ -335,7 +342,7 @@ void add_running_commands(CommandTable& table) {
              true,
              true,
              width,
-             open_jobs});
+             complete_jobs});
   table.add({"cancel",
              {"cancel_run_n"},
              group,
@@ -348,7 +355,7 @@ void add_running_commands(CommandTable& table) {
              true,
              true,
              cancel,
-             open_jobs});
+             complete_jobs});
   table.add({"stop",
              {},
              group,

@@ -10,18 +10,39 @@
 
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
+#include "repl/run_list.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
 namespace {
 
+/// Lines broken at blanks, so that a terminal of `width` columns doesn't break them within a word; 0: one line.
+void wrapped(std::string_view text, std::string_view indent, std::size_t width, Reply& reply,
+             TextRole role = TextRole::plain) {
+  std::string line(indent);
+  bool empty = true;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::string word(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (!empty && width > 0 && StyledText().add(line + " " + word).width() > width) {
+      reply.line(StyledText().add(line, role));
+      line = indent;
+      empty = true;
+    }
+    line += (empty ? "" : " ") + word;
+    empty = false;
+  }
+  reply.line(StyledText().add(line, role));
+}
+
 void help(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.paged = true;
   if (arguments.size() > 0) {
     const Command& command = shell.commands().require(arguments.at(0));
-    reply.line(StyledText().add(command.usage, TextRole::title));
-    reply.line("  " + command.summary);
+    wrapped(command.usage, "", reply.width, reply, TextRole::title);
+    wrapped(command.summary, "  ", reply.width, reply);
     std::string aliases;
     for (const std::string& alias : command.aliases) aliases += (aliases.empty() ? "" : ", ") + alias;
     if (!aliases.empty()) reply.line("  also: " + aliases);
@@ -182,9 +203,12 @@ void models(Shell& shell, const Arguments& arguments, Reply& reply) {
                {"limits", false, true},
                {"state", false, true}});
   Json list = Json::array();
+  constexpr std::size_t kRoom = 12;  // for a state, where the table is cut to a terminal
+  std::vector<std::string> long_states;
   for (const ModelFacts& facts : shell.models().list()) {
     table.row({cell(facts.name, TextRole::name), cell(facts.address), cell(facts.key), cell(facts.limits),
                cell(facts.state)});
+    if (reply.width > 0 && facts.state.size() > kRoom) long_states.push_back(facts.name + ": " + facts.state);
     list.push_back(Json::object({{"name", facts.name},
                                  {"provider", facts.provider},
                                  {"address", facts.address},
@@ -193,6 +217,7 @@ void models(Shell& shell, const Arguments& arguments, Reply& reply) {
                                  {"state", facts.state}}));
   }
   reply.table(table);
+  for (const std::string& state : long_states) wrapped(state, "", reply.width, reply);
   const std::vector<std::string> notes = shell.models().notes();
   for (const std::string& note : notes) reply.line(StyledText().add(note, TextRole::warn));
   reply.result = Json::object({{"default", name}, {"from", origin}, {"models", std::move(list)}, {"notes", notes}});
@@ -237,6 +262,24 @@ void shell_line(Shell& shell, const Arguments& arguments, Reply& reply) {
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   reply.result["status"] = code;
   if (code != 0) throw Error("shell", "the command ended with status " + std::to_string(code));
+}
+
+std::vector<Candidate> complete_models(Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+  std::vector<Candidate> found;
+  if (before.size() == 1) {
+    for (const auto& [name, help] :
+         {std::pair("show", "where each value of one is from"), std::pair("log", "what a local program has said"),
+          std::pair("import-prices", "prices from a price map")}) {
+      if (std::string_view(name).starts_with(word)) found.push_back({name, help});
+    }
+    return found;
+  }
+  if (before.size() > 2) return found;
+  if (before[1] == "import-prices") return complete_file(word);
+  for (const ModelFacts& facts : shell.models().list()) {
+    if (facts.name.starts_with(word)) found.push_back({facts.name, facts.state});
+  }
+  return found;
 }
 
 std::vector<Candidate> command_names(Shell& shell, std::string_view word) {
@@ -347,7 +390,7 @@ void add_session_commands(CommandTable& table) {
              false,
              true,
              models,
-             {}});
+             complete_models});
   table.add({"history", {}, group, "history", "what was typed before", {}, {}, 0, 0, false, true, history, {}});
   table.add({"source",
              {},

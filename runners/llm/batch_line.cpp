@@ -108,6 +108,10 @@ BatchOutcome read_batch_line(std::string_view line,
   }
   const Json& response = member(*document, "response");
   const Json& failure = member(*document, "error");
+  if (response.is_null() && failure.is_null() && member(*document, "method").is_string()) {
+    outcome.why = "a request, as it is sent: what the provider made of it is in another file";
+    return outcome;
+  }
   const Json& status = member(response, "status_code");
   if (status.is_number_integer()) {
     const auto told = status.get<std::int64_t>();

@@ -104,6 +104,35 @@ TEST_CASE("a run: prompt, one call, the answer and where it was found") {
   CHECK(room.transport.sent[0].body.find("\"max_tokens\":3000") != std::string::npos);
 }
 
+TEST_CASE("max_tokens is what was typed, else the alias's own, else 3000") {
+  struct Row {
+    const char *model, *typed;
+    int sent;
+  };
+  for (const Row& row : {Row{"openai/m", "", 3000}, Row{"openai/m", "7", 7}, Row{"short", "", 64}, Row{"short", "7", 7},
+                         Row{"short", "3000", 3000}}) {
+    CAPTURE(row.model);
+    CAPTURE(row.typed);
+    Room room;
+    room.environment["OPENAI_API_KEY"] = "sk-test";
+    ModelRegistry registry(
+        [&](std::string_view name) {
+          return room.environment.contains(name) ? std::optional(room.environment.find(name)->second) : std::nullopt;
+        },
+        room.secrets,
+        parse_models_text("version: 1\nmodels: {short: {model: openai/m, params: {max_tokens: 64}}}", "models.yaml"),
+        &room.limiter);
+    room.kind = make_qa_kind({room.client, registry});
+    ParameterTexts params{{"model", row.model}};
+    if (*row.typed != 0) params["max_tokens"] = row.typed;
+    LoadedBatch batch = room.load(kOne, params);
+    room.transport.replies.push_back(chat("B"));
+    execute_all(room, *room.kind, batch);
+    REQUIRE(room.transport.sent.size() == 1);
+    CHECK(Json::parse(room.transport.sent[0].body)["max_tokens"] == row.sent);
+  }
+}
+
 TEST_CASE("the request carries the parameters that were given") {
   Room room;
   room.replied(kOne, {chat("B")},

@@ -89,6 +89,8 @@ TEST_CASE("what a line may say, and what becomes of its call") {
        "expired"},
       {R"({"custom_id":"C1","response":null,"error":{"code":"batch_cancelled","message":"x"}})", "back to the pool",
        "batch_cancelled"},
+      {R"({"custom_id":"C1","method":"POST","url":"/v1/chat/completions","body":{}})",
+       "reported with its line number, skipped", "a request"},
       {R"({"custom_id":"C1"})", "back to the pool", "no response"},
       {R"({"custom_id":"C1","response":{"status_code":"200"}})", "back to the pool", "no response"},
       {R"({"custom_id":"C1","response":{"status_code":200,"body":{"choices":[]}}})", "back to the pool",
