@@ -8,7 +8,7 @@ namespace assay {
 void Lane::set_limits(const LaneLimits& limits, SteadyTime now) {
   if (limits_ == limits) return;
   limits_ = limits;
-  known_.give(limits, now);
+  known_.give(limits, forward(now));
 }
 
 std::int64_t Lane::width() const {
@@ -37,7 +37,7 @@ Lane::Room Lane::room(const CallSize& size, SteadyTime now) {
   return room;
 }
 
-std::optional<SteadyTime> Lane::head_time(SteadyTime now) { return room(queue_.head()->size, now).at; }
+std::optional<SteadyTime> Lane::head_time(SteadyTime now) { return room(queue_.head()->size, forward(now)).at; }
 
 void Lane::admit(LaneWaiter& waiter, SteadyTime now) {
   waiter.state = LaneWaiter::State::admitted;
@@ -52,6 +52,7 @@ void Lane::admit(LaneWaiter& waiter, SteadyTime now) {
 }
 
 void Lane::enter(const Waiter& waiter, SteadyTime now, Ports& tell) {
+  now = forward(now);
   if (queue_.empty()) {
     const Room free = room(waiter->size, now);
     if (free.at && *free.at <= now) {
@@ -66,6 +67,7 @@ void Lane::enter(const Waiter& waiter, SteadyTime now, Ports& tell) {
 }
 
 void Lane::pump(SteadyTime now, Ports& tell) {
+  now = forward(now);
   bool moved = false;
   while (!queue_.empty()) {
     const Waiter head = queue_.head();
@@ -135,6 +137,7 @@ std::optional<LanePause> Lane::finish(LaneWaiter& waiter, const CallEnd& end, St
     leave(waiter, tell);
     return std::nullopt;
   }
+  now = forward(now);
   std::optional<LanePause> paused;
   const std::int64_t most = width();
   in_flight_limit_.grow(most > 0 && in_flight_ >= most && !queue_.empty(), now);
@@ -181,6 +184,7 @@ void Lane::resume(Ports& tell) {
 }
 
 void Lane::restore(const LearnedLimits& learned, SteadyTime now) {
+  now = forward(now);
   rate_.restore(learned.per_second, learned.burst, learned.episodes, now);
   in_flight_limit_.restore(learned.in_flight, now);
   latency_.restore(learned.width);
@@ -201,6 +205,7 @@ LearnedLimits Lane::learned() const {
 }
 
 LaneState Lane::state(SteadyTime now) {
+  now = std::max(latest_, now);
   LaneState out;
   out.limits = limits_;
   known_.show(out.shown);
@@ -235,7 +240,7 @@ LaneState Lane::state(SteadyTime now) {
 
 std::string Lane::waits_for(const LaneWaiter& waiter, SteadyTime now) {
   if (waiter.state != LaneWaiter::State::waiting) return "";
-  const Room held = room(waiter.size, now);
+  const Room held = room(waiter.size, std::max(latest_, now));
   const std::string why = held.why;
   if (why == "paused") return "the lane is paused" + (paused_why_.empty() ? "" : ": " + paused_why_);
   if (why == "probing") return "one call tries whether the refusals are over";

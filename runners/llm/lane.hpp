@@ -2,6 +2,7 @@
 // One lane: who waits, who is in flight, and all that holds calls back. Internal to the Limiter, which locks it.
 // Specs: models.md 4.
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,7 +39,8 @@ class Lane {
   using Ports = std::vector<std::shared_ptr<EffectPort>>;  // to be told, without the lock
   std::mutex mutex;
 
-  // All of these with the mutex held.
+  // All of these with the mutex held. Threads read the clock before they get it: a time older than one already seen is
+  // taken for that one, so that nothing below is given time twice.
   void set_limits(const LaneLimits& limits, SteadyTime now);
   /// Goes at once when nobody waits and nothing holds it back, else joins the queue.
   void enter(const Waiter& waiter, SteadyTime now, Ports& tell);
@@ -63,6 +65,7 @@ class Lane {
   std::string waits_for(const LaneWaiter& waiter, SteadyTime now);
 
  private:
+  SteadyTime forward(SteadyTime now) { return latest_ = std::max(latest_, now); }
   struct Room {
     std::optional<SteadyTime> at;
     const char* why = "";
@@ -72,6 +75,7 @@ class Lane {
   std::int64_t width() const;
   std::optional<LanePause> rejected(LaneWaiter& waiter, const CallEnd& end, SteadyTime now);
 
+  SteadyTime latest_{};
   LaneLimits limits_;
   KnownLimits known_;
   RateLearner rate_;
