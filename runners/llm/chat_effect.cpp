@@ -503,6 +503,8 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   if (const std::string field = provider_->field_to_correct(error);
       !field.empty() && std::find(corrected_.begin(), corrected_.end(), field) == corrected_.end()) {
     shared_->remember_correction(lane_, field);
+    shared_->targets.succeeded(lane_);  // it answers
+    permitted_ = false;
     tries_.push_back(record_of(error));
     previous_ = tries_.back();
     slot_.reset();
