@@ -5,6 +5,7 @@
 #include "core/text/atomic_file.hpp"
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
+#include "core/text/words.hpp"
 #include "experiments/qa/prompting.hpp"
 #include "repl/shell.hpp"
 #include "runners/prompt/cases.hpp"
@@ -30,12 +31,6 @@ std::string parameter(const Arguments& arguments, const std::string& name) {
 
 PromptFile open_prompt(const std::string& name, const PromptOverrides& overrides = {}) {
   return load_prompt(qa_prompt_text(name), name, overrides);
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
 }
 
 void list(Reply& reply) {

@@ -12,6 +12,7 @@
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "core/text/file_there.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
@@ -30,10 +31,6 @@ std::string folder_of_environment(const char* variable, const char* fallback) {
   if (set != nullptr && *set != '\0') return std::string(set) + "/assay";
   const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
   return home == nullptr ? std::string() : std::string(home) + fallback;
-}
-
-std::string counted(std::uint64_t n, const char* one, const char* many) {
-  return format_count(static_cast<std::int64_t>(n)) + " " + (n == 1 ? one : many);
 }
 
 std::string place_text(std::uint32_t step) {

@@ -7,15 +7,10 @@
 
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
 
 bool is_family(const std::string& name) { return name.ends_with(".*"); }
 
@@ -79,7 +74,7 @@ class Resolver {
   Json choice(const std::string& text) const {
     if (std::find(spec_.choices.begin(), spec_.choices.end(), text) != spec_.choices.end()) return text;
     const auto near = nearest(text, spec_.choices);
-    fail(text, "one of " + joined(spec_.choices), near ? "did you mean " + *near + "?" : "");
+    fail(text, "one of " + joined(spec_.choices, ", "), near ? "did you mean " + *near + "?" : "");
   }
 
   const Parameter& spec_;
@@ -107,7 +102,7 @@ const Kind& KindRegistry::require(const std::string& name) const {
   for (const auto& kind : kinds_) names.push_back(kind->name());
   const auto near = nearest(name, names);
   throw Error("usage", "unknown kind \"" + name + "\"" + (near ? ": did you mean " + *near + "?" : ""), {},
-              "kinds: " + joined(names));
+              "kinds: " + joined(names, ", "));
 }
 
 std::vector<const Kind*> KindRegistry::all() const {
@@ -125,7 +120,7 @@ Json resolve_parameters(const std::vector<Parameter>& specs, const ParameterText
     const auto near = nearest(name, names);
     throw Error("usage",
                 "kind " + kind + " has no parameter \"" + name + "\"" + (near ? ": did you mean " + *near + "?" : ""),
-                {}, names.empty() ? "it has none" : "parameters: " + joined(names));
+                {}, names.empty() ? "it has none" : "parameters: " + joined(names, ", "));
   }
   Json resolved = Json::object();
   for (const Parameter& spec : specs) {

@@ -7,17 +7,12 @@
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
 #include "core/text/shell_words.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
 
 constexpr std::string_view kBlank = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 /// The rest of a line as the value: as it stands, or without its quotes when it is one quoted word.
 std::string value_of(std::string_view rest) {
@@ -101,7 +96,7 @@ void Settings::read_file(const std::string& path) {
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = trimmed(std::string_view(text).substr(begin, end - begin));
+    const std::string_view line = trim(std::string_view(text).substr(begin, end - begin));
     begin = end + 1;
     ++number;
     if (line.empty() || line.starts_with('#')) continue;
@@ -110,7 +105,7 @@ void Settings::read_file(const std::string& path) {
     if (gap == std::string_view::npos)
       throw Error("file", "expected NAME VALUE, found only \"" + std::string(line) + "\"", place);
     try {
-      set(std::string(line.substr(0, gap)), value_of(trimmed(line.substr(gap))), "file " + path);
+      set(std::string(line.substr(0, gap)), value_of(trim(line.substr(gap))), "file " + path);
     } catch (const Error& error) {
       throw Error("file", error.message(), place, error.hint());
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/text/pattern.hpp"
+#include "core/text/words.hpp"
 #include "experiments/qa/extract_rules.hpp"
 #include "experiments/qa/json_path.hpp"
 #include "experiments/qa/numbers.hpp"
@@ -37,12 +38,6 @@ std::optional<std::string_view> last_boxed(std::string_view text) {
 
 namespace extraction {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\n\r\f\v");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\n\r\f\v") - begin + 1);
-}
 
 std::string replaced(std::string text, std::string_view from, std::string_view to) {
   for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
@@ -179,7 +174,7 @@ std::optional<Json> last_json(std::string_view text) {
   for (auto span = spans.rbegin(); span != spans.rend(); ++span) {
     if (auto value = parse_json_lenient(text.substr(span->first, span->second - span->first))) return value;
   }
-  return parse_json_lenient(trimmed(text));
+  return parse_json_lenient(trim(text));
 }
 
 }  // namespace
@@ -208,7 +203,7 @@ Rule boxed() {
     } else if (form.kind == AnswerForm::Kind::number) {
       value = boxed_number(number, text);
     } else if (const auto content = last_boxed(text)) {
-      value = std::string(trimmed(*content));
+      value = std::string(trim(*content));
     }
     if (!value) return {};
     return {std::move(value), "boxed"};
@@ -247,7 +242,7 @@ Rule json_path(const std::string& path) {
 
 Rule exact() {
   return [](std::string_view text, const AnswerForm&) -> Found {
-    const auto value = trimmed(text);
+    const auto value = trim(text);
     if (value.empty()) return {};
     return {std::string(value), "exact"};
   };

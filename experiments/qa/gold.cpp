@@ -6,22 +6,17 @@
 #include <optional>
 
 #include "core/text/utf8.hpp"
+#include "core/text/words.hpp"
 #include "experiments/qa/numbers.hpp"
 
 namespace assay {
 namespace {
 
-std::string trimmed(const std::string& text) {
-  const auto begin = text.find_first_not_of(" \t\n\r\f\v");
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\n\r\f\v") - begin + 1);
-}
-
 std::optional<std::int64_t> as_integer(const Json& value) {
   if (value.is_number_unsigned() && value.get<std::uint64_t>() > 1000) return std::nullopt;
   if (value.is_number_integer()) return value.get<std::int64_t>();
   if (!value.is_string()) return std::nullopt;
-  const std::string text = trimmed(value.get<std::string>());
+  const std::string text(trim(value.get<std::string>()));
   std::int64_t number = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
   if (text.empty() || result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
@@ -39,8 +34,8 @@ class Reader {
 
   Gold letter() const {
     if (const auto at = label_position(text_)) return at_position(*at);
-    if (const auto at = label_position(trimmed(text_))) return at_position(*at);
-    if (const auto at = label_position(to_upper(std::string_view(trimmed(text_))))) return at_position(*at);
+    if (const auto at = label_position(std::string(trim(text_)))) return at_position(*at);
+    if (const auto at = label_position(to_upper(std::string_view(trim(text_))))) return at_position(*at);
     return wrong("one of " + range());
   }
 
@@ -73,7 +68,7 @@ class Reader {
     if (choices_.count > 0) {
       if (const auto at = label_position(text_)) return at_position(*at);
       if (value_.is_number_integer()) return index(0);
-      if (is_digits(trimmed(text_))) {
+      if (is_digits(std::string(trim(text_)))) {
         return wrong("a label or an option's text, not digits that may be either a position or a text",
                      "answer_is=index0, index1, text or number says what it is");
       }
@@ -110,8 +105,9 @@ class Reader {
 
   std::optional<std::size_t> text_position() const {
     using Form = std::function<std::string(const std::string&)>;
-    for (const Form& form : {Form([](const std::string& t) { return t; }), Form(trimmed),
-                             Form([](const std::string& t) { return to_lower(std::string_view(trimmed(t))); })}) {
+    for (const Form& form :
+         {Form([](const std::string& t) { return t; }), Form([](const std::string& t) { return std::string(trim(t)); }),
+          Form([](const std::string& t) { return to_lower(std::string_view(trim(t))); })}) {
       const std::string wanted = form(text_);
       std::optional<std::size_t> found;
       std::size_t hits = 0;

@@ -4,18 +4,13 @@
 #include <cmath>
 
 #include "core/text/utf8.hpp"
+#include "core/text/words.hpp"
 #include "experiments/qa/numbers.hpp"
 
 namespace assay {
 namespace {
 
 std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : dump_json(value); }
-
-std::string trimmed(const std::string& text) {
-  const auto begin = text.find_first_not_of(" \t\n\r\f\v");
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\n\r\f\v") - begin + 1);
-}
 
 std::string folded(const std::string& text) {
   std::string out;
@@ -75,8 +70,8 @@ bool Scorer::matches(const Item& item, const std::string& value) const {
   if (const auto option = option_text(item, gold)) golds.push_back(*option);
   return std::any_of(golds.begin(), golds.end(), [&](const std::string& one) {
     if (how == "text_ci") return folded(value) == folded(one);
-    if (how == "contains") return !trimmed(one).empty() && value.find(trimmed(one)) != std::string::npos;
-    return trimmed(value) == trimmed(one);
+    if (how == "contains") return !trim(one).empty() && value.find(trim(one)) != std::string::npos;
+    return trim(value) == trim(one);
   });
 }
 

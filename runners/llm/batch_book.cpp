@@ -10,6 +10,7 @@
 #include "core/text/atomic_file.hpp"
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
@@ -46,10 +47,6 @@ std::string shown(const std::string& path) {
   std::error_code wrong;
   const std::string near = fs::path(path).lexically_proximate(fs::current_path(wrong)).string();
   return wrong || near.empty() || near.starts_with("..") ? path : near;
-}
-
-std::string plural(std::uint64_t n, const char* one, const char* many) {
-  return std::to_string(n) + " " + (n == 1 ? one : many);
 }
 
 /// Takes lines into a new file, or compares them with one that is there already.
@@ -338,7 +335,7 @@ void BatchBook::work(const std::stop_token& stop) {
     if (!trouble.empty()) {
       line = "bulk file " + shown(now.path()) + " is not written yet: " + trouble;
     } else if (!now.empty) {
-      line = "written: " + shown(now.path()) + ", " + plural(now.calls, "call", "calls") + " to " + now.model;
+      line = "written: " + shown(now.path()) + ", " + counted(now.calls, "call", "calls") + " to " + now.model;
     }
     writing_ = false;
     if (!line.empty()) told_.push_back(line);

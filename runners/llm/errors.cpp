@@ -5,6 +5,8 @@
 #include <cctype>
 #include <vector>
 
+#include "core/text/words.hpp"
+
 namespace assay {
 namespace {
 
@@ -44,13 +46,6 @@ constexpr std::array kOverloadedCodes = {"overloaded_error",  "overloaded",  "se
 constexpr std::array kContextTexts = {"prompt is too long", "maximum context length",
                                       "exceeds the maximum number of tokens", "too many tokens", "context window"};
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(c < 0x80 ? std::tolower(c) : c); });
-  return out;
-}
-
 const Json* member(const Json* value, const char* name) {
   if (value == nullptr || !value->is_object()) return nullptr;
   const auto found = value->find(name);
@@ -88,7 +83,7 @@ Fields read_fields(const Json* error) {
   const auto add = [&](const Json* value) {
     const std::string_view text = text_of(value);
     if (text.empty()) return;
-    fields.words.push_back(lower(text));
+    fields.words.push_back(ascii_lower(text));
   };
   for (const char* name : {"code", "type", "status"}) {
     const Json* value = member(error, name);
@@ -102,7 +97,7 @@ Fields read_fields(const Json* error) {
   }
   add(member(member(error, "innererror"), "code"));
   const Json* metadata = member(error, "metadata");
-  fields.limit_source = lower(text_of(member(metadata, "limit_source")));
+  fields.limit_source = ascii_lower(text_of(member(metadata, "limit_source")));
   fields.moderation = member(metadata, "reasons") != nullptr;
   for (const char* name : {"message", "detail", "error"}) {
     const Json* value = member(error, name);
@@ -121,8 +116,8 @@ std::optional<std::pair<ErrorKind, std::string>> gemini_quota(const Json* error)
     const Json* violations = member(&detail, "violations");
     if (violations == nullptr || !violations->is_array()) continue;
     for (const Json& violation : *violations) {
-      const std::string id = lower(text_of(member(&violation, "quotaId")));
-      const std::string both = id + lower(text_of(member(&violation, "quotaMetric")));
+      const std::string id = ascii_lower(text_of(member(&violation, "quotaId")));
+      const std::string both = id + ascii_lower(text_of(member(&violation, "quotaMetric")));
       if (id.find("perday") != std::string::npos) return std::pair{ErrorKind::quota, std::string("day")};
       if (found) continue;
       if (both.find("token") != std::string::npos)
@@ -139,7 +134,7 @@ std::pair<std::string, bool> rate_sub(const Fields& fields) {
   if (fields.has("slow_down")) return {"burst", false};
   if (fields.has("tokens")) return {"tpm", false};
   if (fields.has("requests")) return {"rpm", false};
-  const std::string text = lower(fields.message);
+  const std::string text = ascii_lower(fields.message);
   const auto says = [&](std::string_view words) { return text.find(words) != std::string::npos; };
   if (says("concurren")) return {"concurrency", true};
   if (says("requests per day") || says("(rpd)")) return {"rpd", true};
@@ -216,7 +211,7 @@ CallError classify_error(std::string_view provider, int http_status, const Json&
     status = code != nullptr && code->is_number_integer() ? code->get<int>() : 500;
   }
   const bool cohere = provider == "cohere";
-  const std::string text = lower(fields.message);
+  const std::string text = ascii_lower(fields.message);
   const auto is = [&](ErrorKind kind, std::string sub = {}, bool by_text = false) {
     error.kind = kind;
     error.sub = std::move(sub);

@@ -6,18 +6,11 @@
 #include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "runners/llm/environment.hpp"
 
 namespace assay {
-namespace {
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
-  return out;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 std::string nearest_hint(const std::string& word, const std::vector<std::string>& known) {
   const auto near = nearest(word, known);

@@ -7,24 +7,11 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/text/words.hpp"
 #include "runners/llm/errors.hpp"
 
 namespace assay {
 namespace {
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 bool digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -137,7 +124,7 @@ std::optional<double> prose_duration_ms(std::string_view text) {
 }
 
 std::optional<double> text_wait_ms(const std::string& message) {
-  const std::string text = lower(message);
+  const std::string text = ascii_lower(message);
   for (const std::string_view phrase : {"try again in ", "retry after ", "retry in "}) {
     for (std::size_t at = text.find(phrase); at != std::string::npos; at = text.find(phrase, at + 1)) {
       if (const auto wait = prose_duration_ms(std::string_view(text).substr(at + phrase.size()))) return wait;
@@ -218,7 +205,7 @@ std::optional<double> parse_go_duration_ms(std::string_view text) {
 }
 
 std::optional<double> parse_http_date(std::string_view given, double now_s) {
-  const std::string lowered = lower(trim(given));
+  const std::string lowered = ascii_lower(trim(given));
   std::string_view text = lowered;
   constexpr std::array<std::string_view, 7> days = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
   bool named = false;
@@ -258,7 +245,7 @@ std::optional<double> parse_http_date(std::string_view given, double now_s) {
 }
 
 std::optional<double> parse_rfc3339(std::string_view given) {
-  const std::string lowered = lower(trim(given));
+  const std::string lowered = ascii_lower(trim(given));
   std::string_view text = lowered;
   const auto year = take_number(text, 4);
   if (!year || !take(text, "-")) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "runners/llm/field_values.hpp"
 #include "runners/llm/provider_rows.hpp"
 #include "runners/llm/urls.hpp"
@@ -36,13 +37,6 @@ Json value_or_null(const std::optional<T>& value) {
 Json null_if_empty(Json value) { return value.empty() ? Json() : value; }
 Json texts_or_null(const std::vector<std::string>& texts) { return texts.empty() ? Json() : Json(texts); }
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 void check_url(const std::string& url) {
   try {
     split_url(url);
@@ -54,7 +48,7 @@ void check_url(const std::string& url) {
 void apply_key_env(ModelEntry& entry, const Json& value) {
   entry.key_file.clear();
   entry.key_envs = variable_names(value);
-  if (entry.key_envs.size() == 1 && lower(entry.key_envs.front()) == "none") entry.key_envs.clear();
+  if (entry.key_envs.size() == 1 && ascii_lower(entry.key_envs.front()) == "none") entry.key_envs.clear();
   entry.key_needed = !entry.key_envs.empty();
 }
 
@@ -65,7 +59,7 @@ void apply_headers(ModelEntry& entry, const Json& value) {
       "content-type", "content-length", "host", "transfer-encoding", "connection", "expect", "accept-encoding"};
   entry.headers.clear();
   for (const auto& [name, text] : map_value(value, {})) {
-    const std::string plain = lower(name);
+    const std::string plain = ascii_lower(name);
     if (std::find(auth.begin(), auth.end(), plain) != auth.end()) {
       throw FieldFault{name, "is a header of a key", "key_env or key_file"};
     }

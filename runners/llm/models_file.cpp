@@ -9,6 +9,7 @@
 #include "core/text/error.hpp"
 #include "core/text/file_there.hpp"
 #include "core/text/input.hpp"
+#include "core/text/words.hpp"
 #include "runners/llm/field_values.hpp"
 #include "runners/llm/imported_prices.hpp"
 #include "runners/llm/provider_rows.hpp"
@@ -28,13 +29,6 @@ bool is_alias(std::string_view name) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
            c == '-';
   });
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
 }
 
 template <class Map>
@@ -98,7 +92,7 @@ class Reader {
   void read_provider(const YamlNode& name, const YamlNode& fields) {
     const std::string key = "providers." + name.text;
     if (!is_alias(name.text)) refuse(name, key, "a name has letters, digits, . _ - only");
-    const auto [at, fresh] = config_.providers.emplace(lower(name.text), FieldMap());
+    const auto [at, fresh] = config_.providers.emplace(ascii_lower(name.text), FieldMap());
     if (!fresh) refuse(name, key, "stands there twice: names of providers have no upper and lower case");
     FieldMap read = read_fields(fields, key, Where::provider);
     const ProviderRow* row = find_provider_row(at->first);
@@ -138,7 +132,7 @@ class Reader {
     ModelEntry scratch;
     for (const auto& [name, value] : node.entries) {
       const std::string full = key + "." + name.text;
-      const std::string plain = lower(name.text);
+      const std::string plain = ascii_lower(name.text);
       if (plain == "key" || plain == "api_key" || plain == "apikey" || plain == "token" || plain == "secret") {
         refuse(name, full, "a key does not belong in this file",
                "key_env: NAME of a variable, or key_file: PATH of a file");
@@ -215,7 +209,7 @@ void check_name(const ModelsConfig& config, const std::string& name, const Field
     refuse(field.origin, key, "no model \"" + name + "\"", near ? "did you mean " + *near + "?" : "PROVIDER/MODEL");
   }
   const std::vector<std::string> known = known_providers(config);
-  std::string provider = lower(name.substr(0, slash));
+  std::string provider = ascii_lower(name.substr(0, slash));
   while (provider.ends_with(' ')) provider.pop_back();
   if (std::find(known.begin(), known.end(), provider) == known.end()) {
     refuse(field.origin, key, "no provider \"" + provider + "\"", nearest_hint(provider, known));

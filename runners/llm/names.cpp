@@ -6,6 +6,7 @@
 #include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "runners/llm/child_environment.hpp"
 #include "runners/llm/field_values.hpp"
 #include "runners/llm/imported_prices.hpp"
@@ -19,26 +20,6 @@
 
 namespace assay {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-std::string trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return "";
-  return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1));
-}
-
-std::string joined(const std::vector<std::string>& words, const std::string& between = " ") {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : between) + word;
-  return out;
-}
 
 std::string limits_text(const LaneLimits& limits) {
   std::string out;
@@ -129,11 +110,11 @@ ModelRegistry::ModelRegistry(EnvironmentLookup environment, SecretStore& secrets
 std::vector<std::string> ModelRegistry::providers() { return provider_names(); }
 
 std::pair<std::string, std::string> ModelRegistry::default_model() const {
-  if (const std::string chosen = chosen_model_ ? trim(chosen_model_()) : ""; !chosen.empty()) {
+  if (const std::string chosen = chosen_model_ ? std::string(trim(chosen_model_())) : ""; !chosen.empty()) {
     return {chosen, "set model"};
   }
-  const std::string type = lower(trim(environment_("API_TYPE").value_or("")));
-  const std::string version = trim(environment_("MODEL_VERSION").value_or(""));
+  const std::string type = ascii_lower(trim(environment_("API_TYPE").value_or("")));
+  const std::string version(trim(environment_("MODEL_VERSION").value_or("")));
   if (!version.empty()) {
     return {(type.empty() ? "openai" : type) + "/" + version,
             type.empty() ? "MODEL_VERSION" : "API_TYPE and MODEL_VERSION"};
@@ -147,7 +128,7 @@ std::pair<std::string, std::string> ModelRegistry::default_model() const {
 }
 
 ModelRegistry::Name ModelRegistry::split_name(const std::string& given) const {
-  std::string text = trim(given);
+  std::string text(trim(given));
   if (text.empty()) text = default_model().first;
   Name name;
   if (config_.models.find(text) != config_.models.end()) {
@@ -161,7 +142,7 @@ ModelRegistry::Name ModelRegistry::split_name(const std::string& given) const {
   }
   const std::size_t slash = text.find('/');
   if (slash == std::string::npos) {
-    name.provider = lower(trim(environment_("API_TYPE").value_or("")));
+    name.provider = ascii_lower(trim(environment_("API_TYPE").value_or("")));
     name.model = text;
     if (name.provider.empty()) {
       std::vector<std::string> aliases;
@@ -173,7 +154,7 @@ ModelRegistry::Name ModelRegistry::split_name(const std::string& given) const {
                   near ? "did you mean " + *near + "?" : "PROVIDER/MODEL, with PROVIDER one of " + joined(known));
     }
   } else {
-    name.provider = lower(trim(text.substr(0, slash)));
+    name.provider = ascii_lower(trim(text.substr(0, slash)));
     name.model = trim(text.substr(slash + 1));
   }
   if (name.model.empty()) throw Error("bad_request", "\"" + text + "\" names no model", "", "PROVIDER/MODEL");

@@ -3,18 +3,13 @@
 #include <utility>
 
 #include "core/text/json.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
 
 constexpr std::string_view kBom = "\xEF\xBB\xBF";
 constexpr std::string_view kBlanks = " \t\r\n";
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
 
 }  // namespace
 
@@ -121,11 +116,11 @@ JsonLinesParser::JsonLinesParser(Sink sink, std::size_t max_line)
 
 void JsonLinesParser::finish() {
   const std::string rest = lines_.take_rest();
-  if (trimmed(rest).starts_with('{') && parse_json_lenient(trimmed(rest))) line(rest);
+  if (trim(rest, kBlanks).starts_with('{') && parse_json_lenient(trim(rest, kBlanks))) line(rest);
 }
 
 void JsonLinesParser::line(std::string_view text) {
-  text = trimmed(text);
+  text = trim(text, kBlanks);
   if (!text.empty()) sink_({"", std::string(text)});
 }
 
@@ -147,8 +142,8 @@ bool looks_like_json_lines(std::string_view body, bool strict) {
   if (begin == std::string_view::npos || body[begin] != '{') return false;
   body.remove_prefix(begin);
   const std::size_t end = body.find('\n');
-  if (end == std::string_view::npos || trimmed(body.substr(0, end)).back() != '}') return false;
-  const std::string_view rest = trimmed(body.substr(end));
+  if (end == std::string_view::npos || trim(body.substr(0, end), kBlanks).back() != '}') return false;
+  const std::string_view rest = trim(body.substr(end), kBlanks);
   return !rest.empty() && (!strict || rest.front() == '{');
 }
 

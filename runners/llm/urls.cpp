@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
@@ -17,13 +18,6 @@ namespace {
   const std::size_t at = url.rfind('@');
   const std::string shown = at == std::string::npos ? url : "..@" + url.substr(at + 1);
   throw Error("bad_request", "address \"" + shown + "\": " + why);
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
 }
 
 std::string without_slashes(std::string text) {
@@ -79,7 +73,7 @@ UrlParts split_url(const std::string& url) {
   UrlParts parts;
   const std::size_t colon = url.find("://");
   if (colon == std::string::npos) refuse(url, "begins with http:// or https://");
-  parts.scheme = lower(url.substr(0, colon));
+  parts.scheme = ascii_lower(url.substr(0, colon));
   if (parts.scheme != "http" && parts.scheme != "https") refuse(url, "begins with http:// or https://");
   const std::size_t begin = colon + 3;
   const std::size_t end = std::min(url.find_first_of("/?#\\", begin), url.size());
@@ -98,7 +92,7 @@ UrlParts split_url(const std::string& url) {
       refuse(url, "its port is no number from 1 to 65535");
     }
   }
-  parts.host = lower(authority);
+  parts.host = ascii_lower(authority);
   const bool bad =
       std::any_of(url.begin(), url.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F; });
   if (parts.host.empty() || bad) refuse(url, "has no host");
@@ -152,7 +146,7 @@ std::string gemini_url(const std::string& base_url, const std::string& model) {
 }
 
 bool is_loopback(const std::string& given) {
-  const std::string host = lower(given);
+  const std::string host = ascii_lower(given);
   if (host == "localhost" || host.ends_with(".localhost")) return true;
   if (const auto bytes = v4(host)) return (*bytes)[0] == 127;
   if (const auto bytes = v6(host)) {
@@ -163,7 +157,7 @@ bool is_loopback(const std::string& given) {
 }
 
 bool is_local_host(const std::string& given) {
-  const std::string host = lower(given);
+  const std::string host = ascii_lower(given);
   if (is_loopback(host) || host.ends_with(".local")) return true;
   if (const auto bytes = v4(host)) return is_private_v4(*bytes);
   if (const auto bytes = v6(host)) {
