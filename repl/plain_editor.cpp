@@ -98,10 +98,12 @@ void PlainEditor::set_status(std::vector<StyledText> lines) {
   const std::lock_guard lock(status_mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (status_written_.time_since_epoch().count() != 0 && now - status_written_ < std::chrono::seconds(1)) return;
-  status_written_ = now;
   std::string bytes;
   for (const StyledText& line : lines) bytes += line.plain() + "\n";
+  if (bytes == status_last_) return;  // a log is no place to say the same for hours
+  status_written_ = now;
   write_fully(error_, bytes);
+  status_last_ = std::move(bytes);
 }
 
 }  // namespace assay

@@ -50,6 +50,7 @@ class PlainEditor final : public LineEditor {
   bool at_end_ = false;
   std::mutex status_mutex_;
   std::chrono::steady_clock::time_point status_written_;  // guarded by status_mutex_
+  std::string status_last_;                               // guarded by status_mutex_
 };
 
 }  // namespace assay

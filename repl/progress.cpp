@@ -60,8 +60,9 @@ std::vector<Piece> pieces_of(const ProgressFacts& facts, bool live) {
     const double score = static_cast<double>(facts.correct) / static_cast<double>(facts.scored);
     put(2, "score " + fixed(score, 3) + " (n " + format_count(facts.scored) + ")", TextRole::number);
   }
-  if (facts.calls_per_s) put(6, short_rate(*facts.calls_per_s) + " calls/s");
-  if (facts.tokens_per_s) put(8, short_rate(*facts.tokens_per_s) + " tok/s");
+  const bool waits = !facts.state.empty() && facts.in_flight == 0;  // nothing moves: what was a while ago is no rate
+  if (facts.calls_per_s && !waits) put(6, short_rate(*facts.calls_per_s) + " calls/s");
+  if (facts.tokens_per_s && !waits) put(8, short_rate(*facts.tokens_per_s) + " tok/s");
   if (facts.cost_pico_usd) put(4, format_usd(*facts.cost_pico_usd));
   if (facts.eta_s) put(3, eta_text(*facts.eta_s));
   return pieces;

@@ -481,16 +481,11 @@ ProgressFacts Shell::progress_of(const JobFacts& facts, double now) {
 
 void Shell::tick(const std::stop_token& stop) {
   bool shown = false;
-  std::map<JobId, std::string> pauses_told;  // a script's output is no place to say the same for hours
   while (sleep_unless_stopped(stop, kTick)) {
     std::vector<StyledText> lines;
     const auto columns = static_cast<std::size_t>(out_.size().columns);
     for (const JobFacts& facts : open_jobs(engine())) {
       const ProgressFacts progress = progress_of(facts, seconds_now(engine_now()));
-      if (!options_.interactive && facts.in_flight == 0 && !progress.state.empty()) {
-        std::string& told = pauses_told[facts.id];
-        if (std::exchange(told, progress.state) == progress.state) continue;
-      }
       lines.push_back(options_.interactive ? progress_status_line(progress, columns) : progress_plain_line(progress));
     }
     const StoreHealth health = store().health();

@@ -20,7 +20,7 @@ namespace assay {
 inline constexpr int kApplicationId = 0x41535359;
 inline constexpr int kSchemaVersion = 2;
 /// The oldest program that can still read what we write.
-inline constexpr int kMinReader = 1;
+inline constexpr int kMinReader = 2;  // calls in bulk files and answers from the cache are states it has to know
 
 /// A step from schema `to` - 1 to `to`. Runs in the transaction that migrates.
 struct Migration {

@@ -60,3 +60,24 @@ TEST_CASE("a 429 with each form of hint: nobody of the lane comes before it is o
     CHECK(said[1].at("seconds").get<double>() <= one.seconds * 1.15 + (announced ? 12 : 4));
   }
 }
+
+TEST_CASE("a pause beyond the longest wait: the job waits without a run in flight, and goes on by itself") {
+  MockServer server;
+  TemporaryFolder folder;
+  folder.write("questions.jsonl", questions(30));
+  server.config(R"({"reply":"qa"})");
+  server.rules(R"([{"match":{"nth":10},"do":{"error":"rate_limit","hint":{"form":"retry-after","seconds":3}}}])");
+  const std::string file = folder.file("x.assay");
+  const Finished done = run({assay_program(), file, "-c",
+                             "set limit.longest_wait 1s; load qa questions.jsonl model=openai/m as=job; run_n 4"},
+                            folder.path(), server_environment(server));
+  CAPTURE(done.out);
+  CAPTURE(done.error);
+  CHECK(done.status == 0);
+  CHECK(done.error.find("waiting until ") != std::string::npos);
+  CHECK(done.out.find("30 COMPLETE, 0 FAIL") != std::string::npos);
+  const Json stats = server.stats();
+  CHECK(stats.at("requests") == 31);
+  CHECK(stats.at("retry_after").at("fingerprint_early") == 0);
+  CHECK(stats.at("duplicates").at("answered_again") == 0);
+}

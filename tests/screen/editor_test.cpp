@@ -175,9 +175,10 @@ TEST_CASE("a line of exactly the row's width, and one more, and a wide character
     Pty pty(demo({"--lines-per-second", "100"}), {.rows = 10, .columns = 20});
     REQUIRE(pty.wait_for("demo> "));
     pty.type(text, 10ms);
-    pty.pump(100ms);
+    const bool drawn =
+        pty.wait_until([&] { return pty.joined_text().find(std::string("demo> ") + text) != std::string::npos; }, 30s);
     INFO(pty.describe());
-    CHECK(pty.joined_text().find(std::string("demo> ") + text) != std::string::npos);
+    CHECK(drawn);
     pty.send("\x7f!\r");
     std::string expected = text;
     do expected.pop_back();
