@@ -3,10 +3,8 @@
 
 #include <map>
 
-#include "runners/llm/client.hpp"
 #include "runners/llm/try_trail.hpp"
-#include "tests/runners/llm/fake_transport.hpp"
-#include "tests/support/fake_step.hpp"
+#include "tests/runners/llm/client_world.hpp"
 
 using namespace assay;
 using namespace assay::test;
@@ -14,32 +12,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 namespace {
-
-struct World {
-  FakeClock clock;
-  FakeEntropy entropy;
-  FakeTransport transport;
-  SecretStore secrets;
-  Limiter limiter{clock};
-  ModelRegistry registry{[](std::string_view name) -> std::optional<std::string> {
-                           if (name == "OPENAI_API_KEY") return "sk-test-CANARY0123456789abcdef";
-                           return std::nullopt;
-                         },
-                         secrets,
-                         {},
-                         &limiter};
-  ChatClient client{ClientOptions{
-      clock, entropy, transport, secrets, limiter, default_llm_settings(), "0123456789abcdef", "1.0", {}}};
-  FakeStep step{clock, &clock};
-  ModelHandle gpt() { return registry.callable("openai/gpt-4o", Json::parse(R"({"price":{"in":2.5,"out":10}})")); }
-};
-
-ChatRequest ask(const std::string& text) {
-  ChatRequest request;
-  request.messages.emplace_back(Role::user, text);
-  request.params.max_tokens = 16;
-  return request;
-}
 
 WireReply timed(WireReply reply, bool reused) {
   reply.t = {1'000, 20'000, 21'500, reused};
