@@ -233,8 +233,8 @@ void draw_report(const Report& report, Reply& reply) {
       reply.line(StyledText().add(heading->text, TextRole::title));
     } else if (const auto* text = std::get_if<ReportText>(&block)) {
       reply.block(text->text);
-    } else {
-      const auto& drawn = std::get<ReportTable>(block);
+    } else if (const auto* table_block = std::get_if<ReportTable>(&block)) {
+      const ReportTable& drawn = *table_block;
       reply.line("");
       if (!drawn.title.empty()) reply.line(StyledText().add(drawn.title, TextRole::title));
       std::vector<Column> columns;
@@ -260,8 +260,8 @@ std::string report_markdown(const Report& report) {
       out += std::string(static_cast<std::size_t>(heading->level), '#') + " " + heading->text + "\n\n";
     } else if (const auto* text = std::get_if<ReportText>(&block)) {
       out += text->text + "\n\n";
-    } else {
-      const auto& table = std::get<ReportTable>(block);
+    } else if (const auto* table_block = std::get_if<ReportTable>(&block)) {
+      const ReportTable& table = *table_block;
       if (!table.title.empty()) out += "**" + table.title + "**\n\n";
       out += "|";
       for (const auto& column : table.columns) out += " " + markdown_cell(column.name) + " |";
@@ -296,8 +296,8 @@ std::string report_html(const Report& report, const std::string& title) {
       out += "<" + tag + ">" + html_escaped(heading->text) + "</" + tag + ">\n";
     } else if (const auto* text = std::get_if<ReportText>(&block)) {
       out += "<p>" + html_escaped(text->text) + "</p>\n";
-    } else {
-      const auto& table = std::get<ReportTable>(block);
+    } else if (const auto* table_block = std::get_if<ReportTable>(&block)) {
+      const ReportTable& table = *table_block;
       out += "<table>\n";
       if (!table.title.empty()) out += "<caption>" + html_escaped(table.title) + "</caption>\n";
       out += "<tr>";

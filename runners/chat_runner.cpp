@@ -20,9 +20,9 @@ Role role_of(const std::string& name) {
 
 std::vector<Message> chat_messages(const std::vector<ContextMessage>& context) {
   std::vector<Message> messages;
-  for (const auto& [role, content] : context) {
-    if (!content.is_string()) throw RunFailure("bad_request", "a message of the context is no text");
-    messages.emplace_back(role_of(role), content.get<std::string>());
+  for (const ContextMessage& message : context) {
+    if (!message.content.is_string()) throw RunFailure("bad_request", "a message of the context is no text");
+    messages.emplace_back(role_of(message.role), message.content.get<std::string>());
   }
   return messages;
 }

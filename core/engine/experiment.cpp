@@ -77,6 +77,8 @@ class StoredBatchView final : public BatchView {
     }
   }
 
+  std::vector<CallRecord> calls(RunId run) const override { return experiment_.store().calls(run); }
+
  private:
   RunView row_of(RunId run) const {
     const RunTable::Reader table = experiment_.table().read();

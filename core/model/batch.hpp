@@ -2,6 +2,7 @@
 // A batch: the runs that one load made, of one kind, with one set of parameters. Data only.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,6 +69,14 @@ struct NewRun {
   std::vector<AttemptSummary> attempts;
   std::uint32_t steps = 0;
   UsageSum usage;
+  /// Where its attempts begin instead of at their setup: after step `number`, with this answer, context and state.
+  /// For runs that share their first steps with another (a fork): what led there was paid for there.
+  struct Start {
+    std::uint32_t number = 0;
+    Json answer, state;
+    std::vector<ContextMessage> context;
+  };
+  std::optional<Start> start = {};
 };
 
 /// A batch as a kind's loader hands it over.

@@ -8,6 +8,7 @@ Json context_value(const std::vector<ContextMessage>& context) {
     Json entry = Json::object();
     entry["role"] = message.role;
     entry["content"] = message.content;
+    if (message.more.is_object()) entry.update(message.more);
     array.push_back(std::move(entry));
   }
   return array;
@@ -19,7 +20,13 @@ std::string context_text(const std::vector<ContextMessage>& context) {
 
 std::vector<ContextMessage> context_from(const Json& value) {
   std::vector<ContextMessage> context;
-  for (const Json& entry : value) context.push_back({entry.at("role").get<std::string>(), entry.at("content")});
+  for (const Json& entry : value) {
+    ContextMessage message{entry.at("role").get<std::string>(), entry.at("content")};
+    for (const auto& [key, more] : entry.items()) {
+      if (key != "role" && key != "content") message.more[key] = more;
+    }
+    context.push_back(std::move(message));
+  }
   return context;
 }
 

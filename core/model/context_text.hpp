@@ -1,5 +1,5 @@
 #pragma once
-// The JSON text under which a run's chat context is stored and saved: [{"role","content"}..]. Any thread.
+// The JSON text under which a run's chat context is stored and saved: [{"role","content", more..}..]. Any thread.
 
 #include <string>
 #include <vector>

@@ -84,6 +84,23 @@ class Resolver {
 
 }  // namespace
 
+ExportedFile Kind::export_runs(const std::string& format, const std::vector<const BatchView*>&) const {
+  throw Error("usage", "kind " + name() + " has no export format " + format);
+}
+
+LoadedBatch Kind::fork_batch(const BatchInfo& parent, std::uint32_t, const ParameterTexts& changes) const {
+  if (!changes.empty()) {
+    throw Error("usage", changes.begin()->first + ": runs of kind " + name() + " are forked without changes");
+  }
+  LoadedBatch batch;
+  batch.info.kind = parent.kind;
+  batch.info.model = parent.model;
+  batch.info.params = parent.params;
+  batch.info.pinned = parent.pinned;
+  batch.info.source = parent.source;
+  return batch;
+}
+
 void KindRegistry::add(std::unique_ptr<Kind> kind) {
   if (find(kind->name())) throw std::logic_error("two kinds named " + kind->name());
   kinds_.push_back(std::move(kind));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/model/batch.hpp"
+#include "core/model/call.hpp"
 #include "core/model/report.hpp"
 #include "core/model/runner.hpp"
 
@@ -56,6 +57,40 @@ class BatchView {
   virtual std::uint32_t size() const = 0;
   /// Calls `visit` for each run in order. Reads payloads from the store only when `payloads`.
   virtual void each(bool payloads, const std::function<void(const RunView&)>& visit) const = 0;
+  /// The recorded calls of a run, all attempts, in order of their making.
+  virtual std::vector<CallRecord> calls(RunId) const { return {}; }
+};
+
+/// A prompt that comes with a kind: a prompt file (specs/prompts.md 1) that is named without a path.
+struct ShippedPrompt {
+  std::string name;
+  std::string_view text;
+};
+
+/// What a kind writes of runs in another program's form.
+struct ExportedFile {
+  std::string name;                      // as that program names it; without a folder
+  std::string text;                      // the whole file
+  std::uint64_t runs = 0, left_out = 0;  // left out: those that are not COMPLETE
+};
+
+/// A scoring rule of others over a selection of runs: figures beside the score, the score itself only when `as_score`.
+struct RuleOutcome {
+  std::vector<std::pair<RunId, Score>> scores;  // the verdict counts only when as_score; metrics are added
+  bool as_score = false;
+  Report report;  // what it comes to, as its authors print it
+};
+
+/// User messages written again from prompts and recorded replies, compared byte by byte with those recorded.
+struct RebuiltMessages {
+  std::uint64_t compared = 0, equal = 0;
+  struct Difference {
+    std::string agent;
+    std::uint32_t round = 0;
+    std::size_t offset = 0;  // in bytes
+    std::string want, got;   // from there on, shortened; want: recorded
+  };
+  std::optional<Difference> first;
 };
 
 class Kind {
@@ -76,8 +111,30 @@ class Kind {
   /// (a model, a key) is missing: before any run starts.
   virtual std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const = 0;
   virtual Report report(const BatchView& batch) const = 0;
-  /// Export forms of its own, e.g. "tiger": name -> writer of the whole text.
+  virtual std::vector<ShippedPrompt> prompts() const { return {}; }
+
+  /// Export forms of its own, e.g. "tiger".
   virtual std::vector<std::string> export_formats() const { return {}; }
+  /// One file of these batches (or selections of them), not empty. Throws Error: a form it has not, batches that can't
+  /// stand in one file.
+  virtual ExportedFile export_runs(const std::string& format, const std::vector<const BatchView*>& batches) const;
+
+  /// The rule of others that the parameters of `evaluate` name; nullopt: they name none, and each run is evaluated by
+  /// its runner. Throws Error for a parameter that the rule does not take.
+  virtual std::optional<RuleOutcome> apply_rule(const BatchView&, const ParameterTexts&) const { return std::nullopt; }
+
+  /// Writes the user messages of a run again. nullopt: this kind can't.
+  virtual std::optional<RebuiltMessages> rebuild(const BatchInfo&, const RunView&) const { return std::nullopt; }
+
+  /// The batch of forks that share the first `step` steps with runs of `parent` and go on with `changes`: parameters
+  /// and pinned texts. Throws Error naming a parameter that would have changed what is shared. As it stands here: no
+  /// parameter can be changed.
+  virtual LoadedBatch fork_batch(const BatchInfo& parent, std::uint32_t step, const ParameterTexts& changes) const;
+  /// Where such a fork of `run` begins. nullopt: at the checkpoint that the engine took after that step. Throws Error
+  /// when the run has not come so far.
+  virtual std::optional<NewRun::Start> fork_start(const BatchInfo&, const RunView&, std::uint32_t) const {
+    return std::nullopt;
+  }
 };
 
 /// Kinds by name. Filled by app at start, constant afterwards: any thread.

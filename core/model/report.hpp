@@ -2,6 +2,7 @@
 // What a kind has to say of a batch: a document, not a printout. repl draws it as text, exporters as Markdown, HTML or
 // JSON. `figures` is the machine form, named as the kind's spec names it.
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -29,8 +30,25 @@ struct ReportTable {
   std::vector<std::vector<Json>> rows;
 };
 
+/// Figures along an ordered axis (rounds, widths), each with an interval where it has one.
+struct ReportChart {
+  struct Point {
+    std::string label;
+    double value = 0;
+    std::optional<double> low = {}, high = {};
+  };
+  struct Series {
+    std::string name;
+    std::vector<Point> points;
+  };
+  std::string title, axis;
+  ReportTable::Form form = ReportTable::Form::ratio;
+  bool stacked = false;  // the series are parts of a whole: bars one on the other, instead of lines
+  std::vector<Series> series;
+};
+
 struct Report {
-  std::vector<std::variant<ReportHeading, ReportText, ReportTable>> blocks;
+  std::vector<std::variant<ReportHeading, ReportText, ReportTable, ReportChart>> blocks;
   Json figures = Json::object();
 
   Report& heading(int level, std::string text) {
@@ -43,6 +61,10 @@ struct Report {
   }
   Report& table(ReportTable t) {
     blocks.emplace_back(std::move(t));
+    return *this;
+  }
+  Report& chart(ReportChart c) {
+    blocks.emplace_back(std::move(c));
     return *this;
   }
 };

@@ -10,10 +10,13 @@
 
 namespace assay {
 
-/// One chat message of a run's context. `content` is text, or whatever JSON the runner keeps there.
+/// One chat message of a run's context. `content` is text, or whatever JSON the runner keeps there. `more`: null, or an
+/// object of what else the runner says of it ("agent", "round"); its keys stand after role and content wherever the
+/// message is written.
 struct ContextMessage {
   std::string role;
   Json content;
+  Json more = nullptr;
 };
 
 /// Why an attempt ended in FAIL. `place`: "setup", "step 3", "evaluate", "load". Empty kind: no error.

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/model/context_text.hpp"
 #include "core/text/error.hpp"
 
 namespace assay {
@@ -14,13 +15,6 @@ Json usd(Pico pico) { return static_cast<double>(pico) / kPicoPerUsd; }
 
 Json error_value(const RunError& error) {
   return Json{{"kind", error.kind}, {"message", error.message}, {"place", error.place}};
-}
-
-Json context_value(const std::vector<ContextMessage>& context) {
-  Json messages = Json::array();
-  for (const ContextMessage& message : context)
-    messages.push_back(Json{{"role", message.role}, {"content", message.content}});
-  return messages;
 }
 
 Json attempts_value(const std::vector<AttemptSummary>& attempts) {
@@ -171,6 +165,9 @@ std::vector<ContextMessage> read_context(const ObjectReader& object, const std::
     if (!role.is_string()) reader.fail("role", "a text", role);
     const Json* content = reader.find("content");
     context.push_back({role.get<std::string>(), content ? *content : Json()});
+    for (const auto& [key, more] : message.items()) {
+      if (key != "role" && key != "content") context.back().more[key] = more;
+    }
   }
   return context;
 }

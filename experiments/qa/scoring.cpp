@@ -75,6 +75,15 @@ bool Scorer::matches(const Item& item, const std::string& value) const {
   });
 }
 
+Found Scorer::find(const Item& item, std::string_view reply) const {
+  const AnswerForm form = answer_form(item);
+  Found found = extractor(item).find(reply, form);
+  if (found.value && form.kind == AnswerForm::Kind::number) {
+    found.value = canonical_number(*found.value).value_or(*found.value);
+  }
+  return found;
+}
+
 Scorer::Outcome Scorer::score(const Item& item, const std::vector<SampleReply>& replies,
                               const std::function<std::uint64_t()>& random) const {
   const Extractor& rule = extractor(item);
@@ -83,9 +92,7 @@ Scorer::Outcome Scorer::score(const Item& item, const std::vector<SampleReply>& 
   std::vector<Vote> votes;
   std::size_t found_in = 0;
   for (const auto& reply : replies) {
-    Found found = rule.find(reply.text, form);
-    if (found.value && form.kind == AnswerForm::Kind::number)
-      found.value = canonical_number(*found.value).value_or(*found.value);
+    const Found found = find(item, reply.text);
     Json sample{{"value", found.value ? Json(*found.value) : Json()},
                 {"rule", found.value ? Json(found.rule) : Json()}};
     if (!reply.stop.empty()) sample["stop"] = reply.stop;
@@ -145,9 +152,11 @@ Scorer::Outcome Scorer::score(const Item& item, const std::vector<SampleReply>& 
 
 std::vector<SampleReply> recorded_replies(const std::vector<ContextMessage>& context, const Json& answer) {
   std::vector<SampleReply> replies;
-  for (const auto& [role, content] : context) {
-    if (role == "user") replies.clear();
-    if (role == "assistant" && content.is_string()) replies.push_back({content.get<std::string>(), {}});
+  for (const ContextMessage& message : context) {
+    if (message.role == "user") replies.clear();
+    if (message.role == "assistant" && message.content.is_string()) {
+      replies.push_back({message.content.get<std::string>(), {}});
+    }
   }
   if (!answer.is_object() || !answer.contains("samples") || !answer["samples"].is_array()) return replies;
   for (std::size_t i = 0; i < replies.size() && i < answer["samples"].size(); ++i) {

@@ -38,12 +38,15 @@ class Scorer {
   Outcome score(const Item& item, const std::vector<SampleReply>& replies,
                 const std::function<std::uint64_t()>& random) const;
 
+  /// What the item's rule finds in a reply; a number in canonical form.
+  Found find(const Item& item, std::string_view reply) const;
+  const Extractor& extractor(const Item& item) const;
+  bool unextracted_is_null() const { return unextracted_is_null_; }
+
   /// Whether a value is the gold answer; the item has one.
   bool matches(const Item& item, const std::string& value) const;
 
  private:
-  const Extractor& extractor(const Item& item) const;
-
   std::shared_ptr<const Extractor> given_, letter_, number_, text_;
   std::string match_, tie_;
   std::optional<double> tolerance_;

@@ -96,7 +96,14 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
                  .add("context", TextRole::title)
                  .add(" " + std::to_string(context.size()) + " messages", TextRole::dim));
   for (const ContextMessage& message : context) {
-    reply.line(StyledText().add("  " + message.role, TextRole::name));
+    StyledText head;
+    head.add("  " + message.role, TextRole::name);
+    if (message.more.is_object()) {
+      for (const auto& [key, value] : message.more.items()) {
+        head.add("  " + key + " " + content_text(value), TextRole::dim);
+      }
+    }
+    reply.line(head);
     reply.block(content_text(message.content), "    ");
   }
   if (!attempts.empty()) {
