@@ -58,6 +58,8 @@ class DebateReader {
 
   const Scorer& scorer() const { return scorer_; }
   const std::string& aggregate() const { return aggregate_; }
+  /// Whether the last agent is a judge.
+  bool judged() const { return protocol_ == "adversarial"; }
 
  private:
   double confidence_of(const Item& item, const Transcript& transcript, std::size_t agent, std::uint32_t round) const;
