@@ -6,6 +6,7 @@
 #include "core/model/context_text.hpp"
 #include "core/text/error.hpp"
 #include "core/text/hash.hpp"
+#include "core/text/input.hpp"
 #include "core/text/words.hpp"
 
 namespace assay {

@@ -7,7 +7,6 @@
 
 #include "core/model/batch.hpp"
 #include "core/model/kind.hpp"
-#include "core/text/input.hpp"
 #include "experiments/debate/transcript.hpp"
 #include "experiments/qa/item.hpp"
 
