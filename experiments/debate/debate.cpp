@@ -69,7 +69,7 @@ Json pinned_of(const BatchInfo& batch, const ModelRegistry& models) {
 
 Json params_of(const BatchInfo& batch) { return batch.params.is_object() ? batch.params : Json::object(); }
 
-Composer composer_of(const BatchInfo& batch, const Json& params, const Json& pinned) {
+Composer composer_of(const Json& params, const Json& pinned) {
   return {plan_debate(params, pinned.value("agents", Json())), params, pinned};
 }
 
@@ -80,7 +80,7 @@ LoadedBatch DebateKind::load(const Source& source, const ParameterTexts& given) 
   Json pinned = pin_debate(params, agents, batch.warnings);
   auto items = read_items(source, params, batch.warnings);
   fill_compat(params, items);
-  const Composer checked(plan_debate(params, pinned["agents"]), params, pinned);
+  const Composer checked = composer_of(params, pinned);
   pin_models(params, pinned, dependencies_.models);
   const Json run_params = debate_run_parameters(params);
   for (Item& item : items) batch.runs.push_back(debate_run(std::move(item), run_params, pinned));
@@ -105,7 +105,7 @@ std::shared_ptr<Runner> DebateKind::make_runner(const BatchInfo& batch, const Pa
   std::optional<std::uint32_t> round;
   if (params.contains("round")) round = params["round"].get<std::uint32_t>();
   const Json pinned = pinned_of(batch, dependencies_.models);
-  Composer composer = composer_of(batch, params, pinned);
+  Composer composer = composer_of(params, pinned);
   DebateModels models;
   if (overrides.empty()) models = callable_models(params, pinned, composer.plan(), dependencies_.models);
   return std::make_shared<DebateRunner>(dependencies_.client, std::move(models), std::move(composer), round);
@@ -121,7 +121,7 @@ std::optional<RebuiltMessages> DebateKind::rebuild(const BatchInfo& batch, const
     forked_at = fork->value("step", 0U);
     added = fork->value("message", std::string());
   }
-  return rebuild_debate(composer_of(batch, params, pinned), from_data(run.data), run.context, forked_at, added);
+  return rebuild_debate(composer_of(params, pinned), from_data(run.data), run.context, forked_at, added);
 }
 
 LoadedBatch DebateKind::fork_batch(const BatchInfo& parent, std::uint32_t step, const ParameterTexts& changes) const {
@@ -158,7 +158,7 @@ LoadedBatch DebateKind::fork_batch(const BatchInfo& parent, std::uint32_t step, 
     }
   }
   pin_models(params, fresh, dependencies_.models);
-  const Composer checked(plan_debate(params, fresh["agents"]), params, fresh);
+  const Composer checked = composer_of(params, fresh);
   batch.info.kind = name();
   batch.info.model = params["model"].get<std::string>();
   batch.info.params = std::move(params);
