@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/engine/clock.hpp"
+#include "core/text/hash.hpp"
 
 namespace assay {
 namespace {
@@ -83,6 +84,8 @@ void add_changes(const Item& item, const DebateReader& reader, const std::vector
 }
 
 }  // namespace
+
+std::uint64_t draw_of(const std::string& run_id) { return xxh3_64(run_id); }
 
 std::function<std::uint64_t()> tie_draws(std::uint64_t seed) {
   const auto stream = std::make_shared<RandomStream>(seed);

@@ -26,6 +26,8 @@ DebateOutcome evaluate_debate(const Item& item, const std::vector<ContextMessage
                               const std::vector<std::pair<std::string, std::string>>& agents, const Json& before,
                               std::uint64_t fallback_draw, std::optional<std::uint32_t> round = {});
 
+/// The seed of debates that come from files: the same at every load.
+std::uint64_t draw_of(const std::string& run_id);
 /// Draws for ties of one debate: the same for the same seed, however often it is read.
 std::function<std::uint64_t()> tie_draws(std::uint64_t seed);
 

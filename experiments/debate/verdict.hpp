@@ -58,6 +58,8 @@ class DebateReader {
 
   const Scorer& scorer() const { return scorer_; }
   const std::string& aggregate() const { return aggregate_; }
+  /// Whether a tied vote is drawn.
+  bool draws() const { return tie_ == "random"; }
   /// Whether the last agent is a judge.
   bool judged() const { return protocol_ == "adversarial"; }
 
