@@ -96,6 +96,7 @@ ReplayResult Replayer::replay(RunId run, std::optional<std::uint32_t> attempt, s
   plan.experiment_id = store_.experiment_id();
   plan.begun_at = recorded.begun_at;
   plan.last_step = last_step;
+  if (recorded.number > 1) plan.continued = continued_attempt(store_, run, recorded.number);
 
   NoPool pool;
   CallCounters counters;
