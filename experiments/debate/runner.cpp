@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "experiments/debate/legacy_rules.hpp"
+#include "experiments/debate/recorded.hpp"
 #include "experiments/qa/asking.hpp"
 
 namespace assay {
@@ -20,6 +22,25 @@ Json& remembered(Run& run, const char* name) {
   if (!run.state.is_object()) run.state = Json::object();
   return run.state[name];
 }
+
+/// A run as a rule over batches sees it.
+class OneRun final : public BatchView {
+ public:
+  OneRun(const BatchInfo& batch, const Run& run) : batch_(batch) {
+    view_.run_id = run.id;
+    view_.status = Status::complete;
+    view_.data = run.data;
+    view_.answer = run.answer;
+    view_.context = run.context;
+  }
+  const BatchInfo& info() const override { return batch_; }
+  std::uint32_t size() const override { return 1; }
+  void each(bool, const std::function<void(const RunView&)>& visit) const override { visit(view_); }
+
+ private:
+  const BatchInfo& batch_;
+  RunView view_;
+};
 
 }  // namespace
 
@@ -237,9 +258,17 @@ Next DebateRunner::step(Run& run, Step& step) {
 }
 
 Score DebateRunner::evaluate(Run& run, Step&) {
-  auto outcome = evaluate_debate(from_data(run.data), run.context, composer_.reader(),
-                                 composer_.plan().names_and_models(), run.answer, draw_of(run.id), round_);
+  auto outcome =
+      evaluate_debate(from_data(run.data), run.context, composer_.reader(),
+                      agents_in(composer_.plan().names_and_models(), run.data), run.answer, draw_of(run.id), round_);
   run.answer = std::move(outcome.answer);
+  const std::string rule = batch_.params.is_object() ? batch_.params.value("rule", "majority") : "majority";
+  if (rule != "majority") {
+    const RuleOutcome legacy = apply_debate_rule(OneRun(batch_, run), rule, round_, false);
+    for (const auto& [id, score] : legacy.scores) {
+      for (const auto& [name, value] : score.metrics) outcome.score.metric(name, value);
+    }
+  }
   return outcome.score;
 }
 
