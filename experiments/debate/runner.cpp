@@ -57,6 +57,7 @@ struct DebateRunner::Round {
   std::vector<std::size_t> failed;  // agents that this round goes on without
   std::vector<CallError> errors;
   std::uint64_t sent = 0;
+  PeerMemo memo;
 
   Round(Run& of, Step& at)
       : run(of), step(at), item(from_data(of.data)), number(at.number()), random(at), context(of.context) {
@@ -65,7 +66,7 @@ struct DebateRunner::Round {
     added = fork->value("message", std::string());
   }
 
-  DebateMoment moment(const Transcript& said) { return {item, said, number, random, added}; }
+  DebateMoment moment(const Transcript& said) { return {item, said, number, random, added, &memo}; }
   void keep(const ChatReply& reply, const std::string& who) {
     sent += reply.sent;
     for (const auto& flag : reply.flags.names()) step.log(who + ": reply " + flag);
