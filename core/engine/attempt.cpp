@@ -14,7 +14,7 @@ class Execution {
   Execution(const AttemptPlan& plan, const LiveStep::Parts& parts, std::shared_ptr<AttemptControl> control,
             std::shared_ptr<Mailbox> mailbox)
       : plan_(plan),
-        parts_(parts),
+        parts_(with_id(parts, plan)),
         control_(std::move(control)),
         mailbox_(std::move(mailbox)),
         ledger_(plan.run, plan.number),
@@ -62,6 +62,11 @@ class Execution {
   }
 
  private:
+  static LiveStep::Parts with_id(LiveStep::Parts parts, const AttemptPlan& plan) {
+    parts.run_id = plan.id;
+    return parts;
+  }
+
   StoredPayloads read_payloads() {
     StoredPayloads stored = parts_.store.payloads(plan_.run);
     for (const std::string& part : stored.damaged) {
@@ -86,16 +91,24 @@ class Execution {
       ledger_.load(parts_.store);
       std::vector<StoredStep> steps;
       if (!parts_.replay) steps = parts_.store.steps(plan_.run, plan_.number);
-      if (!steps.empty()) {
-        const Json kept = parse_json(steps.back().checkpoint, "checkpoint");
-        done_steps_ = steps.back().number;
-        set_up_ = true;
-        run_.answer = kept.at("answer");
-        run_.context = context_from(kept.at("context"));
-        run_.state = kept.at("state");
-      }
+      if (!steps.empty()) go_on_after(steps.back());
+    }
+    if (!set_up_ && plan_.begin != AttemptPlan::Begin::setup) {
+      const std::vector<StoredStep> start = parts_.store.steps(plan_.run, kStartAttempt);
+      if (!start.empty()) go_on_after(start.back());
+      if (start.empty() && plan_.begin == AttemptPlan::Begin::start)
+        throw RunFailure("damaged", "the steps that it shares with another run can't be read back: fork it again");
     }
     make_step();
+  }
+
+  void go_on_after(const StoredStep& step) {
+    Checkpoint kept = checkpoint_from(step.checkpoint);
+    done_steps_ = step.number;
+    set_up_ = true;
+    run_.answer = std::move(kept.answer);
+    run_.context = std::move(kept.context);
+    run_.state = std::move(kept.state);
   }
 
   void make_step() {
@@ -143,13 +156,7 @@ class Execution {
     parts_.store.submit(std::move(changes), {});
   }
 
-  std::string kept_text() const {
-    Json kept = Json::object();
-    kept["answer"] = run_.answer;
-    kept["context"] = context_value(run_.context);
-    kept["state"] = run_.state;
-    return dump_json(kept);
-  }
+  std::string kept_text() const { return checkpoint_text(run_.answer, run_.context, run_.state); }
 
   std::vector<Change> collect_logs() {
     std::vector<Change> changes;

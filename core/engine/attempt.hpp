@@ -41,6 +41,8 @@ struct AttemptPlan {
   std::string experiment_id;
   WallTime begun_at = 0;                   // as recorded: Step::now() begins there
   std::optional<std::uint32_t> last_step;  // of a replay: it ends after this one (0: setup)
+  /// Where attempts of this run begin: at their setup, or at a NewRun::start, which has to be looked up.
+  enum class Begin : std::uint8_t { setup, unknown, start } begin = Begin::unknown;
 };
 
 struct AttemptOutcome {

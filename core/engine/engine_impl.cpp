@@ -95,6 +95,11 @@ void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, R
     plan.resumed = before.calls > 0;
   } else {
     plan.number = before.attempts + 1U;
+    if (before.attempts == 0) {
+      plan.begin = before.steps == 0                ? AttemptPlan::Begin::setup
+                   : before.status == Status::ready ? AttemptPlan::Begin::start
+                                                    : AttemptPlan::Begin::unknown;
+    }
     if (before.attempts > 0) {
       for (const StoredAttempt& earlier : parts.store.attempts(run)) {
         const bool open = earlier.ended_at == 0 && !earlier.imported;

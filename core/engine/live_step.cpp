@@ -18,10 +18,13 @@ class Port final : public EffectPort {
       : door_(std::move(door)),
         mailbox_(std::move(mailbox)),
         origin_(origin),
+        id_(origin.id),
         key_(key),
         call_(call),
         epoch_(epoch),
-        files_(std::move(files)) {}
+        files_(std::move(files)) {
+    origin_.id = id_;
+  }
   EffectOrigin origin() const override { return origin_; }
   std::string_view key() const override { return key_; }
   CallFiles* files() const override { return files_.get(); }
@@ -38,7 +41,7 @@ class Port final : public EffectPort {
   std::shared_ptr<Door> door_;
   std::shared_ptr<Mailbox> mailbox_;
   EffectOrigin origin_;
-  std::string key_;
+  std::string id_, key_;
   std::uint32_t call_, epoch_;
   std::shared_ptr<CallFiles> files_;
 };
@@ -83,6 +86,7 @@ void LiveStep::start_step(std::uint32_t number, SteadyTime deadline, const char*
   number_ = number;
   ++epoch_;
   served_ = 0;
+  earlier_ = ledger_.places_before(number);
   deadline_ = deadline;
   deadline_of_ = deadline_of;
   control_->set_deadline(deadline, deadline_of, number);
@@ -152,7 +156,8 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
     serve_earlier(index, *earlier);
     return index;
   }
-  const EffectOrigin origin{control_->run(), parts_.job, number_ > 1 || index > 0};
+  const EffectOrigin origin{control_->run(), parts_.job, number_ > 1 || index > 0,
+                            parts_.run_id,   number_,    earlier_ + index + 1};
   call.port = std::make_shared<Port>(door_, mailbox_, origin, key, index, epoch_, parts_.files);
   deliver(index, {EffectEvent::Kind::start, nullptr});
   return index;

@@ -98,6 +98,15 @@ ReplayResult Replayer::replay(RunId run, std::optional<std::uint32_t> attempt, s
   plan.last_step = last_step;
   if (recorded.number > 1) plan.continued = continued_attempt(store_, run, recorded.number);
 
+  if (last_step) {
+    for (const StoredStep& start : store_.steps(run, kStartAttempt)) {
+      if (*last_step <= start.number) {
+        throw Error("usage", result.run + " begins after step " + std::to_string(start.number) + ": it is a fork", {},
+                    "`detail " + result.run + "` names the run that it shares them with: replay that one");
+      }
+    }
+  }
+
   NoPool pool;
   CallCounters counters;
   const auto mailbox = std::make_shared<Mailbox>(clock_);

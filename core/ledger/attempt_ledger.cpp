@@ -1,6 +1,8 @@
 #include "core/ledger/attempt_ledger.hpp"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace assay {
 
@@ -64,6 +66,14 @@ std::uint32_t AttemptLedger::count(std::uint32_t step) const {
   return static_cast<std::uint32_t>(std::count_if(calls_.begin(), calls_.end(), [&](const CallRecord& call) {
     return call.step == step && call.state != CallState::sent;
   }));
+}
+
+std::uint32_t AttemptLedger::places_before(std::uint32_t step) const {
+  std::set<std::pair<std::uint32_t, std::string_view>> places;
+  for (const CallRecord& call : calls_) {
+    if (call.step < step) places.emplace(call.step, call.key);
+  }
+  return static_cast<std::uint32_t>(places.size());
 }
 
 std::uint32_t AttemptLedger::recorded_answers(std::uint32_t step) const {

@@ -49,6 +49,8 @@ class AttemptLedger {
   UsageSum usage() const;
   /// Number of answered or failed calls recorded for one step.
   std::uint32_t count(std::uint32_t step) const;
+  /// Number of different places of calls in the steps before this one.
+  std::uint32_t places_before(std::uint32_t step) const;
   /// True while recorded answers of `step` beyond the first `served` exist: the step is being replayed.
   bool replaying(std::uint32_t step, std::uint32_t served) const { return recorded_answers(step) > served; }
 
