@@ -9,7 +9,7 @@
 #include "experiments/qa/prompting.hpp"
 #include "repl/shell.hpp"
 #include "runners/prompt/cases.hpp"
-#include "runners/prompt/prompt_file.hpp"
+#include "runners/prompt/prompt_choice.hpp"
 
 namespace assay {
 namespace {
@@ -30,13 +30,13 @@ std::string parameter(const Arguments& arguments, const std::string& name) {
 }
 
 PromptFile open_prompt(const std::string& name, const PromptOverrides& overrides = {}) {
-  return load_prompt(qa_prompt_text(name), name, overrides);
+  return choose_prompt(name, qa_prompts(), "qa", "prompt", overrides).file;
 }
 
 void list(Reply& reply) {
   Table table({{"prompt", false, false}, {"variables", false, true}, {"description", false, true}});
   reply.result = Json::array();
-  for (const std::string& name : qa_prompt_names()) {
+  for (const auto& [name, text] : qa_prompts()) {
     const PromptFile prompt = open_prompt(name);
     table.row({cell(name, TextRole::name), cell(joined(prompt.variables())), cell(prompt.description)});
     reply.result.push_back(Json::object(

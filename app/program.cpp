@@ -22,6 +22,7 @@
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
 #include "experiments/arithmetic/arithmetic.hpp"
+#include "experiments/debate/debate.hpp"
 #include "experiments/qa/qa.hpp"
 #include "repl/commands/budget.hpp"
 #include "repl/commands/cache.hpp"
@@ -71,6 +72,7 @@ struct Program::Parts {
 Program::Program() : parts_(std::make_unique<Parts>()) {
   add_kind([](const Services& services) { return make_arithmetic_kind({services.chat, services.models}); });
   add_kind([](const Services& services) { return make_qa_kind({services.chat, services.models}); });
+  add_kind([](const Services& services) { return make_debate_kind({services.chat, services.models}); });
 }
 
 Program::~Program() = default;

@@ -10,13 +10,13 @@ Role role_of(const std::string& name) {
   throw RunFailure("bad_request", "a message of the context has the role '" + name + "'");
 }
 
-[[noreturn]] void fail(const CallError& error) {
+}  // namespace
+
+void fail_run(const CallError& error, const std::string& who) {
   if (!error.held.empty())
     throw RunHeld{error.held, true, error.held_until};  // no run's fault: its whole job would meet the same
-  throw RunFailure(error.name(), error.message);
+  throw RunFailure(error.name(), who.empty() ? error.message : who + ": " + error.message);
 }
-
-}  // namespace
 
 std::vector<Message> chat_messages(const std::vector<ContextMessage>& context) {
   std::vector<Message> messages;
@@ -31,7 +31,7 @@ ChatReply ask(ChatClient& client, Step& step, std::string_view key, const ModelH
               const ChatRequest& request) {
   if (!model) throw RunFailure("no_model", "this runner was made to evaluate: it has no model");
   auto reply = client.call(step, key, model, request);
-  if (!reply) fail(reply.error());
+  if (!reply) fail_run(reply.error());
   return std::move(*reply);
 }
 
@@ -44,7 +44,7 @@ std::vector<ChatReply> ask_all(ChatClient& client, Step& step, const ModelHandle
   for (const CallHandle handle : handles) outcomes.push_back(client.get(step, handle));
   std::vector<ChatReply> replies;
   for (auto& outcome : outcomes) {
-    if (!outcome) fail(outcome.error());
+    if (!outcome) fail_run(outcome.error());
     replies.push_back(std::move(*outcome));
   }
   return replies;

@@ -17,8 +17,11 @@ namespace assay {
 /// The context as chat messages. Throws RunFailure "bad_request" for a role or content that is none of a chat.
 std::vector<Message> chat_messages(const std::vector<ContextMessage>& context);
 
-/// One question at `key`. An error of the call FAILs the run with the call's kind ("rate_limit/rpm"), but one that is
-/// no fault of the run (no credit, a refused key, an unknown model): RunHeld, the run waits and its job pauses.
+/// An error of a call as the run's: FAIL with the call's kind ("rate_limit/rpm"), but one that is no fault of the run
+/// (no credit, a refused key, an unknown model) is RunHeld. `who` asked, "" : the run.
+[[noreturn]] void fail_run(const CallError& error, const std::string& who = {});
+
+/// One question at `key`. An error of the call ends the run as fail_run says.
 ChatReply ask(ChatClient& client, Step& step, std::string_view key, const ModelHandle& model,
               const ChatRequest& request);
 

@@ -1,5 +1,6 @@
 #include "core/engine/attempt.hpp"
 
+#include <charconv>
 #include <new>
 
 #include "core/text/error.hpp"
@@ -85,6 +86,7 @@ class Execution {
     } else {
       read_payloads();
     }
+    if (plan_.continued && !parts_.replay) ledger_.load_earlier(parts_.store, plan_.continued->number);
     if (plan_.resumed) {
       ledger_.load(parts_.store);
       std::vector<StoredStep> steps;
@@ -110,8 +112,9 @@ class Execution {
   }
 
   void make_step() {
+    const std::uint32_t seed_attempt = plan_.continued ? plan_.continued->first : plan_.number;
     const std::string identity =
-        plan_.experiment_id + '/' + std::to_string(plan_.run) + '/' + std::to_string(plan_.number);
+        plan_.experiment_id + '/' + std::to_string(plan_.run) + '/' + std::to_string(seed_attempt);
     step_.emplace(parts_, ledger_, control_, mailbox_, xxh3_64(identity),
                   plan_.begun_at != 0 ? plan_.begun_at : parts_.clock.wall());
   }
@@ -238,7 +241,34 @@ class Execution {
   AttemptOutcome outcome_;
 };
 
+constexpr std::string_view kContinues = "goes on with the answers of attempt ";
+constexpr std::string_view kBegunAs = ", begun as attempt ";
+
 }  // namespace
+
+Json continuation_line(const ContinuedAttempt& continued) {
+  return std::string(kContinues) + std::to_string(continued.number) + std::string(kBegunAs) +
+         std::to_string(continued.first);
+}
+
+std::optional<ContinuedAttempt> continued_attempt(Store& store, RunId run, std::uint32_t attempt) {
+  for (const StoredLog& line : store.logs(run)) {
+    if (line.attempt != attempt || line.from_runner) continue;
+    const Json text = parse_json(line.text, "log");
+    if (!text.is_string()) continue;
+    const std::string_view words = text.get_ref<const std::string&>();
+    if (!words.starts_with(kContinues)) continue;
+    ContinuedAttempt continued;
+    const std::string_view rest = words.substr(kContinues.size());
+    const auto first = rest.find(kBegunAs);
+    if (first == std::string_view::npos) continue;
+    const std::string_view root = rest.substr(first + kBegunAs.size());
+    std::from_chars(rest.data(), rest.data() + first, continued.number);
+    std::from_chars(root.data(), root.data() + root.size(), continued.first);
+    return continued;
+  }
+  return std::nullopt;
+}
 
 AttemptOutcome execute_attempt(const AttemptPlan& plan, const LiveStep::Parts& parts,
                                const std::shared_ptr<AttemptControl>& control,

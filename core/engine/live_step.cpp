@@ -152,11 +152,31 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
     write_log(LogLevel::warn,
               "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
   }
+  if (const CallRecord* earlier = ledger_.earlier(number_, key, hash)) {
+    serve_earlier(index, *earlier);
+    return index;
+  }
   const EffectOrigin origin{control_->run(), parts_.job, number_ > 1 || index > 0,
                             parts_.run_id,   number_,    earlier_ + index + 1};
   call.port = std::make_shared<Port>(door_, mailbox_, origin, key, index, epoch_, parts_.files);
   deliver(index, {EffectEvent::Kind::start, nullptr});
   return index;
+}
+
+/// Becomes a call of this attempt too, so that the attempt can be replayed by itself.
+void LiveStep::serve_earlier(std::uint32_t index, const CallRecord& earlier) {
+  calls_[index]->replayed = true;
+  EffectDone done;
+  done.state = CallState::answered;
+  done.usage = earlier.usage;
+  done.reply = parts_.store.call_reply(earlier.id);
+  done.model = earlier.model;
+  done.priced = true;
+  done.from_cache = true;
+  done.saved = earlier.from_cache ? earlier.saved : earlier.cost;
+  done.note = "was answered in attempt " + std::to_string(earlier.attempt) + ": nothing is sent";
+  parts_.counters.replayed.fetch_add(1, std::memory_order_relaxed);
+  record_end(index, std::move(done));
 }
 
 void LiveStep::serve_recorded(Call& call, std::string_view key, const AttemptLedger::Lookup& found) {

@@ -97,6 +97,7 @@ class LiveStep final : public Step {
   void give_up_all();
   bool any_on_its_way() const;
   [[noreturn]] void stop_when_recorded();
+  void serve_earlier(std::uint32_t index, const CallRecord& earlier);
   void serve_recorded(Call& call, std::string_view key, const AttemptLedger::Lookup& found);
   void wait_for_call(Call& call);
   [[noreturn]] void wait_for_file(const Call& call);

@@ -8,6 +8,15 @@ namespace assay {
 
 void AttemptLedger::load(Store& store) { calls_ = store.calls(run_, attempt_); }
 
+void AttemptLedger::load_earlier(Store& store, std::uint32_t attempt) { earlier_ = store.calls(run_, attempt); }
+
+const CallRecord* AttemptLedger::earlier(std::uint32_t step, std::string_view key, const Hash128& hash) const {
+  const auto found = std::find_if(earlier_.rbegin(), earlier_.rend(), [&](const CallRecord& call) {
+    return call.step == step && call.key == key && call.state == CallState::answered && call.request_hash == hash;
+  });
+  return found == earlier_.rend() ? nullptr : &*found;
+}
+
 AttemptLedger::Lookup AttemptLedger::find(std::uint32_t step, std::string_view key, const Hash128& hash) const {
   Lookup found;
   for (const CallRecord& call : calls_) {

@@ -18,8 +18,11 @@ ContextMessage debate_message(std::string role, std::string content, std::size_t
   return with_speaker(std::move(role), std::move(content), Json(agent), round);
 }
 
-ContextMessage debate_message(std::string role, std::string content, std::string_view part, std::uint32_t round) {
-  return with_speaker(std::move(role), std::move(content), Json(part), round);
+ContextMessage debate_message(std::string role, std::string content, std::string_view part, std::uint32_t round,
+                              std::optional<std::size_t> reader) {
+  ContextMessage message = with_speaker(std::move(role), std::move(content), Json(part), round);
+  if (reader) message.more["reader"] = *reader;
+  return message;
 }
 
 Transcript::Transcript(const std::vector<ContextMessage>& context) {
@@ -36,8 +39,16 @@ Transcript::Transcript(const std::vector<ContextMessage>& context) {
       const auto index = agent->get<std::size_t>();
       if (index >= chats_.size()) chats_.resize(index + 1);
       chats_[index].push_back(read);
-      if (reply) turns_.push_back({index, read.round, read.content});
+      if (reply) {
+        if (index >= turns_of_.size()) turns_of_.resize(index + 1);
+        turns_of_[index].push_back(turns_.size());
+        turns_.push_back({index, read.round, read.content});
+      }
     } else if (agent->is_string()) {
+      if (const auto reader = message.more.find("reader");
+          reader != message.more.end() && reader->is_number_unsigned()) {
+        read.reader = reader->get<std::size_t>();
+      }
       parts_.emplace_back(agent->get_ref<const std::string&>(), read);
     } else {
       continue;
@@ -61,9 +72,11 @@ std::optional<std::string_view> Transcript::reply(std::size_t agent, std::uint32
 }
 
 std::optional<Transcript::Turn> Transcript::latest(std::size_t agent, std::uint32_t round) const {
+  if (agent >= turns_of_.size()) return std::nullopt;
   std::optional<Turn> found;
-  for (const Turn& turn : turns_) {
-    if (turn.agent == agent && turn.round <= round && (!found || turn.round >= found->round)) found = turn;
+  for (const std::size_t at : turns_of_[agent]) {
+    const Turn& turn = turns_[at];
+    if (turn.round <= round && (!found || turn.round >= found->round)) found = turn;
   }
   return found;
 }

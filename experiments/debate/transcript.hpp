@@ -16,15 +16,17 @@ namespace assay {
 
 inline constexpr std::string_view kCritic = "critic", kSynthesizer = "synthesizer", kSummary = "summary";
 
-/// A message of agent `agent`, or of one of the parts named above.
+/// A message of agent `agent`, or of one of the parts named above (a summary made for one agent: its `reader`).
 ContextMessage debate_message(std::string role, std::string content, std::size_t agent, std::uint32_t round);
-ContextMessage debate_message(std::string role, std::string content, std::string_view part, std::uint32_t round);
+ContextMessage debate_message(std::string role, std::string content, std::string_view part, std::uint32_t round,
+                              std::optional<std::size_t> reader = {});
 
 class Transcript {
  public:
   struct Message {
     std::string_view role, content;
     std::uint32_t round = 0;
+    std::optional<std::size_t> reader = {};  // of a summary that was made for one agent
   };
   struct Turn {
     std::size_t agent = 0;
@@ -54,6 +56,7 @@ class Transcript {
   std::vector<std::vector<Message>> chats_;
   std::vector<std::pair<std::string_view, Message>> parts_;
   std::vector<Turn> turns_;
+  std::vector<std::vector<std::size_t>> turns_of_;  // agent -> positions in turns_
   std::uint32_t rounds_ = 0;
 };
 

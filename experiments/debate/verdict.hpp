@@ -58,6 +58,10 @@ class DebateReader {
 
   const Scorer& scorer() const { return scorer_; }
   const std::string& aggregate() const { return aggregate_; }
+  /// Whether a tied vote is drawn.
+  bool draws() const { return tie_ == "random"; }
+  /// Whether the last agent is a judge.
+  bool judged() const { return protocol_ == "adversarial"; }
 
  private:
   double confidence_of(const Item& item, const Transcript& transcript, std::size_t agent, std::uint32_t round) const;

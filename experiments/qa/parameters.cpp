@@ -29,8 +29,8 @@ std::vector<Parameter> qa_scoring_parameters() {
   };
 }
 
-std::vector<Parameter> qa_parameters() {
-  std::vector<Parameter> rows{
+std::vector<Parameter> item_parameters() {
+  return {
       {"format",
        Type::choice,
        "auto",
@@ -56,6 +56,11 @@ std::vector<Parameter> qa_parameters() {
       {"categories", Type::text, "", "a+b: only these", {}},
       {"sample", Type::text, "all", "all, uniform:N, stratified:N, per_category:N, mad:N", {}},
       {"seed", Type::integer, "12345", "of the sample and of shots_pick=random", {}},
+  };
+}
+
+std::vector<Parameter> qa_parameters() {
+  const std::vector<Parameter> own{
       {"model", Type::text, "", "model alias or PROVIDER/MODEL; none: the default model", {}},
       {"temperature", Type::number, "", "none: the model's", {}},
       {"max_tokens", Type::integer, std::to_string(kQaMaxTokens), "of a reply; an alias's own goes before 3000", {}},
@@ -74,7 +79,8 @@ std::vector<Parameter> qa_parameters() {
       {"autoescape", Type::boolean, "", "HTML-escape values in the prompt; none: as the prompt file says", {}},
       {"undefined", Type::choice, "", "undefined variables; none: as the prompt file says", {"strict", "lenient"}},
   };
-  for (auto& parameter : qa_scoring_parameters()) rows.push_back(std::move(parameter));
+  std::vector<Parameter> rows = item_parameters();
+  for (const auto& more : {own, qa_scoring_parameters()}) rows.insert(rows.end(), more.begin(), more.end());
   return rows;
 }
 

@@ -11,6 +11,8 @@ namespace assay {
 /// max_tokens where neither the load nor the model says one: a batch keeps max_tokens only where it was typed.
 inline constexpr std::int64_t kQaMaxTokens = 3000;
 
+/// How a source is read and which of its questions are taken: the same for every kind that asks questions.
+std::vector<Parameter> item_parameters();
 std::vector<Parameter> qa_parameters();
 /// Those that `evaluate` may change: how replies are read and compared.
 std::vector<Parameter> qa_scoring_parameters();

@@ -12,10 +12,8 @@
 
 namespace assay {
 
-/// The shipped prompts' names.
-std::vector<std::string> qa_prompt_names();
-/// The text of a shipped prompt, by its bare name, or of a file. Throws Error with both places and the nearest name.
-std::string qa_prompt_text(const std::string& name);
+/// The prompts that come with the kind.
+std::vector<ShippedPrompt> qa_prompts();
 
 /// A prompt as a batch keeps it, so that a later edit of the file changes nothing.
 struct PinnedPrompt {

@@ -5,14 +5,12 @@
 #include <memory>
 #include <optional>
 
+#include "experiments/qa/asking.hpp"
 #include "experiments/qa/prompting.hpp"
 #include "experiments/qa/scoring.hpp"
 #include "runners/chat_runner.hpp"
 
 namespace assay {
-
-/// The stop words of a parameter: one text, or a JSON list of them. Throws Error "usage", "json".
-std::vector<std::string> stop_words(const Json& params);
 
 class QaRunner final : public Runner {
  public:

@@ -15,18 +15,28 @@ std::unique_ptr<Effect> ChatClient::make_effect(const ChatRequest& request, cons
   return std::make_unique<ChatEffect>(shared_, request, model);
 }
 
+namespace {
+
+std::uint32_t sendings(const CallRecord& record) { return record.from_cache ? 0 : record.last_try.number; }
+
+}  // namespace
+
 tl::expected<ChatReply, CallError> ChatClient::get(Step& step, CallHandle handle) {
   const CallOutcome outcome = step.get(handle);
   auto* effect = dynamic_cast<ChatEffect*>(outcome.effect);
   assert(effect != nullptr);
   if (!outcome.replayed) {
     shared_->options.transport.settled(outcome.record.id, static_cast<int>(outcome.record.last_try.number));
-    if (auto result = effect->take_result()) return std::move(*result);
+    if (auto result = effect->take_result()) {
+      if (*result) (*result)->sent = sendings(outcome.record);
+      return std::move(*result);
+    }
   }
   if (outcome.ok()) {
     auto reply = effect->read(outcome.reply, outcome.record.model);
     if (reply) {
       reply->source = ReplySource::replay;
+      reply->sent = sendings(outcome.record);
       reply->priced = outcome.record.priced;
     }
     return reply;

@@ -46,6 +46,7 @@ struct ChatReply {
   bool priced = false;
   ReplySource source = ReplySource::live;
   std::vector<TryRecord> tries;      // of a live call, the answered one last
+  std::uint32_t sent = 0;            // how often the request went out; 0: an answer from the cache
   std::vector<std::string> dropped;  // parameters the provider cannot express, sorted
 
   /// Sets flags that follow from text and stop.

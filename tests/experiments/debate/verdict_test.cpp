@@ -45,8 +45,8 @@ RoundReading read(const Json& params, const std::vector<std::vector<std::string>
 TEST_CASE("majority: null values don't vote, a tie goes to the first holder, or to nobody, or by draw") {
   const std::vector<std::vector<std::string>> replies{{"Answer: A", "Answer: B", "who knows", "Answer: B"},
                                                       {"Answer: C", "Answer: B", "", "hm"}};
-  CHECK(read({}, replies, 1).aggregate == "B");
-  const RoundReading tied = read({}, replies, 2);
+  CHECK(read(Json::object(), replies, 1).aggregate == "B");
+  const RoundReading tied = read(Json::object(), replies, 2);
   CHECK(tied.aggregate == "C");
   CHECK(tied.tied);
   CHECK(tied.dropped == std::vector<std::size_t>{2});

@@ -1,0 +1,19 @@
+#pragma once
+// `debate`: several agents on one question, in rounds. Specs: debate.md. The folder's README tells the session.
+
+#include <memory>
+
+#include "core/model/kind.hpp"
+#include "runners/llm/client.hpp"
+
+namespace assay {
+
+struct DebateDependencies {
+  ChatClient& client;
+  const ModelRegistry& models;
+};
+
+/// The dependencies outlive the kind and its runners.
+std::unique_ptr<Kind> make_debate_kind(DebateDependencies dependencies);
+
+}  // namespace assay
