@@ -103,6 +103,15 @@ void tell(const Rebuilt& rebuilt, Json& result) {
   }
 }
 
+bool can_replay(Shell& shell, const Replayer& replayer, RunId run) {
+  {
+    const RunTable::Reader table = shell.table().read();
+    const RunRow& row = table.row(run);
+    if (row.attempts == 0 || row.in_flight) return false;
+  }
+  return replayer.executed(run);
+}
+
 void replay(Shell& shell, const Replayer::MakeRunner& make_runner, const Arguments& arguments, Reply& reply) {
   const Selection selection = shell.select(arguments.rest(0));
   const auto number = [&](const char* flag, std::uint64_t least) -> std::optional<std::uint32_t> {
@@ -123,13 +132,8 @@ void replay(Shell& shell, const Replayer::MakeRunner& make_runner, const Argumen
     }
     const auto written = rebuilt.same.find(run);
     const bool alike = written == rebuilt.same.end() || written->second;
-    bool runnable = true;
-    if (selection.runs.size() > 1 || written != rebuilt.same.end()) {
-      const RunTable::Reader table = shell.table().read();
-      runnable = table.row(run).attempts > 0 && !table.row(run).in_flight;
-    }
-    if (!runnable || (selection.runs.size() > 1 && !replayer.executed(run)) ||
-        (written != rebuilt.same.end() && !replayer.executed(run))) {
+    const bool alone = selection.runs.size() == 1 && written == rebuilt.same.end();  // then the replayer says why not
+    if (!alone && !can_replay(shell, replayer, run)) {
       if (written == rebuilt.same.end()) {
         ++outcome.skipped;
       } else {
