@@ -55,11 +55,19 @@ void compare_ends(const StoredAttempt& recorded, const EndAttempt& end, Comparis
   comparison.values("context", value_of(recorded.context), value_of(end.context));
 }
 
+/// Came with a save: its records are elsewhere.
+bool from_elsewhere(const StoredAttempt& attempt) { return attempt.imported && attempt.ended_at == 0; }
+
 }  // namespace
+
+bool Replayer::executed(RunId run) const {
+  const std::vector<StoredAttempt> attempts = store_.attempts(run);
+  return std::any_of(attempts.begin(), attempts.end(), [](const auto& one) { return !from_elsewhere(one); });
+}
 
 StoredAttempt Replayer::recorded_attempt(RunId run, const std::string& name, std::optional<std::uint32_t> wanted) {
   std::vector<StoredAttempt> attempts = store_.attempts(run);
-  std::erase_if(attempts, [](const StoredAttempt& attempt) { return attempt.imported && attempt.ended_at == 0; });
+  std::erase_if(attempts, from_elsewhere);
   if (attempts.empty()) {
     throw Error("usage", name + " has no attempt that was executed here: there is nothing to replay", {},
                 "`run_n` executes it");
