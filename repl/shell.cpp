@@ -46,6 +46,7 @@ Shell::Shell(ShellParts parts, ShellOptions options)
       error_(options_.error, terminal_facts(options_.error)) {
   add_session_commands(commands_);
   add_batch_commands(commands_);
+  add_fork_command(commands_);
   add_running_commands(commands_);
   add_looking_commands(commands_);
   add_run_commands(commands_);

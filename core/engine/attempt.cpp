@@ -1,5 +1,6 @@
 #include "core/engine/attempt.hpp"
 
+#include <charconv>
 #include <new>
 
 #include "core/text/error.hpp"
@@ -13,7 +14,7 @@ class Execution {
   Execution(const AttemptPlan& plan, const LiveStep::Parts& parts, std::shared_ptr<AttemptControl> control,
             std::shared_ptr<Mailbox> mailbox)
       : plan_(plan),
-        parts_(parts),
+        parts_(with_id(parts, plan)),
         control_(std::move(control)),
         mailbox_(std::move(mailbox)),
         ledger_(plan.run, plan.number),
@@ -61,6 +62,11 @@ class Execution {
   }
 
  private:
+  static LiveStep::Parts with_id(LiveStep::Parts parts, const AttemptPlan& plan) {
+    parts.run_id = plan.id;
+    return parts;
+  }
+
   StoredPayloads read_payloads() {
     StoredPayloads stored = parts_.store.payloads(plan_.run);
     for (const std::string& part : stored.damaged) {
@@ -80,25 +86,35 @@ class Execution {
     } else {
       read_payloads();
     }
+    if (plan_.continued && !parts_.replay) ledger_.load_earlier(parts_.store, plan_.continued->number);
     if (plan_.resumed) {
       ledger_.load(parts_.store);
       std::vector<StoredStep> steps;
       if (!parts_.replay) steps = parts_.store.steps(plan_.run, plan_.number);
-      if (!steps.empty()) {
-        const Json kept = parse_json(steps.back().checkpoint, "checkpoint");
-        done_steps_ = steps.back().number;
-        set_up_ = true;
-        run_.answer = kept.at("answer");
-        run_.context = context_from(kept.at("context"));
-        run_.state = kept.at("state");
-      }
+      if (!steps.empty()) go_on_after(steps.back());
+    }
+    if (!set_up_ && plan_.begin != AttemptPlan::Begin::setup) {
+      const std::vector<StoredStep> start = parts_.store.steps(plan_.run, kStartAttempt);
+      if (!start.empty()) go_on_after(start.back());
+      if (start.empty() && plan_.begin == AttemptPlan::Begin::start)
+        throw RunFailure("damaged", "the steps that it shares with another run can't be read back: fork it again");
     }
     make_step();
   }
 
+  void go_on_after(const StoredStep& step) {
+    Checkpoint kept = checkpoint_from(step.checkpoint);
+    done_steps_ = step.number;
+    set_up_ = true;
+    run_.answer = std::move(kept.answer);
+    run_.context = std::move(kept.context);
+    run_.state = std::move(kept.state);
+  }
+
   void make_step() {
+    const std::uint32_t seed_attempt = plan_.continued ? plan_.continued->first : plan_.number;
     const std::string identity =
-        plan_.experiment_id + '/' + std::to_string(plan_.run) + '/' + std::to_string(plan_.number);
+        plan_.experiment_id + '/' + std::to_string(plan_.run) + '/' + std::to_string(seed_attempt);
     step_.emplace(parts_, ledger_, control_, mailbox_, xxh3_64(identity),
                   plan_.begun_at != 0 ? plan_.begun_at : parts_.clock.wall());
   }
@@ -140,13 +156,7 @@ class Execution {
     parts_.store.submit(std::move(changes), {});
   }
 
-  std::string kept_text() const {
-    Json kept = Json::object();
-    kept["answer"] = run_.answer;
-    kept["context"] = context_value(run_.context);
-    kept["state"] = run_.state;
-    return dump_json(kept);
-  }
+  std::string kept_text() const { return checkpoint_text(run_.answer, run_.context, run_.state); }
 
   std::vector<Change> collect_logs() {
     std::vector<Change> changes;
@@ -231,7 +241,34 @@ class Execution {
   AttemptOutcome outcome_;
 };
 
+constexpr std::string_view kContinues = "goes on with the answers of attempt ";
+constexpr std::string_view kBegunAs = ", begun as attempt ";
+
 }  // namespace
+
+Json continuation_line(const ContinuedAttempt& continued) {
+  return std::string(kContinues) + std::to_string(continued.number) + std::string(kBegunAs) +
+         std::to_string(continued.first);
+}
+
+std::optional<ContinuedAttempt> continued_attempt(Store& store, RunId run, std::uint32_t attempt) {
+  for (const StoredLog& line : store.logs(run)) {
+    if (line.attempt != attempt || line.from_runner) continue;
+    const Json text = parse_json(line.text, "log");
+    if (!text.is_string()) continue;
+    const std::string_view words = text.get_ref<const std::string&>();
+    if (!words.starts_with(kContinues)) continue;
+    ContinuedAttempt continued;
+    const std::string_view rest = words.substr(kContinues.size());
+    const auto first = rest.find(kBegunAs);
+    if (first == std::string_view::npos) continue;
+    const std::string_view root = rest.substr(first + kBegunAs.size());
+    std::from_chars(rest.data(), rest.data() + first, continued.number);
+    std::from_chars(root.data(), root.data() + root.size(), continued.first);
+    return continued;
+  }
+  return std::nullopt;
+}
 
 AttemptOutcome execute_attempt(const AttemptPlan& plan, const LiveStep::Parts& parts,
                                const std::shared_ptr<AttemptControl>& control,

@@ -18,6 +18,16 @@ struct AttemptLimits {
   bool hold_in_doubt = false;
 };
 
+/// A failed attempt with whose answers another goes on (`run_n` of a FAIL run; `rerun` begins anew).
+struct ContinuedAttempt {
+  std::uint32_t number = 1;  // it
+  std::uint32_t first = 1;   // the one that it went on with, and so on: whose random numbers are drawn again
+};
+/// The line that says so in the log of an attempt, written with its beginning, and what it says; nullopt: the attempt
+/// begins anew.
+Json continuation_line(const ContinuedAttempt& continued);
+std::optional<ContinuedAttempt> continued_attempt(Store& store, RunId run, std::uint32_t attempt);
+
 struct AttemptPlan {
   RunId run = kNoRun;
   std::string batch, id;
@@ -25,11 +35,14 @@ struct AttemptPlan {
   std::uint32_t number = 1;
   std::optional<std::string> data;  // its data where that has been read already: a JSON text
   bool resumed = false;             // earlier sessions began this attempt: read its records
-  UsageSum earlier;                 // of the attempts before it
+  std::optional<ContinuedAttempt> continued = {};
+  UsageSum earlier;  // of the attempts before it
   AttemptLimits limits;
   std::string experiment_id;
   WallTime begun_at = 0;                   // as recorded: Step::now() begins there
   std::optional<std::uint32_t> last_step;  // of a replay: it ends after this one (0: setup)
+  /// Where attempts of this run begin: at their setup, or at a NewRun::start, which has to be looked up.
+  enum class Begin : std::uint8_t { setup, unknown, start } begin = Begin::unknown;
 };
 
 struct AttemptOutcome {

@@ -95,6 +95,11 @@ void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, R
     plan.resumed = before.calls > 0;
   } else {
     plan.number = before.attempts + 1U;
+    if (before.attempts == 0) {
+      plan.begin = before.steps == 0                ? AttemptPlan::Begin::setup
+                   : before.status == Status::ready ? AttemptPlan::Begin::start
+                                                    : AttemptPlan::Begin::unknown;
+    }
     if (before.attempts > 0) {
       for (const StoredAttempt& earlier : parts.store.attempts(run)) {
         const bool open = earlier.ended_at == 0 && !earlier.imported;
@@ -107,11 +112,25 @@ void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, R
         plan.number = earlier.back().number;
         plan.begun_at = earlier.back().begun_at;
         plan.resumed = true;
+        if (plan.number > 1) plan.continued = continued_attempt(parts.store, run, plan.number);
       }
     }
     if (!plan.resumed) {
       plan.begun_at = parts.clock.wall();
-      parts.store.submit({BeginAttempt{run, plan.number, plan.begun_at}}, {});
+      std::vector<Change> begin{BeginAttempt{run, plan.number, plan.begun_at}};
+      // What was answered before a run failed is not asked again; `rerun` does.
+      if (type == JobType::execute && before.status == Status::fail && before.calls > 0) {
+        const std::uint32_t failed = before.attempts;
+        const auto earlier = continued_attempt(parts.store, run, failed);
+        plan.continued = ContinuedAttempt{failed, earlier ? earlier->first : failed};
+        AppendLog line;
+        line.run = run;
+        line.attempt = plan.number;
+        line.at = plan.begun_at;
+        line.text = dump_json(continuation_line(*plan.continued));
+        begin.emplace_back(std::move(line));
+      }
+      parts.store.submit(std::move(begin), {});
     }
     parts.table.update(run, [&](RunRow& row) {
       row.status = Status::incomplete;

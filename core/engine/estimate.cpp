@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/engine/dry_step.hpp"
+#include "core/model/context_text.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 
@@ -96,20 +97,32 @@ class BatchEstimate {
   void render_one(RunId id, const StoredPayloads& stored) {
     Run run;
     std::uint32_t attempt = 1;
+    bool may_be_fork = false;
     {
       const RunTable::Reader table = experiment_.table().read();
       run.id = std::string(table.id(id));
       attempt = table.row(id).attempts + 1U;
+      may_be_fork = table.row(id).steps > 0 || table.row(id).attempts > 0;
     }
     run.batch = batch_.name;
     run.data = parse_json(stored.data, "data");
+    std::uint32_t done = 0;
+    if (may_be_fork) {
+      for (const StoredStep& start : experiment_.store().steps(id, kStartAttempt)) {
+        Checkpoint kept = checkpoint_from(start.checkpoint);
+        done = start.number;
+        run.answer = std::move(kept.answer);
+        run.context = std::move(kept.context);
+        run.state = std::move(kept.state);
+      }
+    }
     const std::string identity =
         experiment_.store().experiment_id() + '/' + std::to_string(id) + '/' + std::to_string(attempt);
     DryStep step(xxh3_64(identity), attempt, experiment_.clock().wall());
     const auto planned = runner_->planned_calls(run);
     try {
-      runner_->setup(run, step);
-      step.start_step(1);
+      if (done == 0) runner_->setup(run, step);
+      step.start_step(done + 1);
       runner_->step(run, step);
     } catch (const DryStop&) {  // it would wait for its first answer here
     }

@@ -178,6 +178,9 @@ BatchInfo Experiment::add(LoadedBatch loaded) {
   info.first = store_->next_run();
   info.count = static_cast<std::uint32_t>(loaded.runs.size());
   info.created_at = clock_.wall();
+  for (NewRun& run : loaded.runs) {  // READY with steps done: that is a fork, and nothing else
+    if (run.status == Status::ready) run.steps = run.start ? run.start->number : 0;
+  }
   auto runs = std::make_shared<const std::vector<NewRun>>(std::move(loaded.runs));
   store_->write({AddBatch{info, runs}});
   table_.add_batch(info, *runs);
@@ -352,6 +355,16 @@ void Experiment::each_serialized(const std::vector<RunId>& runs,
     }
     for (const StoredLog& line : store_->logs(run)) {
       if (line.from_runner) out.run.logs.push_back(json_or_null(line.text, place));
+    }
+    if (row.steps > 0 || row.attempts > 0) {
+      try {
+        for (const StoredStep& start : store_->steps(run, kStartAttempt)) {
+          Checkpoint kept = checkpoint_from(start.checkpoint);
+          out.run.start = {start.number, std::move(kept.answer), std::move(kept.state), std::move(kept.context)};
+        }
+      } catch (const Error& error) {  // the rest of it is whole
+        if (out.run.error.empty()) out.run.error = {error.kind(), error.message(), "start"};
+      }
     }
     visit(run, std::move(out));
   }

@@ -18,10 +18,13 @@ class Port final : public EffectPort {
       : door_(std::move(door)),
         mailbox_(std::move(mailbox)),
         origin_(origin),
+        id_(origin.id),
         key_(key),
         call_(call),
         epoch_(epoch),
-        files_(std::move(files)) {}
+        files_(std::move(files)) {
+    origin_.id = id_;
+  }
   EffectOrigin origin() const override { return origin_; }
   std::string_view key() const override { return key_; }
   CallFiles* files() const override { return files_.get(); }
@@ -38,7 +41,7 @@ class Port final : public EffectPort {
   std::shared_ptr<Door> door_;
   std::shared_ptr<Mailbox> mailbox_;
   EffectOrigin origin_;
-  std::string key_;
+  std::string id_, key_;
   std::uint32_t call_, epoch_;
   std::shared_ptr<CallFiles> files_;
 };
@@ -83,6 +86,7 @@ void LiveStep::start_step(std::uint32_t number, SteadyTime deadline, const char*
   number_ = number;
   ++epoch_;
   served_ = 0;
+  earlier_ = ledger_.places_before(number);
   deadline_ = deadline;
   deadline_of_ = deadline_of;
   control_->set_deadline(deadline, deadline_of, number);
@@ -148,10 +152,31 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
     write_log(LogLevel::warn,
               "the call at \"" + std::string(key) + "\" was in flight when the program ended: possibly paid twice");
   }
-  const EffectOrigin origin{control_->run(), parts_.job, number_ > 1 || index > 0};
+  if (const CallRecord* earlier = ledger_.earlier(number_, key, hash)) {
+    serve_earlier(index, *earlier);
+    return index;
+  }
+  const EffectOrigin origin{control_->run(), parts_.job, number_ > 1 || index > 0,
+                            parts_.run_id,   number_,    earlier_ + index + 1};
   call.port = std::make_shared<Port>(door_, mailbox_, origin, key, index, epoch_, parts_.files);
   deliver(index, {EffectEvent::Kind::start, nullptr});
   return index;
+}
+
+/// Becomes a call of this attempt too, so that the attempt can be replayed by itself.
+void LiveStep::serve_earlier(std::uint32_t index, const CallRecord& earlier) {
+  calls_[index]->replayed = true;
+  EffectDone done;
+  done.state = CallState::answered;
+  done.usage = earlier.usage;
+  done.reply = parts_.store.call_reply(earlier.id);
+  done.model = earlier.model;
+  done.priced = true;
+  done.from_cache = true;
+  done.saved = earlier.from_cache ? earlier.saved : earlier.cost;
+  done.note = "was answered in attempt " + std::to_string(earlier.attempt) + ": nothing is sent";
+  parts_.counters.replayed.fetch_add(1, std::memory_order_relaxed);
+  record_end(index, std::move(done));
 }
 
 void LiveStep::serve_recorded(Call& call, std::string_view key, const AttemptLedger::Lookup& found) {

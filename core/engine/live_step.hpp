@@ -50,7 +50,8 @@ class LiveStep final : public Step {
     bool hold_in_doubt = false;
     std::uint32_t job = 0;                       // its number: whose turn it is at what is scarce
     std::shared_ptr<CallFiles> files = nullptr;  // where calls go instead of being sent
-    bool replay = false;  // only what is recorded is served, failures too; nothing is sent, nothing written
+    bool replay = false;           // only what is recorded is served, failures too; nothing is sent, nothing written
+    std::string_view run_id = {};  // for EffectOrigin; outlives the step
   };
   LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
            std::shared_ptr<Mailbox> mailbox, std::uint64_t seed, WallTime begun_at);
@@ -96,6 +97,7 @@ class LiveStep final : public Step {
   void give_up_all();
   bool any_on_its_way() const;
   [[noreturn]] void stop_when_recorded();
+  void serve_earlier(std::uint32_t index, const CallRecord& earlier);
   void serve_recorded(Call& call, std::string_view key, const AttemptLedger::Lookup& found);
   void wait_for_call(Call& call);
   [[noreturn]] void wait_for_file(const Call& call);
@@ -121,7 +123,7 @@ class LiveStep final : public Step {
   std::uint64_t seed_;
   RandomStream random_;
   WallTime now_;
-  std::uint32_t number_ = 0, epoch_ = 0, served_ = 0;
+  std::uint32_t number_ = 0, epoch_ = 0, served_ = 0, earlier_ = 0;  // earlier_: calls of the steps before
   SteadyTime deadline_ = SteadyTime::max();
   const char* deadline_of_ = "step";
   std::vector<std::unique_ptr<Call>> calls_;

@@ -44,9 +44,11 @@ void LiveStep::record_sent(std::uint32_t index, EffectRecordSent sent) {
     retry.doubt = record.doubt;
     record.reserved = sent.reserved;
     record.last_try = next;
+    const std::string waited =
+        retry.previous.wait_ms > 0 ? " (waited " + std::to_string(retry.previous.wait_ms) + " ms)" : "";
     write_log(LogLevel::info, "try " + std::to_string(next.number) + " of the call at \"" + record.key + "\" after " +
                                   retry.previous.kind + (retry.previous.sub.empty() ? "" : "/" + retry.previous.sub) +
-                                  ": " + retry.previous.message);
+                                  ": " + retry.previous.message + waited);
     changes.emplace_back(std::move(retry));
   }
   if (call.transmission) call.transmission->close();

@@ -55,11 +55,19 @@ void compare_ends(const StoredAttempt& recorded, const EndAttempt& end, Comparis
   comparison.values("context", value_of(recorded.context), value_of(end.context));
 }
 
+/// Came with a save: its records are elsewhere.
+bool from_elsewhere(const StoredAttempt& attempt) { return attempt.imported && attempt.ended_at == 0; }
+
 }  // namespace
+
+bool Replayer::executed(RunId run) const {
+  const std::vector<StoredAttempt> attempts = store_.attempts(run);
+  return std::any_of(attempts.begin(), attempts.end(), [](const auto& one) { return !from_elsewhere(one); });
+}
 
 StoredAttempt Replayer::recorded_attempt(RunId run, const std::string& name, std::optional<std::uint32_t> wanted) {
   std::vector<StoredAttempt> attempts = store_.attempts(run);
-  std::erase_if(attempts, [](const StoredAttempt& attempt) { return attempt.imported && attempt.ended_at == 0; });
+  std::erase_if(attempts, from_elsewhere);
   if (attempts.empty()) {
     throw Error("usage", name + " has no attempt that was executed here: there is nothing to replay", {},
                 "`run_n` executes it");
@@ -96,6 +104,16 @@ ReplayResult Replayer::replay(RunId run, std::optional<std::uint32_t> attempt, s
   plan.experiment_id = store_.experiment_id();
   plan.begun_at = recorded.begun_at;
   plan.last_step = last_step;
+  if (recorded.number > 1) plan.continued = continued_attempt(store_, run, recorded.number);
+
+  if (last_step) {
+    for (const StoredStep& start : store_.steps(run, kStartAttempt)) {
+      if (*last_step <= start.number) {
+        throw Error("usage", result.run + " begins after step " + std::to_string(start.number) + ": it is a fork", {},
+                    "`detail " + result.run + "` names the run that it shares them with: replay that one");
+      }
+    }
+  }
 
   NoPool pool;
   CallCounters counters;

@@ -46,6 +46,9 @@ class Replayer {
   ReplayResult replay(RunId run, std::optional<std::uint32_t> attempt = {},
                       std::optional<std::uint32_t> last_step = {});
 
+  /// Whether the run has an attempt that can be replayed: one that was executed here.
+  bool executed(RunId run) const;
+
  private:
   StoredAttempt recorded_attempt(RunId run, const std::string& name, std::optional<std::uint32_t> wanted);
 

@@ -1,10 +1,21 @@
 #include "core/ledger/attempt_ledger.hpp"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace assay {
 
 void AttemptLedger::load(Store& store) { calls_ = store.calls(run_, attempt_); }
+
+void AttemptLedger::load_earlier(Store& store, std::uint32_t attempt) { earlier_ = store.calls(run_, attempt); }
+
+const CallRecord* AttemptLedger::earlier(std::uint32_t step, std::string_view key, const Hash128& hash) const {
+  const auto found = std::find_if(earlier_.rbegin(), earlier_.rend(), [&](const CallRecord& call) {
+    return call.step == step && call.key == key && call.state == CallState::answered && call.request_hash == hash;
+  });
+  return found == earlier_.rend() ? nullptr : &*found;
+}
 
 AttemptLedger::Lookup AttemptLedger::find(std::uint32_t step, std::string_view key, const Hash128& hash) const {
   Lookup found;
@@ -55,6 +66,14 @@ std::uint32_t AttemptLedger::count(std::uint32_t step) const {
   return static_cast<std::uint32_t>(std::count_if(calls_.begin(), calls_.end(), [&](const CallRecord& call) {
     return call.step == step && call.state != CallState::sent;
   }));
+}
+
+std::uint32_t AttemptLedger::places_before(std::uint32_t step) const {
+  std::set<std::pair<std::uint32_t, std::string_view>> places;
+  for (const CallRecord& call : calls_) {
+    if (call.step < step) places.emplace(call.step, call.key);
+  }
+  return static_cast<std::uint32_t>(places.size());
 }
 
 std::uint32_t AttemptLedger::recorded_answers(std::uint32_t step) const {

@@ -18,6 +18,10 @@ class AttemptLedger {
   AttemptLedger(RunId run, std::uint32_t attempt) : run_(run), attempt_(attempt) {}
   /// Reads what earlier sessions recorded of this attempt.
   void load(Store& store);
+  /// Reads the answers of an attempt that failed, which this one goes on with.
+  void load_earlier(Store& store, std::uint32_t attempt);
+  /// The answer that the attempt before has to the same request at this place; nullptr: none.
+  const CallRecord* earlier(std::uint32_t step, std::string_view key, const Hash128& request_hash) const;
 
   struct Lookup {
     /// The recorded result (an answer, or a file's refusal) of the same request at this place; nullptr: it has to be
@@ -45,6 +49,8 @@ class AttemptLedger {
   UsageSum usage() const;
   /// Number of answered or failed calls recorded for one step.
   std::uint32_t count(std::uint32_t step) const;
+  /// Number of different places of calls in the steps before this one.
+  std::uint32_t places_before(std::uint32_t step) const;
   /// True while recorded answers of `step` beyond the first `served` exist: the step is being replayed.
   bool replaying(std::uint32_t step, std::uint32_t served) const { return recorded_answers(step) > served; }
 
@@ -53,7 +59,7 @@ class AttemptLedger {
 
   RunId run_;
   std::uint32_t attempt_;
-  std::vector<CallRecord> calls_;
+  std::vector<CallRecord> calls_, earlier_;
 };
 
 }  // namespace assay

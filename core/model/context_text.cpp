@@ -30,4 +30,17 @@ std::vector<ContextMessage> context_from(const Json& value) {
   return context;
 }
 
+std::string checkpoint_text(const Json& answer, const std::vector<ContextMessage>& context, const Json& state) {
+  Json kept = Json::object();
+  kept["answer"] = answer;
+  kept["context"] = context_value(context);
+  kept["state"] = state;
+  return dump_json(kept);
+}
+
+Checkpoint checkpoint_from(const std::string& text) {
+  Json kept = parse_json(text, "checkpoint");
+  return {std::move(kept.at("answer")), std::move(kept.at("state")), context_from(kept.at("context"))};
+}
+
 }  // namespace assay

@@ -41,6 +41,9 @@ struct EffectOrigin {
   RunId run = kNoRun;  // kNoRun: of none (tests)
   std::uint64_t job = 0;
   bool begun = false;
+  std::string_view id = {};  // the run's in its batch; lives as long as the port
+  std::uint32_t step = 0;    // as CallRecord::step
+  std::uint32_t call = 1;    // which of the attempt's calls, by their places in the order of begin()
 };
 
 /// The way back into the step that waits. Shared, thread-safe.

@@ -24,7 +24,7 @@ class Runner {
   /// Reads run.answer (and run.context); may set run.answer when the answer is found by reading a reply.
   virtual Score evaluate(Run&, Step&) { return Score::none(); }
   /// Calls that one run makes in all, where they are more than those of its first step; for `run_n --estimate`. May be
-  /// read before setup: from run.data.
+  /// read before setup: from run.data; of a fork, answer, context and state are those that it begins with.
   virtual std::optional<std::uint64_t> planned_calls(const Run&) const { return std::nullopt; }
   /// Steps after which a run FAILs with kind "max_steps".
   virtual std::uint32_t max_steps() const { return 1000; }

@@ -72,6 +72,12 @@ void each_key(const SerializedRun& saved, Put put) {
     put("facets", facets);
   }
   if (!saved.params.is_null()) put("params", saved.params);
+  if (run.start) {
+    put("start", Json{{"number", run.start->number},
+                      {"answer", run.start->answer},
+                      {"context", context_value(run.start->context)},
+                      {"state", run.start->state}});
+  }
 }
 
 /// Reads one object, naming the place and the key of whatever is wrong.
@@ -157,10 +163,11 @@ Verdict read_verdict(const ObjectReader& object, const Json& value) {
   return verdict;
 }
 
-std::vector<ContextMessage> read_context(const ObjectReader& object, const std::string& place) {
+std::vector<ContextMessage> read_context(const ObjectReader& object, const std::string& place,
+                                         const std::string& path = "") {
   std::vector<ContextMessage> context;
   for (const Json& message : object.list("context", object.need("context"))) {
-    const ObjectReader reader(message, place, "context." + std::to_string(context.size()) + ".");
+    const ObjectReader reader(message, place, path + "context." + std::to_string(context.size()) + ".");
     const Json& role = reader.need("role");
     if (!role.is_string()) reader.fail("role", "a text", role);
     const Json* content = reader.find("content");
@@ -249,6 +256,13 @@ SerializedRun from_json_value(const Json& value, const std::string& place) {
                  reader.money("possible_usd")};
   }
   if (const Json* params = object.find("params")) saved.params = *params;
+  if (const Json* start = object.find("start"); start && !start->is_null()) {
+    const ObjectReader reader(*start, place, "start.");
+    run.start = {reader.count<std::uint32_t>("number"), reader.need("answer"), reader.need("state"),
+                 read_context(reader, place, "start.")};
+    if (run.start->number == 0 || run.start->number > 1'000'000)
+      reader.fail("number", "a step from 1", reader.need("number"));
+  }
   return saved;
 }
 

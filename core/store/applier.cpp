@@ -231,6 +231,16 @@ void Applier::add_run(const AddBatch& batch, std::size_t index) {
     if (record.attempt == attempt.n) record.seconds = summary.seconds;
   }
   put(record);
+  if (run.start) {
+    const Payload checkpoint = pack_payload(checkpoint_text(run.start->answer, run.start->context, run.start->state));
+    StepRecord step;
+    step.run = row;
+    step.attempt = kStartAttempt;
+    step.n = run.start->number;
+    step.checkpoint = store(checkpoint);
+    step.ver = ver_;
+    put(step);
+  }
   for (std::size_t i = 0; i < run.logs.size(); ++i) {
     const Payload text = pack_payload(dump_json(run.logs[i]));
     LogRecord log;

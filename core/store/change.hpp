@@ -15,6 +15,9 @@
 
 namespace assay {
 
+/// Number of the attempt under which a run's start (NewRun::start) is kept, as a step: it belongs to all its attempts.
+inline constexpr std::uint32_t kStartAttempt = 0;
+
 /// A new batch with all its runs. `info.id` and `info.first` are given by the caller (Store::next_batch, next_run).
 struct AddBatch {
   BatchInfo info;

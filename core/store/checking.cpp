@@ -105,6 +105,7 @@ std::vector<std::string> SqliteStore::check() {
     }
   });
   std::int64_t batch_rows = 0, runs = 0, expected = 0;
+  std::vector<std::int64_t> forks;  // that have not been run
   checker.table<BatchRecord>("SELECT * FROM batch", [&](const BatchRecord& record, std::int64_t) {
     ++batch_rows;
     uses(record.params), uses(record.pinned);
@@ -112,6 +113,7 @@ std::vector<std::string> SqliteStore::check() {
   });
   checker.table<RunRecord>("SELECT * FROM run", [&](const RunRecord& record, std::int64_t) {
     ++runs;
+    if (record.status == static_cast<std::int64_t>(Status::ready) && record.steps > 0) forks.push_back(record.id);
     uses(record.data), uses(record.answer), uses(record.context);
   });
   if (runs != expected) {
@@ -137,6 +139,10 @@ std::vector<std::string> SqliteStore::check() {
                   "its calls are not those it was recorded with");
     }
   });
+  for (const std::int64_t run : forks) {
+    if (!steps_of_attempt.contains(attempt_row(run, kStartAttempt)))
+      checker.add("step", std::to_string(run) + "/0", "the steps that it shares with another run are missing");
+  }
   checker.table<AttemptRecord>("SELECT * FROM attempt", [&](const AttemptRecord& record, std::int64_t) {
     uses(record.answer), uses(record.context);
     if (!record.ended_at || record.imported != 0) return;

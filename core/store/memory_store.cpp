@@ -283,6 +283,10 @@ class MemoryStore final : public Store {
           to.row.seconds = summary.seconds;
         }
       }
+      if (from.start) {
+        steps_[{run, kStartAttempt}][from.start->number] =
+            checkpoint_text(from.start->answer, from.start->context, from.start->state);
+      }
       for (const Json& log : from.logs) {
         logs_[run].push_back({to.attempt, change.info.created_at, LogLevel::info, true, dump_json(log)});
       }

@@ -117,6 +117,7 @@ std::vector<StoredStep> SqliteStore::steps(RunId run, std::uint32_t attempt) {
     const std::string key = std::to_string(row_of(run)) + "/" + std::to_string(attempt) + "/";
     if (!reader.read(statement.get(), record)) {
       found_damage("step", key + std::to_string(statement.number(2)), "checksum", row_of(run));
+      damaged.push_back("its checksum does not hold");
       break;  // this step and what follows it run again
     }
     StoredStep step{static_cast<std::uint32_t>(record.n), {}};
@@ -124,6 +125,8 @@ std::vector<StoredStep> SqliteStore::steps(RunId run, std::uint32_t attempt) {
     if (!damaged.empty()) break;
     out.push_back(std::move(step));
   }
+  if (attempt == kStartAttempt && !damaged.empty())
+    throw Error("damaged", "the steps that it shares with another run can't be read back: " + damaged.front());
   return out;
 }
 

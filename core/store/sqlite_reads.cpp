@@ -226,7 +226,7 @@ UsageSum SqliteStore::usage_of(Connection& connection, std::int64_t run_row, std
 }
 
 std::uint32_t SqliteStore::steps_of(Connection& connection, std::int64_t run_row, std::int64_t attempt) {
-  auto statement = connection.use("SELECT coalesce(max(n), 0) FROM step WHERE run = ?1 AND attempt = ?2");
+  auto statement = connection.use("SELECT coalesce(max(n), 0) FROM step WHERE run = ?1 AND attempt IN (0, ?2)");
   statement.bind(1, run_row).bind(2, attempt).step();
   return static_cast<std::uint32_t>(statement.number(0));
 }

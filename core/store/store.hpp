@@ -135,6 +135,7 @@ class Store {
   virtual void each_payload(RunId first, std::uint32_t count, const std::function<bool(RunId)>& wanted,
                             const std::function<void(RunId, const StoredPayloads&)>& visit) = 0;
   virtual std::vector<StoredAttempt> attempts(RunId run) = 0;
+  /// A start (kStartAttempt) that can't be read throws Error "damaged": nothing could stand in for it.
   virtual std::vector<StoredStep> steps(RunId run, std::uint32_t attempt) = 0;
   virtual std::vector<CallRecord> calls(RunId run, std::optional<std::uint32_t> attempt = {}) = 0;
   /// Calls with an id from `first` to `last`, in order; a damaged one is left out. Nothing may be read from the store

@@ -87,14 +87,20 @@ std::vector<RenderedMessage> Composer::render(const std::string& parameter, std:
   }
 }
 
-Json Composer::peer(std::size_t agent, std::string_view content, std::uint32_t round, const Item& item) const {
-  return {{"index", agent},
-          {"name", plan_.agents.at(agent).name},
-          {"model", plan_.agents[agent].model},
-          {"content", content},
-          {"answer", optional_value(reader_.value(item, content).value)},
-          {"confidence", stated_confidence(content)},
-          {"round", round}};
+Json Composer::peer(const Transcript::Turn& turn, const DebateMoment& moment) const {
+  if (moment.memo != nullptr) {
+    const auto known = moment.memo->find({turn.agent, turn.round});
+    if (known != moment.memo->end()) return known->second;
+  }
+  Json peer{{"index", turn.agent},
+            {"name", plan_.agents.at(turn.agent).name},
+            {"model", plan_.agents[turn.agent].model},
+            {"content", turn.content},
+            {"answer", optional_value(reader_.value(moment.item, turn.content).value)},
+            {"confidence", stated_confidence(turn.content)},
+            {"round", turn.round}};
+  if (moment.memo != nullptr) moment.memo->emplace(std::pair(turn.agent, turn.round), peer);
+  return peer;
 }
 
 Json Composer::variables(std::optional<std::size_t> agent, const DebateMoment& moment) const {
@@ -160,7 +166,7 @@ void Composer::add_peers(std::size_t agent, const DebateMoment& moment, Json& co
   const auto turns = read_by(agent, moment);
   for (const Transcript::Turn& turn : turns) {
     const std::string text = shown(turn, moment.item);
-    Json one = peer(turn.agent, turn.content, turn.round, moment.item);
+    Json one = peer(turn, moment);
     one["content"] = text;
     if (plan_.group_by_answer) {
       auto group =
@@ -193,7 +199,7 @@ void Composer::add_peers(std::size_t agent, const DebateMoment& moment, Json& co
   context["peers"] = std::move(peers);
   context["other_agent_responses"] = std::move(texts);
   const auto own = moment.said.latest(agent, moment.round - 1);
-  context["own"] = own ? peer(agent, own->content, own->round, moment.item) : Json();
+  context["own"] = own ? peer(*own, moment) : Json();
 }
 
 void Composer::add_chain(std::size_t agent, const DebateMoment& moment, Json& context) const {
@@ -211,7 +217,7 @@ void Composer::add_chain(std::size_t agent, const DebateMoment& moment, Json& co
   context["turns"] = std::move(turns);
   context["opponent"] = std::move(opponent);
   const auto own = moment.said.latest(agent, moment.round - 1);
-  context["own"] = own ? peer(agent, own->content, own->round, moment.item) : Json();
+  context["own"] = own ? peer(*own, moment) : Json();
 }
 
 std::vector<RenderedMessage> Composer::turn(std::size_t agent, const DebateMoment& moment) const {
@@ -272,9 +278,7 @@ std::vector<RenderedMessage> Composer::synthesizer(const DebateMoment& moment) c
 std::vector<RenderedMessage> Composer::summary(std::optional<std::size_t> reader, const DebateMoment& moment) const {
   Json context = variables(reader, moment);
   context["peers"] = Json::array();
-  const auto add = [&](const Transcript::Turn& turn) {
-    context["peers"].push_back(peer(turn.agent, turn.content, turn.round, moment.item));
-  };
+  const auto add = [&](const Transcript::Turn& turn) { context["peers"].push_back(peer(turn, moment)); };
   if (reader) {
     for (const Transcript::Turn& turn : read_by(*reader, moment)) add(turn);
   } else {

@@ -4,9 +4,11 @@
 // A Composer is immutable: any thread.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/model/kind.hpp"
@@ -22,13 +24,17 @@ namespace assay {
 /// The prompts that come with the kind.
 std::vector<ShippedPrompt> debate_prompts();
 
+/// Peers as templates see them, by agent and round: one reply is read by many.
+using PeerMemo = std::map<std::pair<std::size_t, std::uint32_t>, Json>;
+
 /// Where in a debate a message is written. `said`: all that comes before it.
 struct DebateMoment {
   const Item& item;
   const Transcript& said;
   std::uint32_t round = 1;
   RandomSource& random;
-  std::string added = {};  ///< put at the end of the message
+  std::string added = {};    ///< put at the end of the message
+  PeerMemo* memo = nullptr;  ///< of this debate; null: nothing is remembered
 };
 
 class Composer {
@@ -61,7 +67,7 @@ class Composer {
   std::vector<RenderedMessage> render(const std::string& parameter, std::optional<std::size_t> agent,
                                       const Json& context, const DebateMoment& moment) const;
   Json variables(std::optional<std::size_t> agent, const DebateMoment& moment) const;
-  Json peer(std::size_t agent, std::string_view content, std::uint32_t round, const Item& item) const;
+  Json peer(const Transcript::Turn& turn, const DebateMoment& moment) const;
   std::vector<Transcript::Turn> read_by(std::size_t agent, const DebateMoment& moment) const;
   std::string shown(const Transcript::Turn& turn, const Item& item) const;
   void add_peers(std::size_t agent, const DebateMoment& moment, Json& context) const;

@@ -4,8 +4,12 @@
 
 #include "core/text/embedded.hpp"
 #include "core/text/error.hpp"
+#include "experiments/debate/legacy_rules.hpp"
 #include "experiments/debate/loading.hpp"
+#include "experiments/debate/mad_export.hpp"
 #include "experiments/debate/parameters.hpp"
+#include "experiments/debate/recorded.hpp"
+#include "experiments/debate/report.hpp"
 #include "experiments/qa/loading.hpp"
 #include "experiments/qa/parameters.hpp"
 
@@ -32,13 +36,20 @@ class DebateKind final : public Kind {
 
   LoadedBatch load(const Source& source, const ParameterTexts& params) const override;
   std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const override;
-  Report report(const BatchView&) const override { return {}; }
+  Report report(const BatchView& batch) const override { return debate_report(batch); }
+  std::vector<std::string> export_formats() const override { return {"mad"}; }
+  ExportedFile export_runs(const std::string& format, const std::vector<const BatchView*>& batches) const override {
+    return format == "mad" ? export_mad(batches) : Kind::export_runs(format, batches);
+  }
+  std::optional<RuleOutcome> apply_rule(const BatchView& runs, const ParameterTexts& given) const override;
   std::optional<RebuiltMessages> rebuild(const BatchInfo& batch, const RunView& run) const override;
   LoadedBatch fork_batch(const BatchInfo& parent, std::uint32_t step, const ParameterTexts& changes) const override;
   std::optional<NewRun::Start> fork_start(const BatchInfo& batch, const RunView& run,
                                           std::uint32_t step) const override;
 
  private:
+  LoadedBatch load_recorded(const Source& source, const ParameterTexts& given, Json params) const;
+
   DebateDependencies dependencies_;
 };
 
@@ -74,11 +85,15 @@ Composer composer_of(const Json& params, const Json& pinned) {
 }
 
 LoadedBatch DebateKind::load(const Source& source, const ParameterTexts& given) const {
-  LoadedBatch batch;
   Json params = resolve_debate(given);
+  if (params["format"] == "mad" || params["format"] == "du") return load_recorded(source, given, std::move(params));
+  LoadedBatch batch;
   const auto agents = agents_of(params);
   Json pinned = pin_debate(params, agents, batch.warnings);
-  auto items = read_items(source, params, batch.warnings);
+  std::optional<HubReading> hub;
+  if (dependencies_.hub != nullptr) hub.emplace(HubReading{*dependencies_.hub});
+  auto items = read_items(source, params, batch.warnings, hub ? &*hub : nullptr);
+  if (hub && !hub->pin.is_null()) pinned["hub"] = hub->pin;
   fill_compat(params, items);
   const Composer checked = composer_of(params, pinned);
   pin_models(params, pinned, dependencies_.models);
@@ -86,6 +101,29 @@ LoadedBatch DebateKind::load(const Source& source, const ParameterTexts& given) 
   for (Item& item : items) batch.runs.push_back(debate_run(std::move(item), run_params, pinned));
   batch.info.kind = name();
   batch.info.model = params["model"].get<std::string>();
+  batch.info.params = std::move(params);
+  batch.info.pinned = std::move(pinned);
+  batch.info.source = source.name;
+  return batch;
+}
+
+LoadedBatch DebateKind::load_recorded(const Source& source, const ParameterTexts& given, Json params) const {
+  LoadedBatch batch;
+  auto debates = read_recorded(source, params, batch.warnings);
+  fill_recorded(params, given, debates);
+  std::vector<Item> items;
+  if (!debates.empty()) items.push_back(debates.front().item);
+  fill_compat(params, items);
+  const auto agents = agents_of(params);
+  Json pinned = pin_debate(params, agents, batch.warnings);
+  const Composer checked = composer_of(params, pinned);
+  // Recorded debates need no model; it is asked for only where something is to be run.
+  if (params.contains("reuse_round") || given.contains("model")) {
+    pin_models(params, pinned, dependencies_.models);
+    batch.info.model = params["model"].get<std::string>();
+  }
+  batch.runs = recorded_runs(std::move(debates), params, pinned, source.name);
+  batch.info.kind = name();
   batch.info.params = std::move(params);
   batch.info.pinned = std::move(pinned);
   batch.info.source = source.name;
@@ -108,7 +146,19 @@ std::shared_ptr<Runner> DebateKind::make_runner(const BatchInfo& batch, const Pa
   Composer composer = composer_of(params, pinned);
   DebateModels models;
   if (overrides.empty()) models = callable_models(params, pinned, composer.plan(), dependencies_.models);
-  return std::make_shared<DebateRunner>(dependencies_.client, std::move(models), std::move(composer), round);
+  return std::make_shared<DebateRunner>(dependencies_.client, std::move(models), std::move(composer), batch, round);
+}
+
+std::optional<RuleOutcome> DebateKind::apply_rule(const BatchView& runs, const ParameterTexts& given) const {
+  const auto rule = given.find("rule");
+  if (rule == given.end() || rule->second == "majority") return std::nullopt;
+  std::vector<Parameter> taken = debate_scoring_parameters();
+  std::erase_if(
+      taken, [](const Parameter& row) { return row.name != "rule" && row.name != "round" && row.name != "as_score"; });
+  const Json params = resolve_parameters(taken, given, "debate evaluate rule=" + rule->second);
+  std::optional<std::uint32_t> round;
+  if (params.contains("round")) round = params["round"].get<std::uint32_t>();
+  return apply_debate_rule(runs, rule->second, round, params["as_score"].get<bool>());
 }
 
 std::optional<RebuiltMessages> DebateKind::rebuild(const BatchInfo& batch, const RunView& run) const {

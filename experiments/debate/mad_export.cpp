@@ -49,16 +49,24 @@ const Json& pinned_prompt(const BatchInfo& batch, const Json& data, const std::s
   return none;
 }
 
-/// A record's name and path of a prompt: those it came with while it stands as it came, or shares its beginning with
-/// such a one and no other prompt was typed.
+/// Whether what `key` names was said before a debate went on from an imported one.
+bool is_shared(const Json& data, const std::string& key) {
+  const auto fork = data.find("forked_from");
+  if (fork == data.end() || !fork->is_object()) return false;
+  const Json step = fork->value("step", Json());
+  return step.is_number() &&
+         (step >= 2 ? key != "synthesizer" && key != "collaborative" : key == "initial" && step > 0);
+}
+
+/// A record's name and path of a prompt: those it came with, as far as it still stands as it came.
 void add_prompt(Json& record, const BatchInfo& batch, const RunView& run, const std::string& key,
                 const std::string& parameter) {
   const Json* mark = imported_mark(run.data);
   const Json& pin = pinned_prompt(batch, run.data, parameter);
-  const bool came_so = mark != nullptr && (is_as_imported(run.data, run.context) ||
-                                           (run.data.contains("forked_from") && text_in(pin, "path").empty()));
   const std::string used = key + "_prompt_used", file = key + "_prompt_file";
-  if (came_so && mark->contains(used)) {
+  const bool came_so = mark != nullptr && mark->contains(used) &&
+                       (is_as_imported(run.data, run.context) || is_shared(run.data, key) || !pin.is_object());
+  if (came_so) {
     record[used] = mark->at(used);
     record[file] = mark->value(file, Json());
   } else {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "experiments/debate/legacy_rules.hpp"
+#include "experiments/debate/recorded.hpp"
 #include "experiments/qa/asking.hpp"
 
 namespace assay {
@@ -21,6 +23,25 @@ Json& remembered(Run& run, const char* name) {
   return run.state[name];
 }
 
+/// A run as a rule over batches sees it.
+class OneRun final : public BatchView {
+ public:
+  OneRun(const BatchInfo& batch, const Run& run) : batch_(batch) {
+    view_.run_id = run.id;
+    view_.status = Status::complete;
+    view_.data = run.data;
+    view_.answer = run.answer;
+    view_.context = run.context;
+  }
+  const BatchInfo& info() const override { return batch_; }
+  std::uint32_t size() const override { return 1; }
+  void each(bool, const std::function<void(const RunView&)>& visit) const override { visit(view_); }
+
+ private:
+  const BatchInfo& batch_;
+  RunView view_;
+};
+
 }  // namespace
 
 /// One step under way. Its messages go into the run's context only when all of it has come: a round that fails leaves
@@ -36,6 +57,7 @@ struct DebateRunner::Round {
   std::vector<std::size_t> failed;  // agents that this round goes on without
   std::vector<CallError> errors;
   std::uint64_t sent = 0;
+  PeerMemo memo;
 
   Round(Run& of, Step& at)
       : run(of), step(at), item(from_data(of.data)), number(at.number()), random(at), context(of.context) {
@@ -44,7 +66,7 @@ struct DebateRunner::Round {
     added = fork->value("message", std::string());
   }
 
-  DebateMoment moment(const Transcript& said) { return {item, said, number, random, added}; }
+  DebateMoment moment(const Transcript& said) { return {item, said, number, random, added, &memo}; }
   void keep(const ChatReply& reply, const std::string& who) {
     sent += reply.sent;
     for (const auto& flag : reply.flags.names()) step.log(who + ": reply " + flag);
@@ -231,15 +253,24 @@ Next DebateRunner::step(Run& run, Step& step) {
   run.context = std::move(round.context);
   Json& calls = remembered(run, "calls");
   calls = (calls.is_number() ? calls.get<std::uint64_t>() : 0) + round.sent;
+  if (!last) return Next::again;
   run.answer = Json{{"stopped", stopped.empty() ? "rounds" : stopped}, {"calls", calls}};
   if (composer_.reader().draws()) run.answer["draw"] = remembered(run, "draw");
-  return last ? Next::done : Next::again;
+  return Next::done;
 }
 
 Score DebateRunner::evaluate(Run& run, Step&) {
-  auto outcome = evaluate_debate(from_data(run.data), run.context, composer_.reader(),
-                                 composer_.plan().names_and_models(), run.answer, draw_of(run.id), round_);
+  auto outcome =
+      evaluate_debate(from_data(run.data), run.context, composer_.reader(),
+                      agents_in(composer_.plan().names_and_models(), run.data), run.answer, draw_of(run.id), round_);
   run.answer = std::move(outcome.answer);
+  const std::string rule = batch_.params.is_object() ? batch_.params.value("rule", "majority") : "majority";
+  if (rule != "majority") {
+    const RuleOutcome legacy = apply_debate_rule(OneRun(batch_, run), rule, round_, false);
+    for (const auto& [id, score] : legacy.scores) {
+      for (const auto& [name, value] : score.metrics) outcome.score.metric(name, value);
+    }
+  }
   return outcome.score;
 }
 

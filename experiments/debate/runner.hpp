@@ -26,9 +26,15 @@ struct DebateModels {
 
 class DebateRunner final : public Runner {
  public:
-  /// `models` is empty in a runner that only evaluates. `round`: whose answer counts; none: the last.
-  DebateRunner(ChatClient& client, DebateModels models, Composer composer, std::optional<std::uint32_t> round)
-      : client_(client), models_(std::move(models)), composer_(std::move(composer)), round_(round) {}
+  /// `models` is empty in a runner that only evaluates. `round`: whose answer counts; none: the last. A rule of others
+  /// that the batch was loaded with (compat=mad) is a metric of each run.
+  DebateRunner(ChatClient& client, DebateModels models, Composer composer, BatchInfo batch,
+               std::optional<std::uint32_t> round)
+      : client_(client),
+        models_(std::move(models)),
+        composer_(std::move(composer)),
+        batch_(std::move(batch)),
+        round_(round) {}
 
   void setup(Run& run, Step& step) override;
   Next step(Run& run, Step& step) override;
@@ -51,6 +57,7 @@ class DebateRunner final : public Runner {
   ChatClient& client_;
   const DebateModels models_;
   const Composer composer_;
+  const BatchInfo batch_;
   const std::optional<std::uint32_t> round_;
 };
 

@@ -302,6 +302,13 @@ Report qa_report(const BatchView& batch) {
   add_counts(report, "stop_reasons", "how replies ended", "stop");
   add_extractors(report);
   add_repeats(report);
+  if (info.pinned.is_object() && info.pinned.contains("hub") && info.pinned["hub"].contains("partial")) {
+    const std::string warning =
+        "warning: the hub had only a part of this split when it was loaded: the questions are "
+        "not all of it";
+    report.figures["warnings"].push_back(warning);
+    report.text(warning);
+  }
   report.text(counted_figure(report, "tokens_in") + " tokens in, " + counted_figure(report, "tokens_out") + " out");
   add_left_out(report, "replies without a found answer");
   return report;

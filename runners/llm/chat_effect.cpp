@@ -241,7 +241,9 @@ EffectAction ChatEffect::send(SteadyTime now) {
 }
 
 EffectAction ChatEffect::on_sim_sent(SteadyTime now) {
-  sim_plan_ = std::make_unique<SimPlan>(shared_->sim.begin(*entry_, *request_, prepared_.canonical, try_no_));
+  sim_plan_ = std::make_unique<SimPlan>(
+      shared_->sim.begin(*entry_, *request_, prepared_.canonical, try_no_, {port_->origin(), port_->key()}));
+  alone_ = sim_plan_->alone;
   state_ = State::simulating;
   const milliseconds attempt = deadlines(*shared_->settings.values()).attempt;
   if (sim_plan_->latency > attempt) {
@@ -296,7 +298,9 @@ EffectAction ChatEffect::on_reply(WireReply reply, SteadyTime now) {
   trail_.replied(reply);
   auto outcome = judge(reply);
   const double wall_s = static_cast<double>(shared_->options.clock.wall()) / 1e6;
-  lane_pause_ = ticket_.finish(call_end(outcome, vendor_of(*entry_), reply.headers, reply.body, wall_s), now);
+  const bool silent = alone_ && !outcome;  // the lane has nothing to learn from it
+  lane_pause_ = ticket_.finish(
+      silent ? CallEnd{} : call_end(outcome, vendor_of(*entry_), reply.headers, reply.body, wall_s), now);
   give_back();
   if (!outcome) return on_failure(std::move(outcome.error()), reply.headers, std::move(reply.body), now);
 
@@ -409,7 +413,7 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   }
   question.ambiguous = error.ambiguous;
   question.retry_ambiguous = entry_->retry.ambiguous.value_or(values->retry_ambiguous);
-  question.key_has_worked = shared_->has_worked(lane_);
+  question.key_has_worked = !alone_ && shared_->has_worked(lane_);
   question.max_hint = entry_->retry.max_hint.value_or(values->max_hint);
   if (error.http_status == 0 || error.http_status >= 400 || error.kind == ErrorKind::rate_limit) {
     const std::optional<Json> document = parse_json_lenient(body);
@@ -422,7 +426,7 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
   // A rate limit pauses the lane as its limiter decides; any wait beyond the longest hint does.
   std::optional<LanePause> paused = std::exchange(lane_pause_, std::nullopt);
   const bool beyond = question.hint && question.hint->wait_ms > static_cast<double>(values->max_hint.count());
-  if (answer.pause_lane && (beyond || error.kind != ErrorKind::rate_limit) &&
+  if (answer.pause_lane && !alone_ && (beyond || error.kind != ErrorKind::rate_limit) &&
       shared_->options.limiter.pause(lane_, now + *answer.pause_lane)) {
     paused = LanePause{*answer.pause_lane, question.hint->source + " " + question.hint->raw};
   }
@@ -474,7 +478,9 @@ EffectAction ChatEffect::on_failure(CallError error, const std::vector<Header>& 
 
 void ChatEffect::tell_target(CallError& error, bool retry, SteadyTime now) {
   permitted_ = false;
-  if (cools_target(error.kind)) {
+  if (alone_) {
+    shared_->targets.succeeded(lane_);
+  } else if (cools_target(error.kind)) {
     shared_->targets.failed(lane_, entry_->cooldown, now);
   } else if (holds_target(error.kind)) {
     if (retry) return;

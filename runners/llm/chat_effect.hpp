@@ -175,6 +175,7 @@ class ChatEffect final : public Effect {
   Pico spent_ = 0;  // by tries whose replies were not delivered
   bool ambiguous_ = false;
   bool bill_unknown_ = false;   // of the try that has just ended
+  bool alone_ = false;          // what the last try met says nothing of its target (SimPlan::alone)
   bool permitted_ = false;      // by Targets, and not yet answered for
   ResponseCache::Claim claim_;  // others with the same request wait for this one's answer
   std::optional<tl::expected<ChatReply, CallError>> result_;

@@ -4,11 +4,8 @@
 #include <array>
 #include <cmath>
 #include <deque>
-#include <fstream>
 #include <numbers>
 #include <sstream>
-
-#include <re2/re2.h>
 
 #include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
@@ -17,6 +14,7 @@
 #include "core/text/utf8.hpp"
 #include "runners/llm/body.hpp"
 #include "runners/llm/hints.hpp"
+#include "runners/llm/sim_script.hpp"
 
 namespace assay {
 namespace {
@@ -58,34 +56,6 @@ double number_of(const std::string& key, const std::string& text) {
 double duration_ms(const std::string& text) {
   if (text == "0") return 0;
   return std::chrono::duration<double, std::milli>(parse_duration(text)).count();
-}
-
-SimLatency parse_latency(const std::string& text) {
-  const std::size_t colon = text.find(':');
-  const std::string shape = text.substr(0, colon);
-  const std::string rest = colon == std::string::npos ? "" : text.substr(colon + 1);
-  SimLatency latency;
-  if (shape == "const") {
-    latency.a_ms = duration_ms(rest);
-  } else if (shape == "uniform") {
-    latency.shape = SimLatency::Shape::uniform;
-    const std::size_t dots = rest.find("..");
-    if (dots == std::string::npos) refuse("latency=" + text, "uniform:100ms..300ms");
-    latency.a_ms = duration_ms(rest.substr(0, dots));
-    latency.b = duration_ms(rest.substr(dots + 2));
-  } else if (shape == "exp") {
-    latency.shape = SimLatency::Shape::exponential;
-    latency.a_ms = duration_ms(rest);
-  } else if (shape == "lognormal") {
-    latency.shape = SimLatency::Shape::lognormal;
-    const std::size_t comma = rest.find(',');
-    if (comma == std::string::npos) refuse("latency=" + text, "lognormal:800ms,0.6");
-    latency.a_ms = duration_ms(rest.substr(0, comma));
-    latency.b = number_of("latency", rest.substr(comma + 1));
-  } else {
-    refuse("latency=" + text, "const:0, uniform:100ms..300ms, exp:500ms or lognormal:800ms,0.6");
-  }
-  return latency;
 }
 
 std::vector<std::pair<std::string, double>> parse_fail(const std::string& text) {
@@ -248,89 +218,56 @@ WireReply reply_for_kind(ErrorKind kind, const std::string& message, const std::
   return reply;
 }
 
-struct ScriptLine {
-  std::string contains, key_text;
-  std::unique_ptr<RE2> pattern;
-  std::int64_t nth = 0, times = 0, used = 0;  // 0: any, unlimited
-  bool matches_all = true;
-  std::string reply, reasoning, stop = "stop";
-  std::optional<std::int64_t> in, out;
-  std::optional<SimLatency> latency;
-  std::optional<ErrorKind> error;
-  std::string error_message, retry_after;
-};
-
-std::string text_member(const Json& object, const char* name, std::string fallback = {}) {
-  const auto found = object.find(name);
-  if (found == object.end()) return fallback;
-  return found->is_string() ? found->get<std::string>() : dump_json(*found);
-}
-
-std::vector<ScriptLine> read_script(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) refuse("cannot read the script " + path);
-  std::vector<ScriptLine> lines;
-  std::string raw;
-  for (int number = 1; std::getline(file, raw); ++number) {
-    if (raw.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string place = path + ":" + std::to_string(number);
-    const Json value = parse_json(raw, place);
-    const auto bad = [&](const std::string& what) { throw Error("bad_request", what, place); };
-    if (!value.is_object()) bad("a script line is an object");
-    ScriptLine line;
-    for (const auto& [name, field] : value.items()) {
-      if (name == "match") {
-        if (!field.is_object()) bad("match is an object");
-        for (const auto& [how, what] : field.items()) {
-          line.matches_all = false;
-          if (how == "contains" && what.is_string())
-            line.contains = what.get<std::string>();
-          else if (how == "re" && what.is_string()) {
-            line.pattern = std::make_unique<RE2>(what.get<std::string>(), RE2::Quiet);
-            if (!line.pattern->ok()) bad("bad pattern: " + line.pattern->error());
-          } else if (how == "nth" && what.is_number_integer())
-            line.nth = what.get<std::int64_t>();
-          else if (how == "key" || how == "run")
-            bad("match by " + how + " is not built yet");
-          else
-            bad("unknown match \"" + how + "\": contains, re, nth");
-        }
-      } else if (name == "reply")
-        line.reply = text_member(value, "reply");
-      else if (name == "reasoning")
-        line.reasoning = text_member(value, "reasoning");
-      else if (name == "stop")
-        line.stop = text_member(value, "stop");
-      else if (name == "times" && field.is_number_integer())
-        line.times = field.get<std::int64_t>();
-      else if (name == "latency" && field.is_string())
-        line.latency = parse_latency(field.get<std::string>());
-      else if (name == "usage" && field.is_object()) {
-        for (const auto& [part, count] : field.items()) {
-          if (!count.is_number_integer()) bad("usage holds numbers");
-          if (part == "in") line.in = count.get<std::int64_t>();
-          if (part == "out") line.out = count.get<std::int64_t>();
-        }
-      } else if (name == "error" && field.is_object()) {
-        line.error = error_kind_from_text(text_member(field, "kind", "server"));
-        if (!line.error) bad("unknown kind of error \"" + text_member(field, "kind") + "\"");
-        line.error_message = text_member(field, "message", "scripted");
-        line.retry_after = text_member(field, "retry_after");
-      } else
-        bad("unknown key \"" + name + "\" or wrong type");
-    }
-    if (line.reply.empty() && !line.error && !value.contains("reply")) bad("a script line has a reply or an error");
-    lines.push_back(std::move(line));
-  }
-  return lines;
-}
-
 std::string finish_word(std::string_view stop) {
   if (stop == "max_tokens" || stop == "truncated") return "length";
   return std::string(stop);
 }
 
+WireReply reply_of(const ScriptedReply& line, std::string_view model, std::int64_t prompt_tokens) {
+  if (line.error) return reply_for_kind(*line.error, line.error_message, line.retry_after);
+  WireReply reply;
+  reply.http = line.status == 0 ? 200 : line.status;
+  if (line.status == 0) {
+    reply.body = chat_body("sim", model, line.text, line.reasoning, finish_word(line.stop), line.stop == "refusal",
+                           line.in.value_or(prompt_tokens), line.out.value_or(tokens_of(line.text.size())));
+    return reply;
+  }
+  reply.body = R"({"error":{"message":)";
+  append_json_string(reply.body, line.error_message);
+  reply.body += "}}";
+  if (!line.retry_after.empty()) reply.headers.push_back({"retry-after", line.retry_after, ""});
+  return reply;
+}
+
 }  // namespace
+
+SimLatency parse_sim_latency(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  const std::string shape = text.substr(0, colon);
+  const std::string rest = colon == std::string::npos ? "" : text.substr(colon + 1);
+  SimLatency latency;
+  if (shape == "const") {
+    latency.a_ms = duration_ms(rest);
+  } else if (shape == "uniform") {
+    latency.shape = SimLatency::Shape::uniform;
+    const std::size_t dots = rest.find("..");
+    if (dots == std::string::npos) refuse("latency=" + text, "uniform:100ms..300ms");
+    latency.a_ms = duration_ms(rest.substr(0, dots));
+    latency.b = duration_ms(rest.substr(dots + 2));
+  } else if (shape == "exp") {
+    latency.shape = SimLatency::Shape::exponential;
+    latency.a_ms = duration_ms(rest);
+  } else if (shape == "lognormal") {
+    latency.shape = SimLatency::Shape::lognormal;
+    const std::size_t comma = rest.find(',');
+    if (comma == std::string::npos) refuse("latency=" + text, "lognormal:800ms,0.6");
+    latency.a_ms = duration_ms(rest.substr(0, comma));
+    latency.b = number_of("latency", rest.substr(comma + 1));
+  } else {
+    refuse("latency=" + text, "const:0, uniform:100ms..300ms, exp:500ms or lognormal:800ms,0.6");
+  }
+  return latency;
+}
 
 SimSpec parse_sim(std::string_view model) {
   SimSpec spec;
@@ -352,7 +289,7 @@ SimSpec parse_sim(std::string_view model) {
     else if (key == "reply")
       spec.reply = value;
     else if (key == "latency")
-      spec.latency = parse_latency(value);
+      spec.latency = parse_sim_latency(value);
     else if (key == "fail")
       spec.fail = parse_fail(value);
     else if (key == "retry_after")
@@ -424,11 +361,11 @@ SimDraw draw_sim(const SimSpec& spec, std::string_view canonical, const std::opt
 struct SimWorld::Model {
   SimSpec spec;
   std::mutex mutex;  // guards what follows
-  std::vector<ScriptLine> script;
+  std::optional<SimScript> script;
   std::optional<SteadyTime> first_call;
   SteadyTime filled_at{};
   double level = 0, token_level = 0;
-  std::int64_t in_flight = 0, calls = 0;
+  std::int64_t in_flight = 0;
 };
 
 std::shared_ptr<SimWorld::Model> SimWorld::model(const std::string& name) {
@@ -437,13 +374,14 @@ std::shared_ptr<SimWorld::Model> SimWorld::model(const std::string& name) {
   if (!model) {
     auto fresh = std::make_shared<Model>();
     fresh->spec = parse_sim(name);
-    if (fresh->spec.name.starts_with("script:")) fresh->script = read_script(fresh->spec.name.substr(7));
+    if (fresh->spec.name.starts_with("script:")) fresh->script.emplace(fresh->spec.name.substr(7));
     model = std::move(fresh);
   }
   return model;
 }
 
-SimPlan SimWorld::begin(const ModelEntry& entry, const ChatRequest& request, std::string_view canonical, int try_no) {
+SimPlan SimWorld::begin(const ModelEntry& entry, const ChatRequest& request, std::string_view canonical, int try_no,
+                        const SimPlace& place) {
   const std::shared_ptr<Model> model = this->model(entry.model);
   const SimSpec& spec = model->spec;
   std::size_t prompt_bytes = 0;
@@ -461,7 +399,6 @@ SimPlan SimWorld::begin(const ModelEntry& entry, const ChatRequest& request, std
     model->level = spec.burst > 0 ? spec.burst : std::max(1.0, spec.rps);
     model->token_level = spec.tpm;
   }
-  ++model->calls;
   const auto refused = [&](ErrorKind kind, std::string_view message) {
     plan.reply = reply_for_kind(kind, std::string(message), spec.retry_after);
     return std::move(plan);
@@ -489,31 +426,18 @@ SimPlan SimWorld::begin(const ModelEntry& entry, const ChatRequest& request, std
   ++model->in_flight;
   plan.counted = true;
 
-  if (spec.name.starts_with("script:")) {
-    const std::string prompt = last_user_text(request);
-    for (ScriptLine& line : model->script) {
-      if (line.times > 0 && line.used >= line.times) continue;
-      const bool match =
-          line.matches_all || (!line.contains.empty() && prompt.find(line.contains) != std::string::npos) ||
-          (line.pattern && RE2::PartialMatch(prompt, *line.pattern)) || (line.nth > 0 && model->calls == line.nth);
-      if (!match) continue;
-      ++line.used;
+  if (model->script) {
+    try {
+      const ScriptedReply line = model->script->next(place, last_user_text(request));
+      plan.alone = line.addressed;
       plan.latency = nanoseconds(static_cast<std::int64_t>(
           draw_latency_ms(line.latency.value_or(spec.latency), stream_of("latency", canonical, spec.seed, try_no)) *
           1e6));
-      if (line.error) {
-        plan.reply = reply_for_kind(*line.error, line.error_message, line.retry_after);
-      } else {
-        plan.reply.http = 200;
-        plan.reply.body =
-            chat_body("sim", entry.model, line.reply, line.reasoning, finish_word(line.stop), line.stop == "refusal",
-                      line.in.value_or(in), line.out.value_or(tokens_of(line.reply.size())));
-      }
-      return plan;
+      plan.reply = reply_of(line, entry.model, in);
+    } catch (const Error& error) {  // no line for this call, or no script
+      plan.alone = true;
+      plan.reply = reply_for_kind(ErrorKind::bad_request, error.what(), "");
     }
-    std::string quoted = prompt.substr(0, 80);
-    while (!quoted.empty() && !is_valid_utf8(quoted)) quoted.pop_back();
-    plan.reply = reply_for_kind(ErrorKind::bad_request, "no line of the script matches: " + quoted, "");
     return plan;
   }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/engine/clock.hpp"
+#include "core/model/effect.hpp"
 #include "core/text/json.hpp"
 #include "runners/llm/names.hpp"
 #include "runners/llm/request.hpp"
@@ -25,6 +26,9 @@ struct SimLatency {
   Shape shape = Shape::constant;
   double a_ms = 0, b = 0;  // constant; from, to; mean; median and sigma
 };
+/// "const:200ms" and its kin. Throws Error "bad_request".
+SimLatency parse_sim_latency(const std::string& text);
+
 struct SimSpec {
   std::string name = "default";  // default, qa, echo, script:FILE
   double accuracy = 0.8;
@@ -54,13 +58,21 @@ struct SimPlan {
   std::chrono::nanoseconds latency{0};
   WireReply reply;
   bool counted = false;  // in flight until SimWorld::end
+  bool alone = false;    // an error is this call's alone: it says nothing of the model, nor of other calls
+};
+
+/// Where a call stands: whose it is, and its key in its step.
+struct SimPlace {
+  EffectOrigin origin = {};
+  std::string_view key = {};
 };
 
 /// Scripts and hidden limits, shared by all calls of a model.
 class SimWorld {
  public:
   explicit SimWorld(Clock& clock) : clock_(clock) {}
-  SimPlan begin(const ModelEntry& entry, const ChatRequest& request, std::string_view canonical, int try_no);
+  SimPlan begin(const ModelEntry& entry, const ChatRequest& request, std::string_view canonical, int try_no,
+                const SimPlace& place = {});
   void end(const ModelEntry& entry);
 
  private:

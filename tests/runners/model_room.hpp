@@ -32,19 +32,29 @@ struct ModelRoom {
       clock, entropy, transport, secrets, limiter, default_llm_settings(), "0123456789abcdef", "1.0", {}}};
 };
 
-/// setup, steps, evaluate; a RunFailure makes a FAIL. Returns the run as an experiment would keep it.
+/// setup (or where it starts), steps, evaluate; a RunFailure makes a FAIL. Returns the run as an experiment would keep
+/// it.
 inline NewRun execute(ModelRoom& room, Runner& runner, NewRun fresh) {
   Run run;
   run.id = fresh.id;
   run.data = fresh.data;
   std::string place = "setup";
   try {
-    FakeStep setup(room.clock, &room.clock);
-    runner.setup(run, setup);
-    place = "step 1";
+    if (fresh.start) {
+      run.context = fresh.start->context;
+      run.answer = fresh.start->answer;
+      run.state = fresh.start->state;
+      fresh.steps = fresh.start->number;
+    } else {
+      FakeStep setup(room.clock, &room.clock);
+      setup.at = 0;
+      runner.setup(run, setup);
+    }
     Next next = Next::again;
-    for (std::uint32_t n = 0; next == Next::again && n < runner.max_steps(); ++n) {
+    while (next == Next::again && fresh.steps < runner.max_steps()) {
       FakeStep step(room.clock, &room.clock);
+      step.at = fresh.steps + 1;
+      place = "step " + std::to_string(step.at);
       next = runner.step(run, step);
       ++fresh.steps;
     }

@@ -81,6 +81,7 @@ class FakeStep final : public Step {
 
   /// Calls at these places are served from here (as the ledger would).
   std::map<std::string, FakeRecord, std::less<>> recorded;
+  std::uint32_t at = 1;    // its number
   RunId run = kNoRun;      // whose step it is
   bool slow_disk = false;  // what is to be sent waits for commit(); as in the engine, the next try takes its place
   void commit(CallHandle handle) {
@@ -171,7 +172,7 @@ class FakeStep final : public Step {
   WallTime now() override { return clock_.wall(); }
   void sleep(std::chrono::milliseconds) override {}
   bool stop_requested() const override { return false; }
-  std::uint32_t number() const override { return 1; }
+  std::uint32_t number() const override { return at; }
   std::uint32_t attempt() const override { return 1; }
 
   std::vector<std::string> logs;

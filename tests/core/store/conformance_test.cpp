@@ -126,6 +126,33 @@ TEST_CASE_TEMPLATE("a run that comes with a history keeps all of it", Factory, S
   CHECK(logs[0].from_runner);
 }
 
+TEST_CASE_TEMPLATE("where a fork begins is kept beside its attempts, and is no attempt", Factory, STORES) {
+  Factory factory;
+  auto store = factory.open();
+  auto runs = std::make_shared<std::vector<NewRun>>(2);
+  (*runs)[0].id = "plain";
+  (*runs)[1].id = "fork";
+  (*runs)[1].steps = 2;
+  (*runs)[1].start = {
+      2, Json::object({{"a", 1}}), Json::object({{"s", 2}}), {{"user", "hi", Json::object({{"n", 3}})}}};
+  BatchInfo info;
+  info.name = info.kind = "b";
+  info.params = Json::object();
+  info.count = 2;
+  store->write({AddBatch{info, runs}});
+  store->write({BeginAttempt{1, 1, 5}, EndStep{1, 1, 3, "{}", 0}});
+  CHECK(store->steps(0, kStartAttempt).empty());
+  const std::vector<StoredStep> start = store->steps(1, kStartAttempt);
+  REQUIRE(start.size() == 1);
+  CHECK(start[0].number == 2);
+  CHECK(start[0].checkpoint ==
+        R"({"answer":{"a":1},"context":[{"role":"user","content":"hi","n":3}],"state":{"s":2}})");
+  REQUIRE(store->steps(1, 1).size() == 1);
+  REQUIRE(store->attempts(1).size() == 1);
+  CHECK(store->attempts(1)[0].number == 1);
+  CHECK(store->check().empty());
+}
+
 TEST_CASE_TEMPLATE("the life of a run: READY, INCOMPLETE, COMPLETE, and its records", Factory, STORES) {
   Factory factory;
   const auto store = factory.open();
