@@ -9,6 +9,7 @@
 #include "experiments/debate/mad_export.hpp"
 #include "experiments/debate/parameters.hpp"
 #include "experiments/debate/recorded.hpp"
+#include "experiments/debate/report.hpp"
 #include "experiments/qa/loading.hpp"
 #include "experiments/qa/parameters.hpp"
 
@@ -35,7 +36,7 @@ class DebateKind final : public Kind {
 
   LoadedBatch load(const Source& source, const ParameterTexts& params) const override;
   std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const override;
-  Report report(const BatchView&) const override { return {}; }
+  Report report(const BatchView& batch) const override { return debate_report(batch); }
   std::vector<std::string> export_formats() const override { return {"mad"}; }
   ExportedFile export_runs(const std::string& format, const std::vector<const BatchView*>& batches) const override {
     return format == "mad" ? export_mad(batches) : Kind::export_runs(format, batches);
