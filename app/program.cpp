@@ -23,6 +23,7 @@
 #include "core/text/input.hpp"
 #include "experiments/arithmetic/arithmetic.hpp"
 #include "experiments/debate/debate.hpp"
+#include "experiments/qa/hub.hpp"
 #include "experiments/qa/qa.hpp"
 #include "repl/commands/budget.hpp"
 #include "repl/commands/cache.hpp"
@@ -71,8 +72,8 @@ struct Program::Parts {
 
 Program::Program() : parts_(std::make_unique<Parts>()) {
   add_kind([](const Services& services) { return make_arithmetic_kind({services.chat, services.models}); });
-  add_kind([](const Services& services) { return make_qa_kind({services.chat, services.models}); });
-  add_kind([](const Services& services) { return make_debate_kind({services.chat, services.models}); });
+  add_kind([](const Services& services) { return make_qa_kind({services.chat, services.models, services.hub}); });
+  add_kind([](const Services& services) { return make_debate_kind({services.chat, services.models, services.hub}); });
 }
 
 Program::~Program() = default;
@@ -114,7 +115,8 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   SystemClock clock;
   SystemEntropy entropy;
   Settings settings;
-  for (auto& specs : {engine_settings(), llm_settings(), shell_settings(), opening_settings(), pinned_settings()}) {
+  for (auto& specs :
+       {engine_settings(), llm_settings(), shell_settings(), opening_settings(), pinned_settings(), hub_settings()}) {
     for (const SettingSpec& spec : specs) settings.declare(spec);
   }
   read_settings(settings);
@@ -180,7 +182,10 @@ int Program::Parts::run(const ProgramArguments& arguments) {
       {[&settings](std::string_view name) { return settings.get(name); },
        [&http] { return lines_of(width_line(http->statistics())); }, transport.get()});
   print(models.warnings());
-  const Services services{chat, models};
+  if (const auto token = environment(kHubToken); token && !token->empty()) secrets.put(kHubToken, *token);
+  const WebReader web({*transport, [&opened] { return opened.reserve_call(); }, secrets, kVersion});
+  const Hub hub(web, [&settings] { return settings.get("hf.base"); });
+  const Services services{chat, models, &hub};
   KindRegistry registry;
   for (const auto& make : kinds) registry.add(make(services));
 

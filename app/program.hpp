@@ -20,10 +20,13 @@
 
 namespace assay {
 
-/// What a runner may be given to work with. Lives as long as the program runs.
+class Hub;
+
+/// What a kind and its runners may be given to work with. Lives as long as the program runs.
 struct Services {
   ChatClient& chat;
   const ModelRegistry& models;
+  const Hub* hub = nullptr;  // data sets of the hub
 };
 
 /// Reads a file into runs (id and data are enough). Throws Error.

@@ -2,6 +2,7 @@
 // A kind of experiment: how a FILE becomes a batch, how its runs execute, what a batch reports. One folder under
 // experiments/ and one row in the registry each; repl knows kinds only through this.
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -34,6 +35,8 @@ struct Source {
   std::string name;  // as typed
   std::filesystem::path path;
   std::optional<std::string_view> embedded;
+  std::optional<std::uint64_t> limit = {};  // only the first so many of what is made of it are kept
+  std::function<bool()> interrupted = {};   // Ctrl-C: polled by what takes long; may be empty
 };
 
 /// One run as a report or a re-evaluation sees it.

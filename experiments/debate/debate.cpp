@@ -89,7 +89,10 @@ LoadedBatch DebateKind::load(const Source& source, const ParameterTexts& given) 
   LoadedBatch batch;
   const auto agents = agents_of(params);
   Json pinned = pin_debate(params, agents, batch.warnings);
-  auto items = read_items(source, params, batch.warnings);
+  std::optional<HubReading> hub;
+  if (dependencies_.hub != nullptr) hub.emplace(HubReading{*dependencies_.hub});
+  auto items = read_items(source, params, batch.warnings, hub ? &*hub : nullptr);
+  if (hub && !hub->pin.is_null()) pinned["hub"] = hub->pin;
   fill_compat(params, items);
   const Composer checked = composer_of(params, pinned);
   pin_models(params, pinned, dependencies_.models);

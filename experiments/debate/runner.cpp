@@ -253,9 +253,10 @@ Next DebateRunner::step(Run& run, Step& step) {
   run.context = std::move(round.context);
   Json& calls = remembered(run, "calls");
   calls = (calls.is_number() ? calls.get<std::uint64_t>() : 0) + round.sent;
+  if (!last) return Next::again;
   run.answer = Json{{"stopped", stopped.empty() ? "rounds" : stopped}, {"calls", calls}};
   if (composer_.reader().draws()) run.answer["draw"] = remembered(run, "draw");
-  return last ? Next::done : Next::again;
+  return Next::done;
 }
 
 Score DebateRunner::evaluate(Run& run, Step&) {

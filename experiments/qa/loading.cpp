@@ -82,13 +82,21 @@ void add_warnings(std::vector<std::string>& warnings, const std::vector<std::str
 
 }  // namespace
 
-std::vector<Item> read_items(const Source& source, const Json& params, std::vector<std::string>& warnings) {
+std::vector<Item> read_items(const Source& source, const Json& params, std::vector<std::string>& warnings,
+                             HubReading* hub) {
   ItemReader reader(mapping_options(params));
   RowOptions options;
   options.rows = params.value("rows", std::string());
   options.header = params.value("header", true);
   options.delimiter = params.value("delimiter", std::string());
   const bool skip = params.value("bad_rows", std::string("error")) == "skip";
+
+  options.config = params.value("config", std::string());
+  options.split = params.value("split", std::string());
+  options.hub = hub;
+  const std::string sample = params.value("sample", std::string("all"));
+  // What is left out of the rows is known only when all are read.
+  if (sample == "all" && !skip && !params.contains("categories")) options.limit = source.limit;
 
   std::vector<Item> items;
   std::size_t skipped = 0;
@@ -114,7 +122,6 @@ std::vector<Item> read_items(const Source& source, const Json& params, std::vect
 
   std::vector<std::string> categories;
   for (const auto& item : items) categories.push_back(item.category);
-  const std::string sample = params.value("sample", std::string("all"));
   if (sample == "all") return items;
   std::vector<Item> drawn;
   for (const std::size_t at : draw_sample(sample, params.value("seed", std::int64_t{12345}), categories)) {

@@ -10,8 +10,11 @@
 
 namespace assay {
 
-/// The items of a source under resolved parameters, ids unique, sampled. Throws Error; then nothing is loaded.
-std::vector<Item> read_items(const Source& source, const Json& params, std::vector<std::string>& warnings);
+/// The items of a source under resolved parameters, ids unique, sampled. `hub`: reads hf:OWNER/NAME; none: such a
+/// source is refused. Throws Error; then nothing is loaded.
+struct HubReading;
+std::vector<Item> read_items(const Source& source, const Json& params, std::vector<std::string>& warnings,
+                             HubReading* hub = nullptr);
 
 /// A run of an item: READY, or COMPLETE with its score when it has recorded replies.
 class Scorer;

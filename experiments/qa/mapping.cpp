@@ -163,6 +163,7 @@ const Json* ItemReader::find(const Row& row, const std::string& field) {
     // A column that only happens to be named like a field is kept as it is when it can't be that field.
     if (!given && (field == "cot" || field == "category") && !value->is_null() && !is_text_or_number(*value)) continue;
     const std::string top = path.text().substr(0, path.text().find('.'));
+    used_.insert(row.value.contains(path.text()) ? path.text() : top);
     if (row.value.contains(path.text())) {
       if (field != "category" || path.text() == "category") consumed_.insert(path.text());
     } else if (!given) {
@@ -171,6 +172,54 @@ const Json* ItemReader::find(const Row& row, const std::string& field) {
     return value;
   }
   return nullptr;
+}
+
+/// Positions in a list of names (the hub's ClassLabel) become those names; -1 says that there is none. A gold answer
+/// stays a position: what it means depends on the options.
+void ItemReader::name_classes(Row& row) const {
+  const auto gold = fields_.find("answer");
+  const auto is_gold = [&](const std::string& column) {
+    return gold != fields_.end() && std::any_of(gold->second.begin(), gold->second.end(),
+                                                [&](const Candidate& c) { return c.path.text() == column; });
+  };
+  for (const auto& [column, names] : *row.classes) {
+    const auto cell = row.value.find(column);
+    if (cell == row.value.end() || !cell->is_number_integer()) continue;
+    const auto at = cell->get<std::int64_t>();
+    if (at == -1) {
+      *cell = nullptr;
+    } else if (at >= 0 && static_cast<std::size_t>(at) < names.size() && !is_gold(column)) {
+      *cell = names[static_cast<std::size_t>(at)];
+    }
+  }
+}
+
+/// The name that a gold answer stands for where there are no options.
+std::optional<std::string> ItemReader::class_name(const Row& row, const Json& value) const {
+  const auto gold = fields_.find("answer");
+  if (row.classes == nullptr || gold == fields_.end() || !value.is_number_unsigned()) return std::nullopt;
+  for (const Candidate& candidate : gold->second) {
+    if (candidate.path.find(row.value) != &value) continue;
+    const auto names = row.classes->find(candidate.path.text());
+    const auto at = value.get<std::size_t>();
+    if (names != row.classes->end() && at < names->second.size()) return names->second[at];
+  }
+  return std::nullopt;
+}
+
+/// The hub shortens long cells; half a question is no question.
+void ItemReader::check_whole(const Row& row) {
+  for (const std::string& column : row.cut) {
+    if (used_.contains(column)) {
+      throw Error("data",
+                  "row " + std::to_string(row.number) + ", column '" + column +
+                      "': the hub sends only the beginning of this cell (truncated_cells)",
+                  row.place, "download the file from the hub and load that: Parquet, JSONL or CSV");
+    }
+    if (cut_.insert(column).second) {
+      warnings_.push_back(row.place + ": column '" + column + "' is kept as the hub sends it: cut off");
+    }
+  }
 }
 
 std::string ItemReader::read_text(const Row& row, const std::string& field) {
@@ -227,6 +276,7 @@ ItemReader::Choices ItemReader::read_choices(const Row& row) {
       const Json* value = path.find(row.value);
       if (value == nullptr) missing(row, path.text());
       if (path.is_plain()) consumed_.insert(path.text());
+      used_.insert(row.value.contains(path.text()) ? path.text() : path.text().substr(0, path.text().find('.')));
       if (!value->is_null() && !is_text_or_number(*value)) refuse(row, path.text(), shown(*value), "a text");
       // An empty cell is no option, as "N/A" is none.
       const std::string text = value->is_null() ? std::string() : as_text(*value);
@@ -316,10 +366,13 @@ Json ItemReader::gold_of(const Row& row, const Json& value, const Choices& choic
 
 Json ItemReader::read_gold(const Row& row, const Choices& choices, Item& item) {
   const Json* value = find(row, "answer");
-  const Json gold = value == nullptr ? Json() : gold_of(row, *value, choices, item);
+  std::optional<std::string> name;
+  if (value != nullptr && choices.count == 0 && options_.answer_is == "auto") name = class_name(row, *value);
+  const Json gold = name ? Json(*name) : value == nullptr ? Json() : gold_of(row, *value, choices, item);
   const bool indexed = !options_.paths.contains("answer") && row.value.contains("answer_index") && choices.count > 0 &&
                        row.value["answer_index"].is_number_integer();
   if (!indexed) return gold;
+  used_.insert("answer_index");
   const Gold by_index = read_gold_value(row.value["answer_index"], choices.gold(), "index0", worked_solution_);
   if (gold.is_null()) {
     if (!by_index.error.empty()) refuse(row, "answer_index", shown(row.value["answer_index"]), by_index.error);
@@ -341,6 +394,8 @@ Item ItemReader::read(Row&& row) {
   }
   if (format_.empty()) choose_format(row.value);
   consumed_.clear();
+  used_.clear();
+  if (row.classes != nullptr) name_classes(row);
   Item item;
   item.format = format_;
   item.source = row.place;
@@ -358,6 +413,7 @@ Item ItemReader::read(Row&& row) {
   item.cot = read_text(row, "cot");
   item.answer = read_gold(row, choices, item);
   if (format_ == "csqa_orig") item.extra["question_concept"] = item.category;
+  check_whole(row);
   for (const auto& [name, value] : row.value.items()) {
     if (!consumed_.contains(name)) item.extra[name] = value;
   }

@@ -52,6 +52,9 @@ class ItemReader {
   void choose_format(const Json& row);
   std::string detect(const Json& row) const;
   const Json* find(const Row& row, const std::string& field);
+  void name_classes(Row& row) const;
+  std::optional<std::string> class_name(const Row& row, const Json& value) const;
+  void check_whole(const Row& row);
   std::string read_id(const Row& row);
   void read_question(const Row& row, Item& item);
   void read_replies(const Row& row, Item& item);
@@ -65,6 +68,8 @@ class ItemReader {
   std::string format_;
   std::map<std::string, std::vector<Candidate>> fields_;  // the first candidate that exists counts
   std::set<std::string> consumed_;                        // columns of the row at hand that became fields
+  std::set<std::string> used_;                            // columns of it that fields were read from
+  std::set<std::string> cut_;                             // columns that the hub cut, of which no field was read
   Extractor worked_solution_{"gsm8k"};
   std::size_t dropped_options_ = 0;
   std::vector<std::string> warnings_;

@@ -67,9 +67,12 @@ LoadedBatch QaKind::load(const Source& source, const ParameterTexts& given) cons
   check(params);
   if (!given.contains("max_tokens")) params.erase("max_tokens");
   const Scorer scorer(params);
-  auto items = read_items(source, params, batch.warnings);
+  std::optional<HubReading> hub;
+  if (dependencies_.hub != nullptr) hub.emplace(HubReading{*dependencies_.hub});
+  auto items = read_items(source, params, batch.warnings, hub ? &*hub : nullptr);
 
   Json pinned = Json::object();
+  if (hub && !hub->pin.is_null()) pinned["hub"] = hub->pin;
   pinned["prompt"] = std::move(prompt.pin);
   if (Json examples = pin_examples(params, items, batch.warnings); !examples.is_null()) {
     pinned["shots"] = std::move(examples);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/model/kind.hpp"
+#include "experiments/qa/hub.hpp"
 #include "runners/llm/client.hpp"
 
 namespace assay {
@@ -11,6 +12,7 @@ namespace assay {
 struct QaDependencies {
   ChatClient& client;
   const ModelRegistry& models;
+  const Hub* hub = nullptr;  ///< reads hf:OWNER/NAME; none: such a source is refused
 };
 
 /// The dependencies outlive the kind and its runners.

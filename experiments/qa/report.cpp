@@ -372,6 +372,13 @@ Report qa_report(const BatchView& batch) {
   add_counts(report, "stop_reasons", "how replies ended", "stop");
   add_extractors(report);
   add_repeats(report);
+  if (info.pinned.is_object() && info.pinned.contains("hub") && info.pinned["hub"].contains("partial")) {
+    const std::string warning =
+        "warning: the hub had only a part of this split when it was loaded: the questions are "
+        "not all of it";
+    report.figures["warnings"].push_back(warning);
+    report.text(warning);
+  }
   const Json& f = report.figures;
   report.text(counted(f, "tokens_in") + " tokens in, " + counted(f, "tokens_out") + " out");
   report.text("the accuracy leaves out " + counted(f, "failed") + " failed, " + counted(f, "not_run") + " not run, " +

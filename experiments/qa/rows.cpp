@@ -7,9 +7,12 @@
 #include "core/text/csv.hpp"
 #include "core/text/error.hpp"
 #include "core/text/json_values.hpp"
+#include "experiments/qa/parquet.hpp"
 
 namespace assay {
 namespace {
+
+constexpr std::size_t kMostParquetBytes = std::size_t{4} << 30;
 
 std::string extension_of(const std::string& name) {
   std::filesystem::path path(name);
@@ -77,22 +80,47 @@ void read_json(InputBytes& input, const RowOptions& options, const std::function
   }
 }
 
+void read_hub(const Source& source, const RowOptions& options, std::vector<std::string>& warnings,
+              const std::function<void(Row&&)>& each) {
+  HubRows rows =
+      options.hub->hub.read({source.name, options.config, options.split, options.limit, source.interrupted}, warnings);
+  options.hub->pin = rows.pin;
+  std::uint64_t number = 0;
+  for (HubRow& row : rows.rows) {
+    ++number;
+    each(Row{std::move(row.value), number, source.name + ":" + std::to_string(number), std::move(row.cut),
+             &rows.classes});
+  }
+}
+
 }  // namespace
 
 void read_rows(const Source& source, const RowOptions& options, std::vector<std::string>& warnings,
                const std::function<void(Row&&)>& each) {
-  if (source.name.starts_with("hf:")) {
-    throw Error("unsupported", "the hub's row API is not read yet", source.name, "download the rows as JSONL or CSV");
+  if (is_hub_name(source.name)) {
+    if (options.hub == nullptr) {
+      throw Error("unsupported", "the hub is not read here", source.name, "download the rows as Parquet or JSONL");
+    }
+    read_hub(source, options, warnings, each);
+    return;
+  }
+  if (!options.split.empty() || !options.config.empty()) {
+    throw Error("usage", "split= and config= choose a part of a data set of the hub", source.name,
+                "hf:OWNER/NAME names one");
   }
   const std::string extension = extension_of(source.embedded ? source.name : source.path.string());
-  if (extension == ".parquet") {
-    throw Error("unsupported", "Parquet is not read yet", source.name, "convert it to JSONL or CSV");
-  }
   std::unique_ptr<InputBytes> input;
   if (source.embedded) {
     input = std::make_unique<InputText>(*source.embedded, source.name);
   } else {
     input = std::make_unique<InputFile>(source.path.string());
+  }
+  if (extension == ".parquet") {
+    const std::string bytes = read_all(*input, kMostParquetBytes);
+    read_parquet(bytes, input->name(), [&](Json&& value, std::uint64_t number) {
+      each(Row{std::move(value), number, input->name() + ":" + std::to_string(number)});
+    });
+    return;
   }
   const bool csv = extension == ".csv" || extension == ".tsv" || !options.delimiter.empty();
   if (csv) {

@@ -149,7 +149,12 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
     }
     std::vector<LoadedBatch> parts;
     for (const std::string& file : load.files) {
-      parts.push_back(kind.load(find_source(kind, file, keep), parameters));
+      Source source = find_source(kind, file, keep);
+      source.interrupted = [&shell] { return shell.interrupted(); };
+      if (load.shared.contains("limit") && !load.shared.contains("shuffle")) {
+        source.limit = parse_count(load.shared.at("limit"), "limit", 1);
+      }
+      parts.push_back(kind.load(source, parameters));
       parts.back().info.kind = kind.name();
       if (parts.back().info.source.empty()) parts.back().info.source = file;
     }
@@ -171,7 +176,7 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
             std::filesystem::path(load.files.at(std::min<std::size_t>(&part - parts.data(), load.files.size() - 1)))
                 .filename()
                 .string();
-        for (const char* ending : {".gz", ".zst", ".jsonl", ".json", ".csv", ".tsv"}) {
+        for (const char* ending : {".gz", ".zst", ".jsonl", ".json", ".csv", ".tsv", ".parquet"}) {
           if (part.info.name.ends_with(ending))
             part.info.name.resize(part.info.name.size() - std::string_view(ending).size());
         }

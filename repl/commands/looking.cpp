@@ -159,7 +159,9 @@ void errors(Shell& shell, const Arguments& arguments, Reply& reply) {
   } else {
     reply.table(table);
     reply.line(
-        StyledText().add("`log RUN` tells the whole story of one; `rerun_fails N` runs them again", TextRole::dim));
+        StyledText().add("`log RUN` tells the whole story of one; `run_n N status:FAIL` asks for what is missing, "
+                         "`rerun_fails N` for all anew",
+                         TextRole::dim));
   }
 }
 

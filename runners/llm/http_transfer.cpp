@@ -25,7 +25,7 @@ bool is_kept(std::string_view name) {
   return name == "content-type" || name == "date" || name == "server" || name == "location" ||
          name.starts_with("retry-after") || name.find("ratelimit") != std::string_view::npos ||
          name.find("tokenlimit") != std::string_view::npos || name.find("request-id") != std::string_view::npos ||
-         name == "x-should-retry" || name == "x-generation-id";
+         name == "x-should-retry" || name == "x-generation-id" || name == "x-error-code";
 }
 
 bool has_control(std::string_view text) {

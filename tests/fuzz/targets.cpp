@@ -9,6 +9,7 @@
 
 #include "core/text/error.hpp"
 #include "core/text/json.hpp"
+#include "experiments/qa/parquet.hpp"
 #include "runners/llm/batch_line.hpp"
 #include "runners/llm/hints.hpp"
 #include "runners/llm/models_file.hpp"
@@ -176,6 +177,17 @@ void batch_line(std::string_view bytes) {
   const BatchOutcome unknown = read_batch_line(bytes, [](const std::string&) { return nullptr; });
   require(unknown.action == Action::skipped, "nobody waits for it");
   batch_call_of("0123456789abcdef", bytes);
+}
+
+void parquet(std::string_view bytes) {
+  std::uint64_t last = 0;
+  try {
+    read_parquet(bytes, "file", [&](Json&& row, std::uint64_t number) {
+      require(row.is_object() && number == ++last, "rows come in order");
+    });
+  } catch (const Error& error) {
+    require(error.kind() == "data" && !error.message().empty() && !error.hint().empty(), "a refusal says why");
+  }
 }
 
 }  // namespace assay::fuzz

@@ -18,15 +18,18 @@ void headers(std::string_view bytes);
 void models_yaml(std::string_view bytes);
 /// A line of what comes back from a batch.
 void batch_line(std::string_view bytes);
+/// A Parquet file.
+void parquet(std::string_view bytes);
 
 struct Target {
   std::string_view name;
   void (*run)(std::string_view);
 };
-inline constexpr std::array<Target, 5> kTargets{{{"sse", sse},
+inline constexpr std::array<Target, 6> kTargets{{{"sse", sse},
                                                  {"replies", replies},
                                                  {"headers", headers},
                                                  {"models_yaml", models_yaml},
-                                                 {"batch_line", batch_line}}};
+                                                 {"batch_line", batch_line},
+                                                 {"parquet", parquet}}};
 
 }  // namespace assay::fuzz

@@ -250,7 +250,7 @@ TEST_CASE("a bad source is one message with its row and column") {
   CHECK(refusal("x.jsonl", "{\"question\":\n").find("x.jsonl") == 0);
   CHECK(refusal("x.csv", "question,answer\na,1,2\n").find("x.csv:2") == 0);
   CHECK(refusal("x.jsonl", "") == "x.jsonl: no rows");
-  CHECK(refusal("x.parquet", "PAR1").find("Parquet is not read yet") != std::string::npos);
+  CHECK(refusal("x.parquet", "PAR1") == "x.parquet: Parquet: it does not end with PAR1: it is cut");
   CHECK(refusal("x.jsonl", good, {{"map.anser", "x"}}) ==
         "map.anser: no field 'anser' can be mapped: did you mean answer?");
   CHECK(refusal("x.jsonl", good, {{"n_options", "40"}}) == "n_options: n_options=40, expected 1 to 26");
