@@ -17,6 +17,7 @@
 
 #include "core/model/kind.hpp"
 #include "runners/llm/client.hpp"
+#include "runners/prompt/limits.hpp"
 
 namespace assay {
 
@@ -24,6 +25,7 @@ namespace assay {
 struct Services {
   ChatClient& chat;
   const ModelRegistry& models;
+  std::function<PromptLimits()> prompt_limits;  // for load_prompt: as set at this moment
 };
 
 /// Reads a file into runs (id and data are enough). Throws Error.

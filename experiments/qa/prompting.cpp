@@ -7,53 +7,25 @@
 #include <set>
 
 #include "core/model/step.hpp"
-#include "core/text/edit_distance.hpp"
 #include "core/text/embedded.hpp"
 #include "core/text/error.hpp"
-#include "core/text/input.hpp"
 #include "core/text/utf8.hpp"
 #include "experiments/qa/loading.hpp"
 #include "experiments/qa/python_random.hpp"
+#include "runners/prompt/find_prompt.hpp"
 #include "runners/prompt/prompt_file.hpp"
 
 namespace assay {
 namespace {
 
-constexpr std::size_t kMostPromptBytes = std::size_t{1} << 20;
 constexpr std::size_t kCharactersPerToken = 4;
 
-struct Shipped {
-  std::string name;
-  std::string_view text;
-};
-
-std::vector<Shipped> shipped() {
-  return {{"qa_cot", ASSAY_EMBEDDED(experiments_qa_prompts_qa_cot_yaml)},
-          {"qa_direct", ASSAY_EMBEDDED(experiments_qa_prompts_qa_direct_yaml)},
-          {"qa_fewshot", ASSAY_EMBEDDED(experiments_qa_prompts_qa_fewshot_yaml)}};
-}
-
-PromptOverrides overrides_of(const Json& params) {
+PromptOverrides overrides_of(const Json& params, const PromptLimits& limits) {
   PromptOverrides overrides;
+  overrides.limits = limits;
   if (params.contains("autoescape")) overrides.autoescape = params["autoescape"].get<bool>();
   if (params.contains("undefined")) overrides.strict = params["undefined"] == "strict";
   return overrides;
-}
-
-/// What is named: a shipped prompt by its bare name, else a file.
-std::string prompt_text(const std::string& name, std::string& path) {
-  for (const auto& prompt : shipped()) {
-    if (prompt.name == name) return std::string(prompt.text);
-  }
-  path = name;
-  const bool looks_like_path = name.find('/') != std::string::npos || name.find('.') != std::string::npos;
-  if (looks_like_path || std::filesystem::exists(name)) return read_file(name, kMostPromptBytes);
-  const auto names = qa_prompt_names();
-  const auto near = nearest(name, names);
-  std::string all;
-  for (const auto& one : names) all += (all.empty() ? "" : ", ") + one;
-  throw Error("usage", "no prompt '" + name + "': no file of that name, and none shipped with qa", "prompt",
-              (near ? "did you mean " + *near + "? " : std::string()) + "shipped: " + all);
 }
 
 std::string solution_of(const Item& item) {
@@ -81,25 +53,19 @@ std::size_t length_of(const std::vector<ContextMessage>& messages) {
 
 }  // namespace
 
-std::vector<std::string> qa_prompt_names() {
-  std::vector<std::string> names;
-  for (const auto& prompt : shipped()) names.push_back(prompt.name);
-  return names;
+std::vector<ShippedPrompt> qa_prompts() {
+  return {{"qa_cot", ASSAY_EMBEDDED(experiments_qa_prompts_qa_cot_yaml)},
+          {"qa_direct", ASSAY_EMBEDDED(experiments_qa_prompts_qa_direct_yaml)},
+          {"qa_fewshot", ASSAY_EMBEDDED(experiments_qa_prompts_qa_fewshot_yaml)}};
 }
 
-std::string qa_prompt_text(const std::string& name) {
-  std::string path;
-  return prompt_text(name, path);
-}
-
-PinnedPrompt pin_prompt(const Json& params, std::vector<std::string>& warnings) {
+PinnedPrompt pin_prompt(const Json& params, const PromptLimits& limits, std::vector<std::string>& warnings) {
   const std::string name = params.value("prompt", std::string("qa_cot"));
-  std::string path;
-  const std::string text = prompt_text(name, path);
-  const PromptFile file = load_prompt(text, name, overrides_of(params));
+  const PromptText found = find_prompt(name, qa_prompts(), "qa", "prompt", limits.max_template);
+  const PromptFile file = load_prompt(found.text, name, overrides_of(params, limits));
   warnings.insert(warnings.end(), file.warnings.begin(), file.warnings.end());
   PinnedPrompt pinned;
-  pinned.pin = {{"name", file.name}, {"path", path}, {"hash", file.hash}, {"text", file.text}};
+  pinned.pin = {{"name", file.name}, {"path", found.path}, {"hash", file.hash}, {"text", file.text}};
   pinned.defaults = Json::object();
   if (file.system) pinned.defaults["system"] = *file.system;
   if (file.extract) pinned.defaults["extract"] = *file.extract;
@@ -150,12 +116,13 @@ struct Prompting::Impl {
   std::size_t most_tokens = 0;  // 0: no limit
 };
 
-Prompting::Prompting(const Json& params, const Json& pinned) {
+Prompting::Prompting(const Json& params, const Json& pinned, const PromptLimits& limits) {
   auto impl = std::make_unique<Impl>();
   std::vector<std::string> warnings;
   const bool kept = pinned.is_object() && pinned.contains("prompt");
-  const Json pin = kept ? pinned["prompt"] : pin_prompt(params, warnings).pin;
-  impl->file = load_prompt(pin.at("text").get<std::string>(), pin.at("name").get<std::string>(), overrides_of(params));
+  const Json pin = kept ? pinned["prompt"] : pin_prompt(params, limits, warnings).pin;
+  impl->file =
+      load_prompt(pin.at("text").get<std::string>(), pin.at("name").get<std::string>(), overrides_of(params, limits));
   impl->system = params.value("system", std::string());
   impl->most_tokens = static_cast<std::size_t>(params.value("max_prompt_tokens", std::int64_t{0}));
   if (pinned.is_object() && pinned.contains("shots")) {

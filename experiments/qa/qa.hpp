@@ -1,16 +1,21 @@
 #pragma once
 // `qa`: questions with a known answer, one model. MMLU-Pro, CommonsenseQA, GSM8K and any table. Specs: qa.md.
 
+#include <functional>
 #include <memory>
 
 #include "core/model/kind.hpp"
 #include "runners/llm/client.hpp"
+#include "runners/prompt/limits.hpp"
 
 namespace assay {
 
 struct QaDependencies {
   ChatClient& client;
   const ModelRegistry& models;
+  std::function<PromptLimits()> prompt_limits = {};  ///< as set now; none: the defaults
+
+  PromptLimits limits() const { return prompt_limits ? prompt_limits() : PromptLimits{}; }
 };
 
 /// The dependencies outlive the kind and its runners.
