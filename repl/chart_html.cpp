@@ -18,7 +18,6 @@ constexpr double kPlotWidth = kWidth - kLeft - kRight, kPlotHeight = kHeight - k
 constexpr std::array<const char*, 8> kColours = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
                                                  "#E69F00", "#56B4E9", "#000000", "#F0E442"};
 constexpr std::array<const char*, 4> kDashes = {"none", "6 3", "2 3", "8 3 2 3"};
-constexpr int kTicks = 5;
 
 std::string coordinate(double value) {
   std::array<char, 32> text{};
@@ -80,8 +79,8 @@ class Svg {
 
   std::string axes() const {
     std::string out;
-    for (int i = 0; i <= kTicks; ++i) {
-      const double value = scale_.low + (scale_.high - scale_.low) * i / kTicks, y = y_of(value);
+    for (int i = 0; i <= scale_.steps; ++i) {
+      const double value = scale_.low + (scale_.high - scale_.low) * i / scale_.steps, y = y_of(value);
       out += "<line" + attribute("x1", kLeft) + attribute("x2", kWidth - kRight) + attribute("y1", y) +
              attribute("y2", y) + " stroke=\"#ddd\"/><text" + attribute("x", kLeft - 6) + attribute("y", y + 4) +
              " text-anchor=\"end\">" + html_escaped(chart_value(value, chart_.form)) + "</text>\n";

@@ -61,14 +61,17 @@ ChartScale chart_scale(const ReportChart& chart) {
     }
   }
   if (!std::isfinite(low) || !std::isfinite(high)) return {};
+  if (chart.stacked) return {0, high > 0 ? high : 1};
   const double span = high > low ? high - low : std::max(std::fabs(high), 1e-9);
   const double unit = std::pow(10, std::floor(std::log10(span)));
   ChartScale scale{std::floor(low / unit) * unit, std::ceil(high / unit) * unit};
-  if (chart.form == ReportTable::Form::ratio && !chart.stacked) {
+  if (chart.form == ReportTable::Form::ratio) {
     scale.low = std::max(scale.low, 0.0);
     scale.high = std::min(std::max(scale.high, scale.low + 0.1), 1.0);
   }
   if (!(scale.high > scale.low)) scale.high = scale.low + unit;
+  const int units = static_cast<int>(std::lround((scale.high - scale.low) / unit));
+  scale.steps = units == 1 ? 5 : units < 4 ? 2 * units : units;
   return scale;
 }
 

@@ -12,6 +12,7 @@ namespace assay {
 /// stacked bars begin at 0.
 struct ChartScale {
   double low = 0, high = 1;
+  int steps = 5;  // between the lines of an axis
   /// 0 at the low end, 1 at the high one; beyond them: the nearer end.
   double at(double value) const;
 };

@@ -1,6 +1,7 @@
 // evaluate, report, cost
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include "core/text/atomic_file.hpp"
@@ -51,7 +52,7 @@ std::vector<AppliedRule> apply_rules(Shell& shell, Selection& selection, const P
   return applied;
 }
 
-void keep_rules(Shell& shell, std::vector<AppliedRule> rules, Reply& reply) {
+void keep_rules(Shell& shell, std::vector<AppliedRule> rules, SteadyTime began, Reply& reply) {
   Json list = Json::array();
   for (AppliedRule& rule : rules) {
     const std::size_t scored = shell.experiment().add_scores(rule.outcome.scores, rule.outcome.as_score);
@@ -69,6 +70,8 @@ void keep_rules(Shell& shell, std::vector<AppliedRule> rules, Reply& reply) {
     }
   }
   reply.result["rules"] = std::move(list);
+  const auto took = shell.experiment().clock().steady() - began;
+  reply.result["seconds"] = std::chrono::duration<double>(took).count();
 }
 
 void evaluate(Shell& shell, const Arguments& arguments, Reply& reply) {
@@ -91,6 +94,7 @@ void evaluate(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (query.words.empty())
     throw Error("usage", "evaluate: which runs?", {}, "usage: evaluate QUERY [key=value ..]   e.g. evaluate all");
   Selection selection = shell.select(query.rest(0));
+  const auto began = shell.experiment().clock().steady();
   std::vector<AppliedRule> rules;
   if (!request.overrides.empty()) rules = apply_rules(shell, selection, request.overrides);
   if (rules.empty() || !selection.runs.empty()) {  // what no rule of others has taken, each run by its runner
@@ -98,9 +102,15 @@ void evaluate(Shell& shell, const Arguments& arguments, Reply& reply) {
     request.width = 16;
     shell.run_job(request, selection, reply);
   } else {
-    reply.result = Json::object({{"job", nullptr}, {"selected", 0}, {"skipped", 0}, {"complete", 0}, {"fail", 0}});
+    reply.result = Json::object({{"job", nullptr},
+                                 {"selected", 0},
+                                 {"skipped", 0},
+                                 {"complete", 0},
+                                 {"fail", 0},
+                                 {"incomplete", 0},
+                                 {"seconds", 0.0}});
   }
-  if (!rules.empty()) keep_rules(shell, std::move(rules), reply);
+  if (!rules.empty()) keep_rules(shell, std::move(rules), began, reply);
 }
 
 BatchId pick_batch(Shell& shell, const std::string& name) {
