@@ -18,7 +18,7 @@ const std::string kReplies = R"({"id":"1","answer":"B","n_options":4,"out":"The 
 
 struct Room : ModelRoom {
   PromptLimits limits;
-  std::unique_ptr<Kind> kind = make_qa_kind({client, registry, [this] { return limits; }});
+  std::unique_ptr<Kind> kind = make_qa_kind({client, registry, nullptr, [this] { return limits; }});
   FakeBatch replies(const std::string& name = "x") {
     LoadedBatch loaded = kind->load(text_source("x.jsonl", kReplies), {{"map.reply", "out"}});
     loaded.info.name = name;
