@@ -83,6 +83,8 @@ class FakeStep final : public Step {
   std::map<std::string, FakeRecord, std::less<>> recorded;
   std::uint32_t at = 1;    // its number
   RunId run = kNoRun;      // whose step it is
+  std::string id;          // that run's
+  std::uint64_t job = 0;   // which executes it
   bool slow_disk = false;  // what is to be sent waits for commit(); as in the engine, the next try takes its place
   void commit(CallHandle handle) {
     if (const auto transmit = std::exchange(calls_.at(handle)->uncommitted, nullptr)) transmit();
@@ -107,7 +109,8 @@ class FakeStep final : public Step {
     call.kept.record.last_try.number = 0;
     call.kept.request = call.effect->request_text();
     open_.insert(index);
-    call.port = std::make_shared<Port>(queue_, index, std::string(key), run);
+    call.port =
+        std::make_shared<Port>(queue_, index, std::string(key), id, EffectOrigin{run, job, false, {}, at, index + 1});
     apply(index, call.effect->advance({EffectEvent::Kind::start, nullptr}, call.port, clock_.steady()));
     return index;
   }
@@ -184,9 +187,11 @@ class FakeStep final : public Step {
     std::vector<std::pair<CallHandle, std::unique_ptr<EffectMessage>>> items;
   };
   struct Port final : EffectPort {
-    Port(std::shared_ptr<Queue> to, CallHandle call, std::string place, RunId of)
-        : queue(std::move(to)), index(call), key_(std::move(place)), run_(of) {}
-    EffectOrigin origin() const override { return {run_, 0, false}; }
+    Port(std::shared_ptr<Queue> to, CallHandle call, std::string place, std::string id, const EffectOrigin& origin)
+        : queue(std::move(to)), index(call), key_(std::move(place)), id_(std::move(id)), origin_(origin) {
+      origin_.id = id_;
+    }
+    EffectOrigin origin() const override { return origin_; }
     std::string_view key() const override { return key_; }
     void post(std::unique_ptr<EffectMessage> message) override {
       {
@@ -197,8 +202,8 @@ class FakeStep final : public Step {
     }
     std::shared_ptr<Queue> queue;
     CallHandle index;
-    std::string key_;
-    RunId run_;
+    std::string key_, id_;
+    EffectOrigin origin_;
   };
   struct Call {
     std::unique_ptr<Effect> effect;
