@@ -55,7 +55,8 @@ void add_overview(Report& report) {
   report.table(std::move(table));
   const Json& b = f["baselines"];
   // Beside a judge it is a verdict, no vote.
-  const std::string first = f.contains("majority") ? "the verdict of round 1" : "the vote of round 1 (self-consistency)";
+  const std::string first =
+      f.contains("majority") ? "the verdict of round 1" : "the vote of round 1 (self-consistency)";
   report.text("one agent alone " + percent(b["single"]) + ", " + first + " " + percent(b["self_consistency"]) +
               ", the debate " + percent(b["debate"]));
   if (f.contains("majority")) {
