@@ -93,7 +93,14 @@ LoadedBatch DebateKind::load(const Source& source, const ParameterTexts& given) 
   Json pinned = pin_debate(params, agents, dependencies_.limits(), batch.warnings);
   std::optional<HubReading> hub;
   if (dependencies_.hub != nullptr) hub.emplace(HubReading{*dependencies_.hub});
-  auto items = read_items(source, params, batch.warnings, hub ? &*hub : nullptr);
+  std::vector<Item> items;
+  try {
+    items = read_items(source, params, batch.warnings, hub ? &*hub : nullptr);
+  } catch (const Error&) {
+    const std::string recorded = source.name.starts_with("hf:") ? "" : recorded_format(source);
+    if (recorded.empty()) throw;
+    throw Error("usage", "it holds finished debates, no questions", source.name, "load it with format=" + recorded);
+  }
   if (hub && !hub->pin.is_null()) pinned["hub"] = hub->pin;
   fill_compat(params, items);
   const Composer checked = composer_of(params, pinned, dependencies_.limits());

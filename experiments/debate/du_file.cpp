@@ -39,9 +39,7 @@ void read_gold(const Json& gold, std::size_t n_options, const std::string& place
 
 std::vector<ImportedDebate> read_du_file(const Source& source, std::size_t n_options,
                                          std::vector<std::string>& warnings) {
-  const Json document = read_document(source, warnings);
-  if (!document.is_object()) throw Error("data", "it is no object", source.name, kHint);
-  if (document.empty()) throw Error("data", "it holds no debate", source.name, kHint);
+  const Json document = read_debates(source, "du", warnings);
   std::vector<ImportedDebate> debates;
   debates.reserve(document.size());
   std::size_t letters = 0;

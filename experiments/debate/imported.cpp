@@ -1,7 +1,6 @@
 #include "experiments/debate/imported.hpp"
 
 #include <algorithm>
-#include <memory>
 
 #include "core/model/context_text.hpp"
 #include "core/text/error.hpp"
@@ -17,23 +16,40 @@ constexpr JsonLimits kFileLimits{200, std::size_t{1} << 30, 50'000'000};
 
 constexpr const char* kMark = "imported";
 
+JsonOptions json_options() {
+  JsonOptions options;
+  options.limits = kFileLimits;
+  options.allow_repeated_keys = true;
+  return options;
+}
+
+std::string text_of(const Source& source) {
+  if (source.embedded) return std::string(*source.embedded);
+  InputFile input(source.path.string());
+  return read_all(input, kFileLimits.max_bytes);
+}
+
 std::string context_hash(const std::vector<ContextMessage>& context) { return to_hex(xxh3_64(context_text(context))); }
 
 }  // namespace
 
-Json read_document(const Source& source, std::vector<std::string>& warnings) {
-  std::unique_ptr<InputBytes> input;
-  if (source.embedded) {
-    input = std::make_unique<InputText>(*source.embedded, source.name);
-  } else {
-    input = std::make_unique<InputFile>(source.path.string());
-  }
-  const std::string text = read_all(*input, kFileLimits.max_bytes);
-  JsonOptions options;
-  options.limits = kFileLimits;
-  options.allow_repeated_keys = true;
+Json read_debates(const Source& source, const std::string& format, std::vector<std::string>& warnings) {
+  const std::string hint = format == "mad" ? "format=mad reads result files of MAD: {\"question id\": record}"
+                                           : "format=du reads {\"question\": [[[{\"role\",\"content\"}..]..], gold]}";
   JsonNotes notes;
-  Json document = parse_json(text, input->name(), options, &notes);
+  Json document;
+  try {
+    document = parse_json(text_of(source), source.name, json_options(), &notes);
+  } catch (const Error& error) {
+    throw Error(error.kind(), error.message(), error.place(), error.hint().empty() ? hint : error.hint());
+  }
+  if (!document.is_object()) throw Error("data", "it is no object", source.name, hint);
+  if (document.empty()) throw Error("data", "it holds no debate", source.name, hint);
+  const std::string other = recorded_format(document);
+  if (!other.empty() && other != format) {
+    throw Error("data", other == "mad" ? "it is a result file of MAD" : "it is a transcript of Du et al.", source.name,
+                "load it with format=" + other);
+  }
   if (notes.repeated_keys > 0) {
     warnings.push_back(source.name + ": " + counted(notes.repeated_keys, "key stands", "keys stand") +
                        " in it twice; the last one counts");
@@ -44,6 +60,21 @@ Json read_document(const Source& source, std::vector<std::string>& warnings) {
                        " read as U+FFFD");
   }
   return document;
+}
+
+std::string recorded_format(const Json& document) {
+  if (!document.is_object() || document.empty()) return "";
+  const Json& first = document.begin().value();
+  if (first.is_object() && (first.contains("agent_contexts") || first.contains("initial_solutions"))) return "mad";
+  return first.is_array() && first.size() >= 2 && first[0].is_array() && !first[1].is_structured() ? "du" : "";
+}
+
+std::string recorded_format(const Source& source) {
+  try {
+    return recorded_format(parse_json(text_of(source), source.name, json_options(), nullptr));
+  } catch (const Error&) {
+    return "";
+  }
 }
 
 std::vector<ContextMessage> flat_context(const Json& chats, bool judged, const std::string& place) {

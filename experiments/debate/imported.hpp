@@ -21,9 +21,16 @@ struct ImportedDebate {
   bool critic_synth = false;  // phases instead of rounds
 };
 
-/// The one JSON document of a source, plain or packed. Throws Error; `warnings`: repeated keys (the last counts), what
-/// had to be mended.
-Json read_document(const Source& source, std::vector<std::string>& warnings);
+/// The object of debates that is the one JSON document of a source, plain or packed, not empty. `format`: what it is to
+/// be, "mad" or "du". Throws Error, with the other format as a hint where it is that; `warnings`: repeated keys (the
+/// last counts), what had to be mended.
+Json read_debates(const Source& source, const std::string& format, std::vector<std::string>& warnings);
+
+/// What a document looks like by its first debate: "mad" (a record with "agent_contexts" or "initial_solutions"), "du"
+/// (a list of chats and right answer), or "".
+std::string recorded_format(const Json& document);
+/// The same of a file, "" for one that can't be read as one: for a hint after it was refused as something else.
+std::string recorded_format(const Source& source);
 
 /// Chats of agents ([[{"role","content"}..]..]) as one context: round by round, in it agent by agent. The round of a
 /// message is the number of user messages up to it. `judged`: the last agent's first message does not count when the

@@ -251,7 +251,9 @@ RuleOutcome apply_debate_rule(const BatchView& batch, const std::string& rule, s
              {"unscored", unscored},
              {"categories", Json::array()}};
   report.text("total questions: " + std::to_string(questions));
-  report.text("accuracies: " + python_float(all.mean()) + " " + python_float(all.standard_error()));
+  if (!all.values.empty()) {
+    report.text("accuracies: " + python_float(all.mean()) + " " + python_float(all.standard_error()));
+  }
   // MAD's evaluator for CommonsenseQA prints none, and Du et al. have none.
   const bool printed = rule != "mad_csqa" && !(categories.size() == 1 && categories.front().first.empty());
   for (const auto& [name, sum] : categories) {
@@ -260,13 +262,14 @@ RuleOutcome apply_debate_rule(const BatchView& batch, const std::string& rule, s
                                      {"correct", sum.right()},
                                      {"mean", figure(sum.mean())},
                                      {"stderr", figure(sum.standard_error())}});
-    if (!printed) continue;
+    if (!printed || sum.values.empty()) continue;
     report.text("Category: " + name + ", Accuracy: " + python_float(sum.mean()) +
                 ", Std: " + python_float(sum.standard_error()));
   }
   if (unscored > 0) {
-    report.text("unscored under this rule: " + counted(unscored, "question", "questions") +
-                " without such a message, or without a number to compare");
+    const std::string where = round && *round > 0 ? "in round " + std::to_string(*round) : "to read";
+    report.text("unscored under " + rule + ": " + counted(unscored, "debate", "debates") +
+                " in which an agent has no message " + where + ", or without a number or right answer to compare");
   }
   return outcome;
 }

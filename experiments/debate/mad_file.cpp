@@ -4,12 +4,16 @@
 #include <array>
 
 #include "core/text/error.hpp"
+#include "core/text/utf8.hpp"
 #include "core/text/words.hpp"
 
 namespace assay {
 namespace {
 
 constexpr const char* kStored = "stored_answers";
+
+/// Columns of a question's id in a message.
+constexpr std::size_t kMostPlace = 60;
 
 /// Keys of a record that become something else than an extra column.
 constexpr std::array<std::string_view, 12> kRead{"question",
@@ -30,7 +34,7 @@ bool ends_as_prompt(std::string_view key) { return key.ends_with("_prompt_used")
 class RecordReader {
  public:
   RecordReader(const std::string& file, const std::string& id, const Json& record)
-      : record_(record), place_(file + ", question " + id) {}
+      : record_(record), place_(file + ", question " + std::string(truncate_to_width(id, kMostPlace))) {}
 
   ImportedDebate read(bool judged) {
     if (!record_.is_object()) refuse("it is no object", "a record of a debate");
@@ -136,18 +140,9 @@ class RecordReader {
 
 }  // namespace
 
-bool is_mad_file(const Json& document) {
-  if (!document.is_object() || document.empty()) return false;
-  const Json& first = document.begin().value();
-  return first.is_object() && (first.contains("agent_contexts") || first.contains("initial_solutions"));
-}
-
 std::vector<ImportedDebate> read_mad_file(const Source& source, const std::string& protocol,
                                           std::vector<std::string>& warnings) {
-  const Json document = read_document(source, warnings);
-  const std::string hint = "a result file of MAD is one object: question id to record";
-  if (!document.is_object()) throw Error("data", "it is no object", source.name, hint);
-  if (document.empty()) throw Error("data", "it holds no debate", source.name, hint);
+  const Json document = read_debates(source, "mad", warnings);
   std::vector<ImportedDebate> debates;
   debates.reserve(document.size());
   std::size_t row = 0;

@@ -9,9 +9,6 @@
 
 namespace assay {
 
-/// Whether a document looks like one: an object whose first value has "agent_contexts" or "initial_solutions".
-bool is_mad_file(const Json& document);
-
 /// The records in file order: either all of critic and synthesizer or none. `protocol` "adversarial": the last agent is
 /// a judge. Throws Error with file and question id; then nothing is loaded.
 std::vector<ImportedDebate> read_mad_file(const Source& source, const std::string& protocol,

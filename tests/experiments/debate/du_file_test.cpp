@@ -45,6 +45,7 @@ TEST_CASE("what is no such transcript is refused with its place") {
   for (const auto& [text, message] : {
            std::pair{"[1]", "g.json: it is no object"},
            {"{}", "g.json: it holds no debate"},
+           {R"({"?": {"agent_contexts": []}})", "g.json: it is a result file of MAD"},
            {R"({"?": [[]]})", "g.json, debate 1: it is no list of chats and right answer"},
            {R"({"?": [[], "#### many"]})",
             "g.json, debate 1: the right answer is \"#### many\", expected a number after ####"},

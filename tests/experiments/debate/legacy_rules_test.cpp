@@ -133,6 +133,14 @@ std::vector<std::string> lines_of(const RuleOutcome& outcome) {
   return lines;
 }
 
+TEST_CASE("what a rule can't read is said, and no figure is made of it") {
+  const auto batch = debate("A", {{"is (a)"}});
+  CHECK(lines_of(apply_debate_rule(batch, "mad_mmlu", 3, false)) ==
+        std::vector<std::string>{"total questions: 1",
+                                 "unscored under mad_mmlu: 1 debate in which an agent has no message in round 3, or "
+                                 "without a number or right answer to compare"});
+}
+
 std::optional<FakeBatch> load_mad(const std::string& name, const std::string& protocol = "collaborative") {
   const auto path = shared_debate(name);
   if (!path) return std::nullopt;

@@ -141,6 +141,7 @@ TEST_CASE("what is no result file of MAD is refused in one line with its place")
   CHECK(error_of("[]") == "d.json: it is no object");
   CHECK(error_of("{}") == "d.json: it holds no debate");
   CHECK(error_of("{\"a\":").find("d.json") == 0);
+  CHECK(error_of("{\"?\": [[], \"A\"]}") == "d.json: it is a transcript of Du et al.");
   CHECK(error_of(R"({"9":4})") == "d.json, question 9: it is no object, expected a record of a debate");
   CHECK(error_of(record(R"("answer":"A")")) ==
         "d.json, question 9: there is no 'options', expected a list, or {\"label\",\"text\"}");
