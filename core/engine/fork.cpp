@@ -111,8 +111,11 @@ class BatchForks {
       done = experiment_.table().read().row(view.id).steps;
       if (done == request_.step) return {done, view.answer, nullptr, view.context};
     }
-    throw Error("usage", name + " has completed " + steps_text(done) + ": it can't be forked after step " +
-                             std::to_string(request_.step));
+    throw Error("usage",
+                name + " has completed " + steps_text(done) + ": it can't be forked after step " +
+                    std::to_string(request_.step),
+                {},
+                request_.step < done ? "it came from a file: only its end is known, step=" + std::to_string(done) : "");
   }
 
   static std::string origin_of(const Json& data) {
