@@ -6,10 +6,10 @@
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
 #include "core/text/words.hpp"
-#include "experiments/qa/prompting.hpp"
 #include "repl/shell.hpp"
 #include "runners/prompt/cases.hpp"
-#include "runners/prompt/prompt_choice.hpp"
+#include "runners/prompt/find_prompt.hpp"
+#include "runners/prompt/prompt_file.hpp"
 
 namespace assay {
 namespace {
@@ -29,24 +29,56 @@ std::string parameter(const Arguments& arguments, const std::string& name) {
   return {};
 }
 
-PromptFile open_prompt(const std::string& name, const PromptOverrides& overrides = {}) {
-  return choose_prompt(name, qa_prompts(), "qa", "prompt", overrides).file;
-}
+/// What comes with the kinds, and the files of a person, under the bounds that are set.
+class Prompts {
+ public:
+  Prompts(const Shell& shell, PromptLimits limits) : shell_(shell), limits_(limits) {}
 
-void list(Reply& reply) {
-  Table table({{"prompt", false, false}, {"variables", false, true}, {"description", false, true}});
+  PromptFile open(const std::string& name, PromptOverrides overrides = {}) const {
+    std::vector<ShippedPrompt> shipped;
+    for (const Kind* kind : shell_.kinds().all()) {
+      for (ShippedPrompt& prompt : kind->prompts()) shipped.push_back(std::move(prompt));
+    }
+    overrides.limits = limits_;
+    return load_prompt(find_prompt(name, shipped, "any kind", "prompt", limits_.max_template).text, name, overrides);
+  }
+  PromptFile open(const ShippedPrompt& prompt) const {
+    PromptOverrides overrides;
+    overrides.limits = limits_;
+    return load_prompt(std::string(prompt.text), prompt.name, overrides);
+  }
+
+ private:
+  const Shell& shell_;
+  PromptLimits limits_;
+};
+
+void list(const Shell& shell, const Prompts& prompts, const Arguments& arguments, Reply& reply) {
+  std::vector<const Kind*> kinds = shell.kinds().all();
+  if (arguments.size() > 1) kinds = {&shell.kinds().require(arguments.at(1))};
+  Table table(
+      {{"kind", false, false}, {"prompt", false, false}, {"variables", false, true}, {"description", false, true}});
   reply.result = Json::array();
-  for (const auto& [name, text] : qa_prompts()) {
-    const PromptFile prompt = open_prompt(name);
-    table.row({cell(name, TextRole::name), cell(joined(prompt.variables())), cell(prompt.description)});
-    reply.result.push_back(Json::object(
-        {{"kind", "qa"}, {"name", name}, {"description", prompt.description}, {"variables", prompt.variables()}}));
+  for (const Kind* kind : kinds) {
+    for (const ShippedPrompt& shipped : kind->prompts()) {
+      const PromptFile prompt = prompts.open(shipped);
+      table.row({cell(kind->name()), cell(shipped.name, TextRole::name), cell(joined(prompt.variables())),
+                 cell(prompt.description)});
+      reply.result.push_back(Json::object({{"kind", kind->name()},
+                                           {"name", shipped.name},
+                                           {"description", prompt.description},
+                                           {"variables", prompt.variables()}}));
+    }
+  }
+  if (table.size() == 0) {
+    reply.line(arguments.size() > 1 ? "kind " + arguments.at(1) + " comes without prompts" : "no kind has prompts");
+    return;
   }
   reply.table(table);
 }
 
-void show(const std::string& name, Reply& reply) {
-  const PromptFile prompt = open_prompt(name);
+void show(const Prompts& prompts, const std::string& name, Reply& reply) {
+  const PromptFile prompt = prompts.open(name);
   reply.line(
       StyledText().add(prompt.name, TextRole::title).add(prompt.description.empty() ? "" : "  " + prompt.description));
   reply.line("hash " + prompt.hash + ", variables: " + joined(prompt.variables()));
@@ -60,13 +92,13 @@ void show(const std::string& name, Reply& reply) {
                                {"text", prompt.text}});
 }
 
-void check(const Arguments& arguments, Reply& reply) {
+void check(const Prompts& prompts, const Arguments& arguments, Reply& reply) {
   std::string problems;
   reply.result = Json::array();
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string& name = arguments.at(i);
     try {
-      const PromptFile prompt = open_prompt(name);
+      const PromptFile prompt = prompts.open(name);
       reply.line(name + ": good, variables " + joined(prompt.variables()));
       for (const std::string& warning : prompt.warnings)
         reply.line(StyledText().add("  warning: " + warning, TextRole::warn));
@@ -78,14 +110,14 @@ void check(const Arguments& arguments, Reply& reply) {
   if (!problems.empty()) throw Error("prompt", problems);
 }
 
-void render(const Arguments& arguments, Reply& reply) {
+void render(const Prompts& prompts, const Arguments& arguments, Reply& reply) {
   if (arguments.size() < 2)
     throw Error("usage", "prompt render: which file?", {}, "usage: prompt render FILE data=CONTEXT.json");
   PromptOverrides overrides;
   if (const std::string text = parameter(arguments, "autoescape"); !text.empty())
     overrides.autoescape = text == "true" || text == "yes";
   if (const std::string text = parameter(arguments, "undefined"); !text.empty()) overrides.strict = text == "strict";
-  const PromptFile prompt = open_prompt(arguments.at(1), overrides);
+  const PromptFile prompt = prompts.open(arguments.at(1), overrides);
   const std::string data = parameter(arguments, "data");
   const Json context = data.empty() ? Json::object() : parse_json(read_file(data), data);
   SeededSource random;
@@ -110,21 +142,27 @@ void test(const Arguments& arguments, Reply& reply) {
   for (const Json& failed : reply.result.at("failed")) reply.line("failed: " + dump_json(failed));
 }
 
-void prompt_command(Shell&, const Arguments& arguments, Reply& reply) {
+void prompt_command(Shell& shell, const PromptLimits& limits, const Arguments& arguments, Reply& reply) {
   const std::string& what = arguments.at(0);
+  const Prompts prompts(shell, limits);
   reply.paged = true;
-  if (what == "list") return list(reply);
-  if (what == "check") return check(arguments, reply);
-  if (what == "render") return render(arguments, reply);
+  if (what == "list" && arguments.size() <= 2) return list(shell, prompts, arguments, reply);
+  if (what == "check" && arguments.size() > 1) return check(prompts, arguments, reply);
+  if (what == "render") return render(prompts, arguments, reply);
   if (what == "test") return test(arguments, reply);
-  if (what == "show" && arguments.size() == 2) return show(arguments.at(1), reply);
-  throw Error("usage", "prompt " + what + ": there is no such thing", {},
-              "usage: prompt list | show NAME|FILE | check FILE.. | render FILE data=CONTEXT.json | test CASES.json");
+  if (what == "show" && arguments.size() == 2) return show(prompts, arguments.at(1), reply);
+  if (what == "list" || what == "check" || what == "show") {
+    throw Error("usage", "prompt " + what + (what == "list" ? " takes one kind" : ": which one?"), {},
+                "usage: prompt list [KIND] | show NAME|FILE | check FILE..");
+  }
+  throw Error(
+      "usage", "prompt " + what + ": there is no such thing", {},
+      "usage: prompt list [KIND] | show NAME|FILE | check FILE.. | render FILE data=CONTEXT.json | test CASES.json");
 }
 
 }  // namespace
 
-void add_extra_commands(CommandTable& table, const Services&) {
+void add_extra_commands(CommandTable& table, const Services& services) {
   table.add({"prompt",
              {},
              "files",
@@ -136,7 +174,9 @@ void add_extra_commands(CommandTable& table, const Services&) {
              SIZE_MAX,
              false,
              true,
-             prompt_command,
+             [limits = services.prompt_limits](Shell& shell, const Arguments& arguments, Reply& reply) {
+               prompt_command(shell, limits(), arguments, reply);
+             },
              {}});
 }
 

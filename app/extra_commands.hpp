@@ -1,6 +1,6 @@
 #pragma once
-// Commands that need more than core: `prompt` (runners/prompt), `extract` (experiments/qa). The rows are like those of
-// repl/commands; they stand here because repl knows neither.
+// A command that needs more than core: `prompt` (runners/prompt). Its row is like those of repl/commands; it stands
+// here because repl does not know prompts.
 
 #include "app/program.hpp"
 #include "repl/command.hpp"

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "core/text/byte_size.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "core/text/file_there.hpp"
@@ -52,20 +53,6 @@ std::vector<SettingSpec> opening_settings() {
   return {{"disk_reserve", "64MiB",
            "room kept free beside the experiment file, so that answers in flight can be kept; read at the start",
            [](const std::string& text) { parse_bytes(text); }}};
-}
-
-std::uint64_t parse_bytes(const std::string& text) {
-  std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, problem] = std::from_chars(text.data(), end, value);
-  const std::string unit(stop, end);
-  if (problem == std::errc() && value < (1ULL << 40)) {
-    if (unit.empty() || unit == "B") return value;
-    if (unit == "KiB") return value << 10;
-    if (unit == "MiB") return value << 20;
-    if (unit == "GiB") return value << 30;
-  }
-  throw Error("usage", "a size is a number with B, KiB, MiB or GiB, not \"" + text + "\"");
 }
 
 void read_settings(Settings& settings) {

@@ -17,8 +17,6 @@ namespace assay {
 std::vector<SettingSpec> opening_settings();
 /// $XDG_CONFIG_HOME/assay/settings when there is one, then ASSAY_* of the environment. Throws Error.
 void read_settings(Settings& settings);
-/// "64MiB", "4096", "1GiB". Throws Error "usage".
-std::uint64_t parse_bytes(const std::string& text);
 /// The folder of an experiment file, 0700 when it is made.
 void make_folder_for(const std::string& path);
 /// Where typed lines are kept; "" when there is no home.

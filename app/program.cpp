@@ -12,6 +12,7 @@
 #include "app/arguments.hpp"
 #include "app/budget_check.hpp"
 #include "app/extra_commands.hpp"
+#include "app/extract_command.hpp"
 #include "app/function_kind.hpp"
 #include "app/opening.hpp"
 #include "app/pinned_models.hpp"
@@ -19,6 +20,7 @@
 #include "app/version.hpp"
 #include "core/ledger/budget_book.hpp"
 #include "core/store/sqlite_store.hpp"
+#include "core/text/byte_size.hpp"
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
 #include "experiments/arithmetic/arithmetic.hpp"
@@ -34,6 +36,7 @@
 #include "runners/llm/child_environment.hpp"
 #include "runners/llm/http.hpp"
 #include "runners/llm/local_models.hpp"
+#include "runners/prompt/settings.hpp"
 
 namespace assay {
 namespace {
@@ -72,8 +75,12 @@ struct Program::Parts {
 
 Program::Program() : parts_(std::make_unique<Parts>()) {
   add_kind([](const Services& services) { return make_arithmetic_kind({services.chat, services.models}); });
-  add_kind([](const Services& services) { return make_qa_kind({services.chat, services.models, services.hub}); });
-  add_kind([](const Services& services) { return make_debate_kind({services.chat, services.models, services.hub}); });
+  add_kind([](const Services& services) {
+    return make_qa_kind({services.chat, services.models, services.hub, services.prompt_limits});
+  });
+  add_kind([](const Services& services) {
+    return make_debate_kind({services.chat, services.models, services.hub, services.prompt_limits});
+  });
 }
 
 Program::~Program() = default;
@@ -115,8 +122,8 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   SystemClock clock;
   SystemEntropy entropy;
   Settings settings;
-  for (auto& specs :
-       {engine_settings(), llm_settings(), shell_settings(), opening_settings(), pinned_settings(), hub_settings()}) {
+  for (auto& specs : {engine_settings(), llm_settings(), prompt_settings(), shell_settings(), opening_settings(),
+                      pinned_settings(), hub_settings()}) {
     for (const SettingSpec& spec : specs) settings.declare(spec);
   }
   read_settings(settings);
@@ -185,7 +192,9 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   if (const auto token = environment(kHubToken); token && !token->empty()) secrets.put(kHubToken, *token);
   const WebReader web({*transport, [&opened] { return opened.reserve_call(); }, secrets, kVersion});
   const Hub hub(web, [&settings] { return settings.get("hf.base"); });
-  const Services services{chat, models, &hub};
+  const Services services{chat, models, &hub, [&settings] {
+                            return prompt_limits([&](std::string_view name) { return settings.get(name); });
+                          }};
   KindRegistry registry;
   for (const auto& make : kinds) registry.add(make(services));
 
@@ -234,6 +243,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     options.version = kVersion;
     Shell shell({experiment, registry, models, settings, *editor, &bulk}, options);
     add_extra_commands(shell.commands(), services);
+    add_extract_command(shell.commands());
     add_budget_command(shell.commands(), budget_book);
     add_cache_command(shell.commands(), cache);
     add_replay_command(shell.commands(), [&](const BatchInfo& batch) {

@@ -17,6 +17,7 @@
 
 #include "core/model/kind.hpp"
 #include "runners/llm/client.hpp"
+#include "runners/prompt/limits.hpp"
 
 namespace assay {
 
@@ -26,7 +27,8 @@ class Hub;
 struct Services {
   ChatClient& chat;
   const ModelRegistry& models;
-  const Hub* hub = nullptr;  // data sets of the hub
+  const Hub* hub = nullptr;                     // data sets of the hub
+  std::function<PromptLimits()> prompt_limits;  // for load_prompt: as set at this moment
 };
 
 /// Reads a file into runs (id and data are enough). Throws Error.

@@ -8,6 +8,7 @@
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "repl/commands/bulk.hpp"
+#include "repl/commands/compare.hpp"
 #include "repl/open_jobs.hpp"
 #include "repl/pager.hpp"
 #include "repl/payload_reader.hpp"
@@ -52,6 +53,7 @@ Shell::Shell(ShellParts parts, ShellOptions options)
   add_run_commands(commands_);
   add_call_commands(commands_);
   add_scoring_commands(commands_);
+  add_compare_command(commands_);
   add_file_commands(commands_);
   add_bulk_command(commands_);
   editor().set_is_complete([](std::string_view text) { return !has_open_quote(text); });

@@ -9,6 +9,8 @@
 
 #include "core/statistics/proportion.hpp"
 #include "core/text/duration.hpp"
+#include "repl/chart_view.hpp"
+#include "repl/report_cells.hpp"
 
 namespace assay {
 namespace {
@@ -28,62 +30,6 @@ std::string local_time(WallTime at, const char* format) {
 }
 
 Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
-
-std::string cell_text(const Json& value, ReportTable::Form form) {
-  if (value.is_null()) return "-";
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_number()) return dump_json(value);
-  const double number = value.get<double>();
-  switch (form) {
-    case ReportTable::Form::ratio:
-      return ratio_text(number);
-    case ReportTable::Form::usd:
-      return format_usd(static_cast<Pico>(std::llround(number * 1e12)));
-    case ReportTable::Form::seconds:
-      return seconds_text(number);
-    case ReportTable::Form::count:
-      return format_count(std::llround(number));
-    case ReportTable::Form::number:
-    case ReportTable::Form::text:
-      break;
-  }
-  return number_text(number);
-}
-
-std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
-std::string markdown_cell(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '|') out += '\\';
-    out += c == '\n' ? ' ' : c;
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -245,10 +191,13 @@ void draw_report(const Report& report, Reply& reply) {
       Table table(std::move(columns));
       for (const auto& row : drawn.rows) {
         std::vector<StyledText> cells;
-        for (std::size_t i = 0; i < row.size(); ++i) cells.push_back(cell(cell_text(row[i], drawn.columns.at(i).form)));
+        for (std::size_t i = 0; i < row.size(); ++i)
+          cells.push_back(cell(report_cell_text(row[i], drawn.columns.at(i).form)));
         table.row(std::move(cells));
       }
       reply.table(table);
+    } else {
+      draw_chart(std::get<ReportChart>(block), reply);
     }
   }
 }
@@ -271,17 +220,20 @@ std::string report_markdown(const Report& report) {
       for (const auto& row : table.rows) {
         out += "|";
         for (std::size_t i = 0; i < row.size(); ++i) {
-          out += " " + markdown_cell(cell_text(row[i], table.columns.at(i).form)) + " |";
+          out += " " + markdown_cell(report_cell_text(row[i], table.columns.at(i).form)) + " |";
         }
         out += "\n";
       }
       out += "\n";
+    } else {
+      out += chart_markdown(std::get<ReportChart>(block));
     }
   }
   return out;
 }
 
 std::string report_html(const Report& report, const std::string& title) {
+  std::size_t charts = 0;
   std::string out =
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
@@ -308,11 +260,13 @@ std::string report_html(const Report& report, const std::string& title) {
         for (std::size_t i = 0; i < row.size(); ++i) {
           const ReportTable::Form form = table.columns.at(i).form;
           out += std::string("<td") + (form == ReportTable::Form::text ? ">" : " class=\"n\">") +
-                 html_escaped(cell_text(row[i], form)) + "</td>";
+                 html_escaped(report_cell_text(row[i], form)) + "</td>";
         }
         out += "</tr>\n";
       }
       out += "</table>\n";
+    } else {
+      out += chart_html(std::get<ReportChart>(block), ++charts);
     }
   }
   return out + "</body>\n</html>\n";

@@ -58,7 +58,9 @@ JobId Engine::start(const JobRequest& request) {
       throw Error("kind", "batch " + batch.name + " is of no known kind: its runs can be read, not run", {},
                   "`load KIND FILE` loads the file with a kind; `kinds` lists them");
     }
-    job->runners[id] = impl.parts.kinds.require(batch.kind).make_runner(batch, request.overrides);
+    const Kind& kind = impl.parts.kinds.require(batch.kind);
+    job->runners[id] = request.type == JobType::evaluate ? kind.make_evaluator(batch, request.overrides)
+                                                         : kind.make_runner(batch, request.overrides);
   }
   if (impl.parts.check_start && request.type != JobType::evaluate) {
     std::vector<BatchInfo> checked;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kPage = 512;
 constexpr std::size_t kUndoDepth = 20;
+constexpr std::size_t kScoresAtOnce = 16'384;
 constexpr const char* kUndoNote = "undo";
 
 Json json_or_null(const std::string& text, const std::string& place) {
@@ -308,6 +309,47 @@ void Experiment::tag(const std::vector<RunId>& runs, const std::string& name) {
     const auto& set = std::get<SetTags>(change);
     table_.set_tags(set.run, set.tags);
   }
+}
+
+std::size_t Experiment::add_scores(const std::vector<std::pair<RunId, Score>>& scores, bool verdicts) {
+  std::size_t changed = 0;
+  for (std::size_t from = 0; from < scores.size(); from += kScoresAtOnce) {
+    const std::size_t count = std::min(kScoresAtOnce, scores.size() - from);
+    changed += add_some_scores(std::span(scores).subspan(from, count), verdicts);
+  }
+  return changed;
+}
+
+std::size_t Experiment::add_some_scores(std::span<const std::pair<RunId, Score>> scores, bool verdicts) {
+  std::vector<Change> changes;
+  {
+    const RunTable::Reader table = table_.read();
+    for (const auto& [run, added] : scores) {
+      const RunRow& row = table.row(run);
+      if (row.in_flight) continue;
+      SetEvaluation set;
+      set.run = run;
+      set.status = row.status;
+      set.error = table.error(row.error);
+      set.keep_answer = true;
+      set.score.verdict = verdicts ? added.verdict : row.verdict;
+      const auto is_new = [&added](const std::string& name) {
+        return std::any_of(added.metrics.begin(), added.metrics.end(), [&](const auto& m) { return m.first == name; });
+      };
+      for (const std::string& name : table.metric_names(row.batch)) {
+        const double value = table.metric(run, name);
+        if (value == value && !is_new(name)) set.score.metric(name, value);
+      }
+      for (const auto& [name, value] : added.metrics) set.score.metric(name, value);
+      changes.emplace_back(std::move(set));
+    }
+  }
+  store_->write(changes);
+  for (const Change& change : changes) {
+    const auto& set = std::get<SetEvaluation>(change);
+    table_.set_result(set.run, set.score, set.error, [&](RunRow& row) { row.verdict = set.score.verdict; });
+  }
+  return changes.size();
 }
 
 SerializedRun Experiment::serialized(RunId run) {

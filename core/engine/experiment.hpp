@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,9 @@ class Experiment {
   /// Takes back the last drop or rename; what it did, in words. Throws Error when there is nothing to take back.
   std::string undo();
   void tag(const std::vector<RunId>& runs, const std::string& name);
+  /// Adds metrics to those that runs have (of one name: the new one stands), and with `verdicts` replaces what they are
+  /// scored. Answers stay. Runs in flight are left alone; how many were changed.
+  std::size_t add_scores(const std::vector<std::pair<RunId, Score>>& scores, bool verdicts);
 
   /// The saved form of a run, payloads and attempts included.
   SerializedRun serialized(RunId run);
@@ -69,6 +73,7 @@ class Experiment {
  private:
   void load_table();
   void push_undo(Json entry);
+  std::size_t add_some_scores(std::span<const std::pair<RunId, Score>> scores, bool verdicts);
 
   std::unique_ptr<Store> store_;
   const KindRegistry& kinds_;

@@ -113,6 +113,11 @@ class Kind {
   /// The runner of a stored batch. `overrides`: parameters given to `evaluate`. Throws Error when something it needs
   /// (a model, a key) is missing: before any run starts.
   virtual std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const = 0;
+  /// The runner for `evaluate` with these parameters: nothing is set up and no step is made, so that it needs no model
+  /// that could be called, unless its scoring asks one. As it stands here: make_runner.
+  virtual std::shared_ptr<Runner> make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const {
+    return make_runner(batch, overrides);
+  }
   virtual Report report(const BatchView& batch) const = 0;
   virtual std::vector<ShippedPrompt> prompts() const { return {}; }
 

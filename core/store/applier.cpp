@@ -410,7 +410,7 @@ void Applier::apply_change(const SetEvaluation& change, const PreparedChange& pr
   run.verdict = static_cast<std::int64_t>(change.score.verdict);
   run.error = ErrorColumns(change.error);
   run.metrics = metrics;
-  run.answer = store(prepared.first);
+  if (!change.keep_answer) run.answer = store(prepared.first);
   run.ver = ver_;
   update(run);
 }

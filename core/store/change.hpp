@@ -95,7 +95,8 @@ struct SetEvaluation {
   Status status = Status::complete;
   Score score;
   RunError error;
-  std::string answer;  // JSON text
+  std::string answer;        // JSON text
+  bool keep_answer = false;  // `answer` is not looked at: the recorded one stays
 };
 struct RenameBatch {
   BatchId batch = 0;

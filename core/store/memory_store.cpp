@@ -12,6 +12,7 @@
 #include <thread>
 #include <tuple>
 
+#include "core/store/agent_group.hpp"
 #include "core/store/applier.hpp"
 #include "core/store/host.hpp"
 #include "core/text/error.hpp"
@@ -386,7 +387,7 @@ class MemoryStore final : public Store {
     run.row.status = change.status;
     run.row.score = finite(change.score);
     run.row.error = change.error;
-    run.answer = change.answer;
+    if (!change.keep_answer) run.answer = change.answer;
   }
   void apply(RenameBatch& change) {
     if (change.batch < batches_.size()) batches_[change.batch].name = change.name;
@@ -520,6 +521,7 @@ std::vector<Store::CostRow> MemoryStore::cost(const std::string& by) {
     std::string name = record.model;
     if (by == "batch") name = batches_[runs_[record.run].batch].name;
     if (by == "kind") name = batches_[runs_[record.run].batch].kind;
+    if (by == "agent") name = agent_group(record.key, record.model);
     if (by == "day") {
       const auto seconds = static_cast<std::time_t>(record.last_try.sent_at / 1'000'000);
       std::tm parts{};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "core/store/agent_group.hpp"
 #include "core/store/sqlite_impl.hpp"
 #include "core/text/error.hpp"
 
@@ -338,6 +339,7 @@ std::vector<Store::CostRow> SqliteStore::cost(const std::string& by) {
       const BatchInfo* info = batch_of(row.run);
       return !info ? "" : by == "batch" ? info->name : info->kind;
     }
+    if (by == "agent") return agent_group(row.key, row.model);
     if (by == "day") {
       const auto seconds = static_cast<std::time_t>(row.last_try.sent_at / 1'000'000);
       std::tm parts{};

@@ -155,7 +155,8 @@ class Store {
     std::uint64_t answered = 0, failed = 0, in_doubt = 0;
   };
   virtual CallCounts call_counts() = 0;
-  /// Spend by group: "model", "batch", "kind", "day" -> rows of cost().
+  /// Spend by group: "model", "batch", "kind", "day", "agent" -> rows of cost(). An agent is a call's key and who was
+  /// asked: "agent/2 openai/gpt-4o", "judge sim/default"; "(run) sim/default" for calls without a key.
   struct CostRow {
     std::string group;
     std::uint64_t calls = 0;

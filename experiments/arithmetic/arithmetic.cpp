@@ -37,6 +37,7 @@ class ArithmeticKind final : public Kind {
            data["B"].is_number();
   }
   std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const override;
+  std::shared_ptr<Runner> make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   Report report(const BatchView& batch) const override { return arithmetic_report(batch); }
 
  private:
@@ -89,6 +90,11 @@ LoadedBatch ArithmeticKind::load(const Source& source, const ParameterTexts& par
   }
   if (batch.runs.empty()) throw Error("data", R"(no runs: expected {"A": number, "B": number} values)", source.name);
   return batch;
+}
+
+std::shared_ptr<Runner> ArithmeticKind::make_evaluator(const BatchInfo&, const ParameterTexts& overrides) const {
+  resolve_parameters({}, overrides, name());
+  return std::make_shared<ArithmeticRunner>(dependencies_.client, nullptr);
 }
 
 std::shared_ptr<Runner> ArithmeticKind::make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const {

@@ -45,9 +45,9 @@ struct Composer::Prompts {
   std::vector<std::map<std::string, PromptFile>> own;  // of each agent
 };
 
-Composer::Composer(DebatePlan plan, const Json& params, const Json& pinned)
+Composer::Composer(DebatePlan plan, const Json& params, const Json& pinned, const PromptLimits& limits)
     : plan_(std::move(plan)), reader_(params, plan_.weights()) {
-  const PromptOverrides overrides = prompt_overrides(params);
+  const PromptOverrides overrides = prompt_overrides(params, limits);
   const auto parse = [&](const Json& pins) {
     std::map<std::string, PromptFile> files;
     if (!pins.is_object()) return files;

@@ -41,7 +41,7 @@ class Composer {
  public:
   /// `pinned`: {"prompts":{PARAMETER: pin},"agents":[{.., "prompts":{..}}]}. Throws Error, TemplateError when a pinned
   /// text is no prompt.
-  Composer(DebatePlan plan, const Json& params, const Json& pinned);
+  Composer(DebatePlan plan, const Json& params, const Json& pinned, const PromptLimits& limits = {});
 
   // All throw RunFailure with the template's error kind ("undefined", "type", "limit"): that run FAILs.
 

@@ -9,6 +9,7 @@
 #include "experiments/debate/mad_export.hpp"
 #include "experiments/debate/parameters.hpp"
 #include "experiments/debate/recorded.hpp"
+#include "experiments/debate/report.hpp"
 #include "experiments/qa/loading.hpp"
 #include "experiments/qa/parameters.hpp"
 
@@ -17,7 +18,7 @@ namespace {
 
 class DebateKind final : public Kind {
  public:
-  explicit DebateKind(DebateDependencies dependencies) : dependencies_(dependencies) {}
+  explicit DebateKind(DebateDependencies dependencies) : dependencies_(std::move(dependencies)) {}
 
   std::string name() const override { return "debate"; }
   std::string summary() const override {
@@ -35,7 +36,8 @@ class DebateKind final : public Kind {
 
   LoadedBatch load(const Source& source, const ParameterTexts& params) const override;
   std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const override;
-  Report report(const BatchView&) const override { return {}; }
+  std::shared_ptr<Runner> make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const override;
+  Report report(const BatchView& batch) const override { return debate_report(batch); }
   std::vector<std::string> export_formats() const override { return {"mad"}; }
   ExportedFile export_runs(const std::string& format, const std::vector<const BatchView*>& batches) const override {
     return format == "mad" ? export_mad(batches) : Kind::export_runs(format, batches);
@@ -65,22 +67,22 @@ void fill_compat(Json& params, const std::vector<Item>& items) {
 }
 
 /// What a batch has pinned; of one that came from a save, what its parameters name now.
-Json pinned_of(const BatchInfo& batch, const ModelRegistry& models) {
+Json pinned_of(const BatchInfo& batch, const DebateDependencies& dependencies) {
   if (batch.pinned.is_object() && batch.pinned.contains("prompts")) return batch.pinned;
   std::vector<std::string> warnings;
   Json params = resolve_debate({});
   if (batch.params.is_object()) params.update(batch.params);
   if (params.contains("agents_file")) params["agents"] = params["agents_file"];
-  Json pinned = pin_debate(params, agents_of(params), warnings);
+  Json pinned = pin_debate(params, agents_of(params), dependencies.limits(), warnings);
   params["model"] = batch.model;
-  pin_models(params, pinned, models);
+  pin_models(params, pinned, dependencies.models);
   return pinned;
 }
 
 Json params_of(const BatchInfo& batch) { return batch.params.is_object() ? batch.params : Json::object(); }
 
-Composer composer_of(const Json& params, const Json& pinned) {
-  return {plan_debate(params, pinned.value("agents", Json())), params, pinned};
+Composer composer_of(const Json& params, const Json& pinned, const PromptLimits& limits) {
+  return {plan_debate(params, pinned.value("agents", Json())), params, pinned, limits};
 }
 
 LoadedBatch DebateKind::load(const Source& source, const ParameterTexts& given) const {
@@ -88,13 +90,13 @@ LoadedBatch DebateKind::load(const Source& source, const ParameterTexts& given) 
   if (params["format"] == "mad" || params["format"] == "du") return load_recorded(source, given, std::move(params));
   LoadedBatch batch;
   const auto agents = agents_of(params);
-  Json pinned = pin_debate(params, agents, batch.warnings);
+  Json pinned = pin_debate(params, agents, dependencies_.limits(), batch.warnings);
   std::optional<HubReading> hub;
   if (dependencies_.hub != nullptr) hub.emplace(HubReading{*dependencies_.hub});
   auto items = read_items(source, params, batch.warnings, hub ? &*hub : nullptr);
   if (hub && !hub->pin.is_null()) pinned["hub"] = hub->pin;
   fill_compat(params, items);
-  const Composer checked = composer_of(params, pinned);
+  const Composer checked = composer_of(params, pinned, dependencies_.limits());
   pin_models(params, pinned, dependencies_.models);
   const Json run_params = debate_run_parameters(params);
   for (Item& item : items) batch.runs.push_back(debate_run(std::move(item), run_params, pinned));
@@ -114,8 +116,8 @@ LoadedBatch DebateKind::load_recorded(const Source& source, const ParameterTexts
   if (!debates.empty()) items.push_back(debates.front().item);
   fill_compat(params, items);
   const auto agents = agents_of(params);
-  Json pinned = pin_debate(params, agents, batch.warnings);
-  const Composer checked = composer_of(params, pinned);
+  Json pinned = pin_debate(params, agents, dependencies_.limits(), batch.warnings);
+  const Composer checked = composer_of(params, pinned, dependencies_.limits());
   // Recorded debates need no model; it is asked for only where something is to be run.
   if (params.contains("reuse_round") || given.contains("model")) {
     pin_models(params, pinned, dependencies_.models);
@@ -130,7 +132,18 @@ LoadedBatch DebateKind::load_recorded(const Source& source, const ParameterTexts
 }
 
 std::shared_ptr<Runner> DebateKind::make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const {
+  if (!overrides.empty()) return make_evaluator(batch, overrides);
+  const Json params = params_of(batch);
+  const Json pinned = pinned_of(batch, dependencies_);
+  Composer composer = composer_of(params, pinned, dependencies_.limits());
+  DebateModels models = callable_models(params, pinned, composer.plan(), dependencies_.models);
+  return std::make_shared<DebateRunner>(dependencies_.client, std::move(models), std::move(composer), batch,
+                                        std::nullopt);
+}
+
+std::shared_ptr<Runner> DebateKind::make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const {
   Json params = params_of(batch);
+  // Without its defaults: only what was typed changes.
   const Json changes = resolve_parameters(debate_scoring_parameters(), overrides, "debate evaluate");
   for (const auto& [name, text] : overrides) {
     if (changes.contains(name)) {
@@ -141,11 +154,10 @@ std::shared_ptr<Runner> DebateKind::make_runner(const BatchInfo& batch, const Pa
   }
   std::optional<std::uint32_t> round;
   if (params.contains("round")) round = params["round"].get<std::uint32_t>();
-  const Json pinned = pinned_of(batch, dependencies_.models);
-  Composer composer = composer_of(params, pinned);
-  DebateModels models;
-  if (overrides.empty()) models = callable_models(params, pinned, composer.plan(), dependencies_.models);
-  return std::make_shared<DebateRunner>(dependencies_.client, std::move(models), std::move(composer), batch, round);
+  Json pinned = Json::object();  // no message is written: no prompt is needed
+  if (batch.pinned.is_object() && batch.pinned.contains("agents")) pinned["agents"] = batch.pinned["agents"];
+  Composer composer = composer_of(params, pinned, dependencies_.limits());
+  return std::make_shared<DebateRunner>(dependencies_.client, DebateModels{}, std::move(composer), batch, round);
 }
 
 std::optional<RuleOutcome> DebateKind::apply_rule(const BatchView& runs, const ParameterTexts& given) const {
@@ -163,20 +175,21 @@ std::optional<RuleOutcome> DebateKind::apply_rule(const BatchView& runs, const P
 std::optional<RebuiltMessages> DebateKind::rebuild(const BatchInfo& batch, const RunView& run) const {
   if (run.context.empty()) return std::nullopt;
   const Json params = params_of(batch);
-  const Json pinned = pinned_of(batch, dependencies_.models);
+  const Json pinned = pinned_of(batch, dependencies_);
   std::uint32_t forked_at = 0;
   std::string added;
   if (const auto fork = run.data.find("forked_from"); fork != run.data.end() && fork->is_object()) {
     forked_at = fork->value("step", 0U);
     added = fork->value("message", std::string());
   }
-  return rebuild_debate(composer_of(params, pinned), from_data(run.data), run.context, forked_at, added);
+  return rebuild_debate(composer_of(params, pinned, dependencies_.limits()), from_data(run.data), run.context,
+                        forked_at, added);
 }
 
 LoadedBatch DebateKind::fork_batch(const BatchInfo& parent, std::uint32_t step, const ParameterTexts& changes) const {
   LoadedBatch batch;
   Json params = forked_params(parent, step, changes);
-  Json pinned = pinned_of(parent, dependencies_.models);
+  Json pinned = pinned_of(parent, dependencies_);
   const bool new_agents = changes.contains("agents") || changes.contains("protocol");  // refused beyond step 0
   const auto agents = [&] {
     if (new_agents) return agents_of(params);
@@ -193,7 +206,7 @@ LoadedBatch DebateKind::fork_batch(const BatchInfo& parent, std::uint32_t step, 
   }
   Json reading = params;
   for (const auto& [name, pin] : named.items()) reading.erase(name);
-  Json fresh = pin_debate(reading, agents, batch.warnings);
+  Json fresh = pin_debate(reading, agents, dependencies_.limits(), batch.warnings);
   fresh["prompts"].update(named);
   if (!new_agents) {
     for (std::size_t i = 0; i < agents.size(); ++i) {
@@ -207,7 +220,7 @@ LoadedBatch DebateKind::fork_batch(const BatchInfo& parent, std::uint32_t step, 
     }
   }
   pin_models(params, fresh, dependencies_.models);
-  const Composer checked = composer_of(params, fresh);
+  const Composer checked = composer_of(params, fresh, dependencies_.limits());
   batch.info.kind = name();
   batch.info.model = params["model"].get<std::string>();
   batch.info.params = std::move(params);
@@ -233,7 +246,7 @@ std::optional<NewRun::Start> DebateKind::fork_start(const BatchInfo&, const RunV
 }  // namespace
 
 std::unique_ptr<Kind> make_debate_kind(DebateDependencies dependencies) {
-  return std::make_unique<DebateKind>(dependencies);
+  return std::make_unique<DebateKind>(std::move(dependencies));
 }
 
 }  // namespace assay

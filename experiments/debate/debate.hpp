@@ -1,18 +1,23 @@
 #pragma once
 // `debate`: several agents on one question, in rounds. Specs: debate.md. The folder's README tells the session.
 
+#include <functional>
 #include <memory>
 
 #include "core/model/kind.hpp"
 #include "experiments/qa/hub.hpp"
 #include "runners/llm/client.hpp"
+#include "runners/prompt/limits.hpp"
 
 namespace assay {
 
 struct DebateDependencies {
   ChatClient& client;
   const ModelRegistry& models;
-  const Hub* hub = nullptr;  ///< reads hf:OWNER/NAME; none: such a source is refused
+  const Hub* hub = nullptr;                          ///< reads hf:OWNER/NAME; none: such a source is refused
+  std::function<PromptLimits()> prompt_limits = {};  ///< as set now; none: the defaults
+
+  PromptLimits limits() const { return prompt_limits ? prompt_limits() : PromptLimits{}; }
 };
 
 /// The dependencies outlive the kind and its runners.

@@ -102,7 +102,7 @@ bool is_as_imported(const Json& data, const std::vector<ContextMessage>& context
   return mark != nullptr && mark->value("context", std::string()) == context_hash(context);
 }
 
-std::size_t agents_of(const BatchInfo& batch, const Json& data, const Transcript& transcript) {
+std::size_t agent_count(const BatchInfo& batch, const Json& data, const Transcript& transcript) {
   std::size_t agents = 0;
   const auto number = [](const Json& object, const char* key) -> std::size_t {
     if (!object.is_object() || !object.contains(key) || !object[key].is_number_integer()) return 0;

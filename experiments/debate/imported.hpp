@@ -38,6 +38,6 @@ const Json* imported_mark(const Json& data);
 bool is_as_imported(const Json& data, const std::vector<ContextMessage>& context);
 
 /// How many agents a run has: as its file says, else as its batch says; at least as many as spoke.
-std::size_t agents_of(const BatchInfo& batch, const Json& data, const Transcript& transcript);
+std::size_t agent_count(const BatchInfo& batch, const Json& data, const Transcript& transcript);
 
 }  // namespace assay

@@ -129,7 +129,7 @@ class LegacyRule {
   std::optional<std::vector<Value>> values_of(const Item& item, const BatchInfo& batch, const RunView& run) const {
     const Transcript transcript(run.context);
     std::vector<Value> values;
-    const std::size_t agents = agents_of(batch, run.data, transcript);
+    const std::size_t agents = agent_count(batch, run.data, transcript);
     for (std::size_t agent = 0; agent < agents; ++agent) {
       auto chat = transcript.chat(agent);
       std::erase_if(chat, [](const Transcript::Message& message) { return message.role == "system"; });

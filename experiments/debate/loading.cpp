@@ -81,9 +81,10 @@ std::vector<DebateAgent> agents_of(Json& params) {
   return agents;
 }
 
-Json pin_debate(Json& params, const std::vector<DebateAgent>& agents, std::vector<std::string>& warnings) {
+Json pin_debate(Json& params, const std::vector<DebateAgent>& agents, const PromptLimits& limits,
+                std::vector<std::string>& warnings) {
   const auto shipped = debate_prompts();
-  const PromptOverrides overrides = prompt_overrides(params);
+  const PromptOverrides overrides = prompt_overrides(params, limits);
   const auto choose = [&](const std::string& name, const std::string& parameter) {
     PromptChoice choice = choose_prompt(name, shipped, "debate", parameter, overrides);
     warnings.insert(warnings.end(), choice.file.warnings.begin(), choice.file.warnings.end());

@@ -17,7 +17,8 @@ std::vector<DebateAgent> agents_of(Json& params);
 
 /// {"prompts":{..},"agents":[..]} with the texts of all prompts, and what the first prompt says of `extract`, `system`
 /// and `stop_words` filled into `params` where it has none. Throws Error, TemplateError.
-Json pin_debate(Json& params, const std::vector<DebateAgent>& agents, std::vector<std::string>& warnings);
+Json pin_debate(Json& params, const std::vector<DebateAgent>& agents, const PromptLimits& limits,
+                std::vector<std::string>& warnings);
 
 /// Adds the models of a batch: "model", and "model:NAME" for each further one; each agent's "model_key". Throws Error
 /// for a name that resolves to nothing.

@@ -38,23 +38,35 @@ std::vector<std::pair<std::string, std::string>> prompt_keys(const std::string& 
   return {{"initial", "initial_prompt"}, {"collaborative", "collaborative_prompt"}};
 }
 
-const Json& pinned_prompt(const BatchInfo& batch, const std::string& parameter) {
+/// Name and path of a prompt: as the batch keeps it, else (it came from a save) as its runs do.
+const Json& pinned_prompt(const BatchInfo& batch, const Json& data, const std::string& parameter) {
   static const Json none;
-  if (!batch.pinned.is_object() || !batch.pinned.contains("prompts")) return none;
-  const Json& prompts = batch.pinned["prompts"];
-  return prompts.is_object() && prompts.contains(parameter) ? prompts[parameter] : none;
+  for (const Json* where : {&batch.pinned, &data}) {
+    if (!where->is_object() || !where->contains("prompts")) continue;
+    const Json& prompts = (*where)["prompts"];
+    if (prompts.is_object() && prompts.contains(parameter)) return prompts[parameter];
+  }
+  return none;
 }
 
-/// A record's name and path of a prompt: those it came with while it stands as it came, or shares its beginning with
-/// such a one and no other prompt was typed.
+/// Whether what `key` names was said before a debate went on from an imported one.
+bool is_shared(const Json& data, const std::string& key) {
+  const auto fork = data.find("forked_from");
+  if (fork == data.end() || !fork->is_object()) return false;
+  const Json step = fork->value("step", Json());
+  return step.is_number() &&
+         (step >= 2 ? key != "synthesizer" && key != "collaborative" : key == "initial" && step > 0);
+}
+
+/// A record's name and path of a prompt: those it came with, as far as it still stands as it came.
 void add_prompt(Json& record, const BatchInfo& batch, const RunView& run, const std::string& key,
                 const std::string& parameter) {
   const Json* mark = imported_mark(run.data);
-  const Json& pin = pinned_prompt(batch, parameter);
-  const bool came_so = mark != nullptr && (is_as_imported(run.data, run.context) ||
-                                           (run.data.contains("forked_from") && text_in(pin, "path").empty()));
+  const Json& pin = pinned_prompt(batch, run.data, parameter);
   const std::string used = key + "_prompt_used", file = key + "_prompt_file";
-  if (came_so && mark->contains(used)) {
+  const bool came_so = mark != nullptr && mark->contains(used) &&
+                       (is_as_imported(run.data, run.context) || is_shared(run.data, key) || !pin.is_object());
+  if (came_so) {
     record[used] = mark->at(used);
     record[file] = mark->value(file, Json());
   } else {
@@ -103,7 +115,7 @@ Json record_of(const BatchInfo& batch, const RunView& run) {
   const Item item = from_data(run.data);
   const std::string protocol = protocol_of(batch);
   const Json* mark = is_as_imported(run.data, run.context) ? imported_mark(run.data) : nullptr;
-  const std::size_t agents = agents_of(batch, run.data, Transcript(run.context));
+  const std::size_t agents = agent_count(batch, run.data, Transcript(run.context));
   Json record;
   record["question"] = item.question ? Json(*item.question) : Json();
   const bool phased = protocol == "critic_synth";
@@ -163,17 +175,23 @@ std::string model_of(const BatchInfo& batch) {
   });
 }
 
-/// The source's name without folder, packing and ending.
-std::string stem_of(const BatchInfo& batch) {
-  std::filesystem::path path(batch.source);
+/// The name of the file that a run's question stood in ("FILE:ROW"), without folder, packing and ending.
+std::string stem_of(const BatchInfo& batch, const Json& data) {
+  std::string source = text_in(data, "source");
+  const auto colon = source.rfind(':');
+  if (colon != std::string::npos && source.find_first_not_of("0123456789", colon + 1) == std::string::npos) {
+    source.resize(colon);
+  }
+  std::filesystem::path path(source.empty() ? batch.source : source);
   path = path.filename();
   if (path.extension() == ".gz" || path.extension() == ".zst") path = path.stem();
   return path.stem().string();
 }
 
-std::string set_of(const BatchInfo& batch, const std::string& format) {
+std::string set_of(const BatchInfo& batch, const Json& data) {
+  const std::string format = text_in(data, "format");
   if (format == "mmlu_pro") return "mmlu_pro";
-  return format.starts_with("csqa") ? "commonsense_qa" : stem_of(batch);
+  return format.starts_with("csqa") ? "commonsense_qa" : stem_of(batch, data);
 }
 
 std::string without(std::string text, std::string_view unwanted) {
@@ -185,17 +203,18 @@ std::string without(std::string text, std::string_view unwanted) {
 
 /// `first`: data of a run. Debates from a file go back under that file's name: what else was in it, nobody knows.
 std::string file_name(const BatchInfo& batch, const Json& first) {
-  if (imported_mark(first) != nullptr && !first.contains("forked_from")) return without(stem_of(batch), "/") + ".json";
+  if (imported_mark(first) != nullptr && !first.contains("forked_from"))
+    return without(stem_of(batch, first), "/") + ".json";
   const std::string protocol = protocol_of(batch);
-  const std::string format = text_in(first, "format"), set = set_of(batch, format);
+  const std::string set = set_of(batch, first);
   std::vector<std::string> prompts;
   for (const auto& [key, parameter] : prompt_keys(protocol)) {
-    prompts.push_back(text_in(pinned_prompt(batch, parameter), "name"));
+    prompts.push_back(text_in(pinned_prompt(batch, first, parameter), "name"));
   }
-  if (protocol == "adversarial" && format.starts_with("csqa")) {
-    prompts.push_back(text_in(pinned_prompt(batch, "debater_2_prompt"), "name"));
+  if (protocol == "adversarial" && text_in(first, "format").starts_with("csqa")) {
+    prompts.push_back(text_in(pinned_prompt(batch, first, "debater_2_prompt"), "name"));
   }
-  const std::string agents = std::to_string(agents_of(batch, Json(), Transcript({})));
+  const std::string agents = std::to_string(agent_count(batch, Json(), Transcript({})));
   std::string name;
   if (protocol == "critic_synth") {
     name = set + "_phased_" + agents + "initial_" + temperature_of(batch) + "temp_" + without(model_of(batch), ":");
@@ -249,7 +268,7 @@ Json mad_answers(const BatchInfo& batch, const RunView& run) {
     return reply.is_object() ? extracted(item, reply["content"]) : Json();
   }
   Json answers = Json::array();
-  const std::size_t agents = agents_of(batch, run.data, Transcript(run.context));
+  const std::size_t agents = agent_count(batch, run.data, Transcript(run.context));
   for (std::size_t i = 0; i < agents; ++i) {
     const Json chat = chat_of(run, i);
     const bool replied = !chat.empty() && chat.back()["role"] == "assistant";

@@ -26,8 +26,9 @@ std::string default_aggregate(const std::string& protocol) {
   return protocol == "adversarial" ? "judge" : "majority";
 }
 
-/// All agents that spoke have a value, and it is one.
-bool unanimous(const RoundReading& round) {
+}  // namespace
+
+bool is_unanimous(const RoundReading& round) {
   const std::optional<std::string>* first = nullptr;
   for (std::size_t i = 0; i < round.values.size(); ++i) {
     if (round.silent == i) continue;
@@ -37,8 +38,6 @@ bool unanimous(const RoundReading& round) {
   }
   return first != nullptr;
 }
-
-}  // namespace
 
 double stated_confidence(std::string_view reply) {
   static const Pattern stated(R"((?i)confidence\s*(?:is|:)?[\s*]*(\d{1,3})(?:\.\d+)?\s*%)");
@@ -66,6 +65,25 @@ Json to_json(const RoundReading& reading) {
           {"confidence", reading.confidence}, {"aggregate", reading.aggregate ? Json(*reading.aggregate) : Json()},
           {"votes", std::move(votes)},        {"tied", reading.tied},
           {"dropped", reading.dropped}};
+}
+
+std::optional<RoundReading> round_reading_from(const Json& value) {
+  const auto text = [](const Json& one) {
+    return one.is_string() ? std::optional(one.get<std::string>()) : std::nullopt;
+  };
+  RoundReading reading;
+  try {
+    reading.round = value.at("round").get<std::uint32_t>();
+    for (const Json& one : value.at("values")) reading.values.push_back(text(one));
+    reading.confidence = value.at("confidence").get<std::vector<double>>();
+    reading.aggregate = text(value.at("aggregate"));
+    for (const auto& [name, weight] : value.at("votes").items()) reading.votes.emplace_back(name, weight.get<double>());
+    reading.tied = value.at("tied").get<bool>();
+    reading.dropped = value.at("dropped").get<std::vector<std::size_t>>();
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+  return reading;
 }
 
 DebateReader::DebateReader(const Json& params, std::vector<double> weights)
@@ -202,7 +220,7 @@ std::optional<std::uint32_t> DebateReader::stops_after(const std::string& rule, 
       if (value)
         most = std::max(most, static_cast<std::size_t>(std::count(round.values.begin(), round.values.end(), value)));
     }
-    if (rule == "unanimous" && unanimous(round)) return round.round;
+    if (rule == "unanimous" && is_unanimous(round)) return round.round;
     if (votes > 0 && most >= votes) return round.round;
     if (stable > 0 && same >= stable) return round.round;
   }

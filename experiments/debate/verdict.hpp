@@ -33,6 +33,10 @@ struct RoundReading {
   std::optional<std::size_t> silent;  // the judge, in a round in which it is not asked: neither counts nor is missed
 };
 Json to_json(const RoundReading& reading);
+/// The inverse, without `silent`; nullopt for another shape.
+std::optional<RoundReading> round_reading_from(const Json& value);
+/// All agents that are asked have a value, and it is one.
+bool is_unanimous(const RoundReading& reading);
 
 class DebateReader {
  public:

@@ -29,6 +29,14 @@ std::vector<Parameter> qa_scoring_parameters() {
   };
 }
 
+std::vector<Parameter> qa_evaluation_parameters() {
+  std::vector<Parameter> rows = qa_scoring_parameters();
+  rows.push_back(
+      {"scheme", Type::choice, "", "figures of other scripts, guesses included, beside the score", {"tiger"}});
+  rows.push_back({"seed", Type::integer, "", "of the guesses of scheme=tiger; none: 12345", {}});
+  return rows;
+}
+
 std::vector<Parameter> item_parameters() {
   return {
       {"format",

@@ -16,6 +16,8 @@ std::vector<Parameter> item_parameters();
 std::vector<Parameter> qa_parameters();
 /// Those that `evaluate` may change: how replies are read and compared.
 std::vector<Parameter> qa_scoring_parameters();
+/// All that `evaluate` takes: those, and the figures of others.
+std::vector<Parameter> qa_evaluation_parameters();
 /// What a saved run needs to go on elsewhere: the parameters that differ from the defaults, without those that only
 /// say how the file was read.
 Json qa_run_parameters(const Json& resolved);

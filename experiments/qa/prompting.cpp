@@ -49,9 +49,9 @@ std::vector<ShippedPrompt> qa_prompts() {
           {"qa_fewshot", ASSAY_EMBEDDED(experiments_qa_prompts_qa_fewshot_yaml)}};
 }
 
-PinnedPrompt pin_prompt(const Json& params, std::vector<std::string>& warnings) {
+PinnedPrompt pin_prompt(const Json& params, const PromptLimits& limits, std::vector<std::string>& warnings) {
   PromptChoice choice = choose_prompt(params.value("prompt", std::string("qa_cot")), qa_prompts(), "qa", "prompt",
-                                      prompt_overrides(params));
+                                      prompt_overrides(params, limits));
   const PromptFile& file = choice.file;
   warnings.insert(warnings.end(), file.warnings.begin(), file.warnings.end());
   PinnedPrompt pinned;
@@ -106,12 +106,12 @@ struct Prompting::Impl {
   std::size_t most_tokens = 0;  // 0: no limit
 };
 
-Prompting::Prompting(const Json& params, const Json& pinned) {
+Prompting::Prompting(const Json& params, const Json& pinned, const PromptLimits& limits) {
   auto impl = std::make_unique<Impl>();
   std::vector<std::string> warnings;
   const bool kept = pinned.is_object() && pinned.contains("prompt");
-  const Json pin = kept ? pinned["prompt"] : pin_prompt(params, warnings).pin;
-  impl->file = pinned_prompt(pin, prompt_overrides(params));
+  const Json pin = kept ? pinned["prompt"] : pin_prompt(params, limits, warnings).pin;
+  impl->file = pinned_prompt(pin, prompt_overrides(params, limits));
   impl->system = params.value("system", std::string());
   impl->most_tokens = static_cast<std::size_t>(params.value("max_prompt_tokens", std::int64_t{0}));
   if (pinned.is_object() && pinned.contains("shots")) {

@@ -8,6 +8,7 @@
 
 #include "core/model/kind.hpp"
 #include "experiments/qa/item.hpp"
+#include "runners/prompt/limits.hpp"
 #include "runners/prompt/random_source.hpp"
 
 namespace assay {
@@ -24,7 +25,7 @@ struct PinnedPrompt {
 
 /// Reads the prompt that `params` name: a shipped name or a path. Throws Error: unknown name (with both places and the
 /// nearest), what the file gets wrong.
-PinnedPrompt pin_prompt(const Json& params, std::vector<std::string>& warnings);
+PinnedPrompt pin_prompt(const Json& params, const PromptLimits& limits, std::vector<std::string>& warnings);
 
 /// The examples of a load, for pinning: {"by","examples":{CATEGORY: [{question, stem, options, labels, answer, cot}]}},
 /// null when `shots` is 0. Throws Error "usage", "data".
@@ -33,7 +34,7 @@ Json pin_examples(const Json& params, const std::vector<Item>& items, std::vecto
 class Prompting {
  public:
   /// Throws Error when the pinned text is no prompt.
-  Prompting(const Json& params, const Json& pinned);
+  Prompting(const Json& params, const Json& pinned, const PromptLimits& limits = {});
   ~Prompting();
   Prompting(const Prompting&) = delete;
   Prompting& operator=(const Prompting&) = delete;

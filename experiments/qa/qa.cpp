@@ -8,13 +8,14 @@
 #include "experiments/qa/parameters.hpp"
 #include "experiments/qa/report.hpp"
 #include "experiments/qa/runner.hpp"
+#include "experiments/qa/tiger.hpp"
 
 namespace assay {
 namespace {
 
 class QaKind final : public Kind {
  public:
-  explicit QaKind(QaDependencies dependencies) : dependencies_(dependencies) {}
+  explicit QaKind(QaDependencies dependencies) : dependencies_(std::move(dependencies)) {}
 
   std::string name() const override { return "qa"; }
   std::string summary() const override {
@@ -31,7 +32,12 @@ class QaKind final : public Kind {
     return data.is_object() && data.contains("answer") && (data.contains("question") || data.contains("n_options"));
   }
   std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const override;
+  std::shared_ptr<Runner> make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   Report report(const BatchView& batch) const override { return qa_report(batch); }
+  std::vector<ShippedPrompt> prompts() const override { return qa_prompts(); }
+  std::vector<std::string> export_formats() const override { return {"tiger"}; }
+  ExportedFile export_runs(const std::string& format, const std::vector<const BatchView*>& batches) const override;
+  std::optional<RuleOutcome> apply_rule(const BatchView& batch, const ParameterTexts& params) const override;
 
  private:
   QaDependencies dependencies_;
@@ -56,7 +62,8 @@ void check(const Json& params) {
 LoadedBatch QaKind::load(const Source& source, const ParameterTexts& given) const {
   LoadedBatch batch;
   Json params = resolve_parameters(qa_parameters(), given, name());
-  PinnedPrompt prompt = pin_prompt(params, batch.warnings);
+  const PromptLimits limits = dependencies_.limits();
+  PinnedPrompt prompt = pin_prompt(params, limits, batch.warnings);
   for (const auto& [key, value] : prompt.defaults.items()) {
     if (!params.contains(key)) params[key] = value;
   }
@@ -77,7 +84,7 @@ LoadedBatch QaKind::load(const Source& source, const ParameterTexts& given) cons
   if (Json examples = pin_examples(params, items, batch.warnings); !examples.is_null()) {
     pinned["shots"] = std::move(examples);
   }
-  const Prompting checked(params, pinned);
+  const Prompting checked(params, pinned, limits);
 
   // Recorded replies need no model; it is asked for only where something is to be run.
   const bool runnable = std::any_of(items.begin(), items.end(), [](const Item& item) { return !item.replies; });
@@ -100,30 +107,56 @@ LoadedBatch QaKind::load(const Source& source, const ParameterTexts& given) cons
 }
 
 std::shared_ptr<Runner> QaKind::make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const {
-  Json params = batch.params.is_object() ? batch.params : Json::object();
-  Json scoring = params;
-  // Without its defaults: only what was typed changes.
-  const Json changes = resolve_parameters(qa_scoring_parameters(), overrides, "qa evaluate");
-  for (const auto& [name, text] : overrides) {
-    if (changes.contains(name)) {
-      scoring[name] = changes[name];
-    } else {
-      scoring.erase(name);
-    }
-  }
+  if (!overrides.empty()) return make_evaluator(batch, overrides);
+  const Json params = batch.params.is_object() ? batch.params : Json::object();
   ModelHandle model;
   std::unique_ptr<const Prompting> prompting;
   const bool pinned = batch.pinned.is_object() && batch.pinned.contains("model");
-  if (overrides.empty() && (pinned || !batch.model.empty())) {
+  if (pinned || !batch.model.empty()) {
     model = pinned ? dependencies_.models.callable_pinned(batch.pinned.at("model"))
                    : dependencies_.models.callable(batch.model);
-    prompting = std::make_unique<Prompting>(params, batch.pinned);
+    prompting = std::make_unique<Prompting>(params, batch.pinned, dependencies_.limits());
   }
-  return std::make_shared<QaRunner>(dependencies_.client, std::move(model), std::move(prompting), params, scoring);
+  return std::make_shared<QaRunner>(dependencies_.client, std::move(model), std::move(prompting), params, params);
+}
+
+std::shared_ptr<Runner> QaKind::make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const {
+  Json params = batch.params.is_object() ? batch.params : Json::object();
+  // Without its defaults: only what was typed changes.
+  const Json changes = resolve_parameters(qa_evaluation_parameters(), overrides, "qa evaluate");
+  if (overrides.contains("scheme")) throw Error("usage", "scheme=tiger adds figures, it is no way to score", "scheme");
+  if (overrides.contains("seed")) throw Error("usage", "seed goes with scheme=tiger", "seed");
+  for (const auto& [name, text] : overrides) {
+    if (changes.contains(name)) {
+      params[name] = changes[name];
+    } else {
+      params.erase(name);
+    }
+  }
+  return std::make_shared<QaRunner>(dependencies_.client, nullptr, nullptr, params, params);
+}
+
+std::optional<RuleOutcome> QaKind::apply_rule(const BatchView& batch, const ParameterTexts& params) const {
+  if (!params.contains("scheme")) return std::nullopt;
+  for (const auto& [name, text] : params) {
+    if (name == "scheme" || name == "seed") continue;
+    resolve_parameters(qa_evaluation_parameters(), {{name, text}}, "qa evaluate");
+    throw Error("usage", name + "=" + text + " does not go with scheme=tiger, which reads by its own rules", {},
+                "scheme=tiger [seed=12345]");
+  }
+  const Json resolved = resolve_parameters(qa_evaluation_parameters(), params, "qa evaluate");
+  return tiger_outcome(batch, resolved.value("seed", kTigerSeed));
+}
+
+ExportedFile QaKind::export_runs(const std::string& format, const std::vector<const BatchView*>& batches) const {
+  if (format != "tiger") return Kind::export_runs(format, batches);
+  return export_tiger(batches);
 }
 
 }  // namespace
 
-std::unique_ptr<Kind> make_qa_kind(QaDependencies dependencies) { return std::make_unique<QaKind>(dependencies); }
+std::unique_ptr<Kind> make_qa_kind(QaDependencies dependencies) {
+  return std::make_unique<QaKind>(std::move(dependencies));
+}
 
 }  // namespace assay

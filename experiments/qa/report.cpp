@@ -7,7 +7,7 @@
 
 #include "core/statistics/proportion.hpp"
 #include "core/text/duration.hpp"
-#include "experiments/qa/tally.hpp"
+#include "experiments/qa/report_parts.hpp"
 
 namespace assay {
 namespace {
@@ -16,36 +16,11 @@ using Form = ReportTable::Form;
 
 constexpr std::array<const char*, 4> kCompared{"letter", "mad_eval", "tiger_l2", "tiger_apix"};
 
-/// Counts in order of first appearance.
-template <typename Value>
-class Ordered {
- public:
-  Value& operator[](const std::string& name) {
-    const auto [at, fresh] = index_.try_emplace(name, entries_.size());
-    if (fresh) entries_.emplace_back(name, Value{});
-    return entries_[at->second].second;
-  }
-  const std::vector<std::pair<std::string, Value>>& entries() const { return entries_; }
-
- private:
-  std::vector<std::pair<std::string, Value>> entries_;
-  std::map<std::string, std::size_t> index_;
-};
-
 /// The same replies read by another rule.
 struct Reading {
   Extractor extractor;
   std::uint64_t n = 0, correct = 0, unextracted = 0;
 };
-
-Json low_high(const Figure& figure) {
-  if (std::isnan(figure.low) || std::isnan(figure.high)) return nullptr;
-  return Json::array({figure.low, figure.high});
-}
-
-Json ci95(const QaTally& tally) { return low_high(wilson(tally.correct, tally.scored)); }
-
-Json at(const Json& pair, std::size_t index) { return pair.is_array() ? pair[index] : Json(); }
 
 class Collector {
  public:
@@ -64,7 +39,6 @@ class Collector {
   bool repeated() const;
   Json interval() const;
   Json macro() const;
-  Json categories() const;
   Json readings() const;
   void add_repeats(Json& figures) const;
 
@@ -149,20 +123,6 @@ Json Collector::macro() const {
   }
   if (n == 0) return nullptr;
   return sum / static_cast<double>(n);
-}
-
-Json Collector::categories() const {
-  Json list = Json::array();
-  for (const auto& [name, tally] : categories_.entries()) {
-    list.push_back({{"category", name},
-                    {"n", tally.n},
-                    {"correct", tally.correct},
-                    {"accuracy", tally.accuracy()},
-                    {"ci95", ci95(tally)},
-                    {"unextracted", tally.unextracted},
-                    {"bounds", tally.bounds()}});
-  }
-  return list;
 }
 
 Json Collector::readings() const {
@@ -253,21 +213,10 @@ Json Collector::figures() const {
   const double cost = to_usd(usage_.cost);
   f["cost_usd"] = cost;
   f["cost_per_correct"] = all_.correct == 0 ? Json() : Json(cost / static_cast<double>(all_.correct));
-  f["categories"] = categories();
+  f["categories"] = category_figures(categories_);
   if (Json list = readings(); !list.empty()) f["extractors"] = std::move(list);
   if (repeated()) add_repeats(f);
   return f;
-}
-
-std::string percent(const Json& ratio) {
-  if (!ratio.is_number()) return "-";
-  std::array<char, 32> text{};
-  const int size = std::snprintf(text.data(), text.size(), "%.1f %%", ratio.get<double>() * 100);
-  return {text.data(), static_cast<std::size_t>(size)};
-}
-
-std::string counted(const Json& figures, const char* name) {
-  return format_count(figures.at(name).get<std::int64_t>());
 }
 
 void add_overview(Report& report) {
@@ -284,28 +233,8 @@ void add_overview(Report& report) {
                      {"macro", Form::ratio},
                      {"chance", Form::ratio}},
                     {}};
-  table.rows.push_back({f["n"], f["scored"], f["correct"], f["accuracy"], at(f["ci95"], 0), at(f["ci95"], 1),
-                        at(f["bounds"], 0), at(f["bounds"], 1), f["macro_accuracy"], f["chance"]});
-  report.table(std::move(table));
-}
-
-void add_categories(Report& report) {
-  if (report.figures["categories"].size() < 2) return;
-  ReportTable table{"by category",
-                    {{"category", Form::text},
-                     {"n", Form::count},
-                     {"correct", Form::count},
-                     {"accuracy", Form::ratio},
-                     {"low", Form::ratio},
-                     {"high", Form::ratio},
-                     {"unextracted", Form::count},
-                     {"worst", Form::ratio},
-                     {"best", Form::ratio}},
-                    {}};
-  for (const Json& c : report.figures["categories"]) {
-    table.rows.push_back({c["category"], c["n"], c["correct"], c["accuracy"], at(c["ci95"], 0), at(c["ci95"], 1),
-                          c["unextracted"], at(c["bounds"], 0), at(c["bounds"], 1)});
-  }
+  table.rows.push_back({f["n"], f["scored"], f["correct"], f["accuracy"], element(f["ci95"], 0), element(f["ci95"], 1),
+                        element(f["bounds"], 0), element(f["bounds"], 1), f["macro_accuracy"], f["chance"]});
   report.table(std::move(table));
 }
 
@@ -344,9 +273,10 @@ void add_extractors(Report& report) {
 void add_repeats(Report& report) {
   if (!report.figures.contains("pass")) return;
   const Json& majority = report.figures["majority"];
-  report.text("majority of the repeats: " + counted(majority, "correct") + " of " + counted(majority, "n") + " = " +
-              percent(majority["accuracy"]) + "; unanimous " + counted(majority, "unanimous") + ", tied " +
-              counted(majority, "tied"));
+  report.text("majority of the repeats: " + format_count(majority["correct"].get<std::int64_t>()) + " of " +
+              format_count(majority["n"].get<std::int64_t>()) + " = " + percent(majority["accuracy"]) + "; unanimous " +
+              format_count(majority["unanimous"].get<std::int64_t>()) + ", tied " +
+              format_count(majority["tied"].get<std::int64_t>()));
   ReportTable table{
       "repeats",
       {{"k", Form::text}, {"pass@k", Form::ratio}, {"all@k", Form::ratio}, {"items with fewer", Form::count}},
@@ -379,12 +309,8 @@ Report qa_report(const BatchView& batch) {
     report.figures["warnings"].push_back(warning);
     report.text(warning);
   }
-  const Json& f = report.figures;
-  report.text(counted(f, "tokens_in") + " tokens in, " + counted(f, "tokens_out") + " out");
-  report.text("the accuracy leaves out " + counted(f, "failed") + " failed, " + counted(f, "not_run") + " not run, " +
-              counted(f, "unscored") + " unscored; in it, " + counted(f, "unextracted") +
-              " replies without a found answer count as wrong; with all of these it lies between " +
-              percent(at(f["bounds"], 0)) + " and " + percent(at(f["bounds"], 1)));
+  report.text(counted_figure(report, "tokens_in") + " tokens in, " + counted_figure(report, "tokens_out") + " out");
+  add_left_out(report, "replies without a found answer");
   return report;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/text/atomic_file.hpp"
 #include "experiments/qa/python_random.hpp"
 #include "experiments/qa/scoring.hpp"
 
@@ -79,6 +80,30 @@ Json id_of(const std::string& id) {
   return number ? Json(std::stoll(id)) : Json(id);
 }
 
+Json tiger_row(const RunView& run) {
+  const Item item = from_data(run.data);
+  const auto replies = recorded_replies(run.context, run.answer);
+  Json outputs;
+  if (replies.size() == 1) outputs = replies.front().text;
+  if (replies.size() > 1) {
+    outputs = Json::array();
+    for (const auto& reply : replies) outputs.push_back(reply.text);
+  }
+  Json row{{"question_id", id_of(run.run_id)},
+           {"question", item.question ? Json(*item.question) : Json()},
+           {"options", item.options},
+           {"answer", item.answer},
+           {"answer_index", index_of(item) < 0 ? Json() : Json(index_of(item))},
+           {"cot_content", item.cot.empty() ? column(item, "cot_content") : Json(item.cot)},
+           {"category", item.category},
+           {"src", column(item, "src")},
+           {"pred", run.answer.is_object() && run.answer.contains("value") ? run.answer["value"] : Json()},
+           {"model_outputs", std::move(outputs)}};
+  // Without texts the number of options would be lost.
+  if (item.options.empty() && item.n_options > 0) row["n_options"] = item.n_options;
+  return row;
+}
+
 }  // namespace
 
 TigerFigures tiger_scheme(const BatchView& batch, std::int64_t seed) {
@@ -100,33 +125,56 @@ TigerFigures tiger_scheme(const BatchView& batch, std::int64_t seed) {
   return figures;
 }
 
-std::string export_tiger(const BatchView& batch) {
-  std::string out = "[";
-  batch.each(true, [&](const RunView& run) {
-    const Item item = from_data(run.data);
-    const auto replies = recorded_replies(run.context, run.answer);
-    Json outputs;
-    if (replies.size() == 1) outputs = replies.front().text;
-    if (replies.size() > 1) {
-      outputs = Json::array();
-      for (const auto& reply : replies) outputs.push_back(reply.text);
-    }
-    Json row{{"question_id", id_of(run.run_id)},
-             {"question", item.question ? Json(*item.question) : Json()},
-             {"options", item.options},
-             {"answer", item.answer},
-             {"answer_index", index_of(item) < 0 ? Json() : Json(index_of(item))},
-             {"cot_content", item.cot.empty() ? column(item, "cot_content") : Json(item.cot)},
-             {"category", item.category},
-             {"src", column(item, "src")},
-             {"pred", run.answer.is_object() && run.answer.contains("value") ? run.answer["value"] : Json()},
-             {"model_outputs", std::move(outputs)}};
-    // Without texts the number of options would be lost.
-    if (item.options.empty() && item.n_options > 0) row["n_options"] = item.n_options;
-    out += out.size() == 1 ? "\n" : ",\n";
-    out += dump_json(row);
-  });
-  return out + "\n]\n";
+RuleOutcome tiger_outcome(const BatchView& batch, std::int64_t seed) {
+  TigerFigures figures = tiger_scheme(batch, seed);
+  const auto share = [&](std::uint64_t right) {
+    return figures.n == 0 ? Json() : Json(static_cast<double>(right) / static_cast<double>(figures.n));
+  };
+  RuleOutcome outcome;
+  outcome.scores = std::move(figures.metrics);
+  Report& report = outcome.report;
+  report.heading(2, batch.info().name + ": as TIGER's scripts count");
+  ReportTable table;
+  table.columns = {{"script", ReportTable::Form::text},    {"rule", ReportTable::Form::text},
+                   {"right", ReportTable::Form::count},    {"of", ReportTable::Form::count},
+                   {"accuracy", ReportTable::Form::ratio}, {"metric", ReportTable::Form::text}};
+  report.figures = Json{{"scheme", "tiger"}, {"seed", seed}, {"n", figures.n}};
+  const auto row = [&](const char* script, const char* rule, std::uint64_t right, const char* metric) {
+    table.rows.push_back({script, rule, right, figures.n, share(right), metric});
+    report.figures[metric] = {{"correct", right}, {"accuracy", share(right)}};
+  };
+  row("compute_accuracy", "level 1", figures.l1, "tiger_l1");
+  row("compute_accuracy", "level 2", figures.l2, "tiger_l2");
+  row("save_res", "level 1", figures.save_res_l1, "tiger_save_res_l1");
+  row("save_res", "level 2", figures.save_res_l2, "tiger_save_res_l2");
+  report.table(std::move(table));
+  report.figures["levels"] = {
+      {"1", figures.levels[0]}, {"2", figures.levels[1]}, {"3", figures.levels[2]}, {"none", figures.levels[3]}};
+  const std::uint64_t guessed = figures.levels[3], l1_guessed = figures.n - figures.levels[0];
+  report.text("found at level 1, 2, 3: " + std::to_string(figures.levels[0]) + ", " +
+              std::to_string(figures.levels[1]) + ", " + std::to_string(figures.levels[2]) +
+              "; not found: " + std::to_string(guessed));
+  report.text("these figures hold guesses (seed " + std::to_string(seed) + "): " + std::to_string(l1_guessed) +
+              " at level 1, " + std::to_string(guessed) + " at level 2; score and answers are as they were");
+  return outcome;
+}
+
+ExportedFile export_tiger(const std::vector<const BatchView*>& batches) {
+  ExportedFile file;
+  file.name = safe_file_name(batches.front()->info().name) + ".json";
+  file.text = "[";
+  for (const BatchView* batch : batches) {
+    batch->each(true, [&](const RunView& run) {
+      if (run.status != Status::complete) {
+        ++file.left_out;
+        return;
+      }
+      file.text += file.runs++ == 0 ? "\n" : ",\n";
+      file.text += dump_json(tiger_row(run));
+    });
+  }
+  file.text += "\n]\n";
+  return file;
 }
 
 }  // namespace assay

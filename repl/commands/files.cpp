@@ -1,14 +1,19 @@
 // save, export
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <ctime>
+#include <filesystem>
+#include <map>
 #include <set>
 
 #include "core/text/atomic_file.hpp"
 #include "core/text/csv.hpp"
 #include "core/text/duration.hpp"
+#include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "repl/commands/bulk.hpp"
 #include "repl/run_list.hpp"
 #include "repl/save_file.hpp"
@@ -138,6 +143,118 @@ void export_csv(Shell& shell, const std::string& path, const std::vector<RunId>&
   file.commit();
 }
 
+/// The formats that kinds have of their own, and the kinds that have them.
+std::map<std::string, std::vector<const Kind*>> kinds_by_format(Shell& shell) {
+  std::map<std::string, std::vector<const Kind*>> formats;
+  for (const Kind* kind : shell.kinds().all()) {
+    for (const std::string& format : kind->export_formats()) formats[format].push_back(kind);
+  }
+  return formats;
+}
+
+struct OutFile {
+  std::string path;
+  std::vector<std::string> batches;
+  ExportedFile file;
+};
+
+/// The files that the kinds make of the selected batches: one for all of a kind where `path` is a file, else one each.
+std::vector<OutFile> files_of_kinds(Shell& shell, const std::string& format, const std::vector<const Kind*>& kinds,
+                                    const std::string& path, const Selection& selection, std::size_t& others) {
+  std::map<BatchId, std::vector<RunId>> runs;
+  {
+    const RunTable::Reader table = shell.table().read();
+    for (const RunId run : selection.runs) runs[table.row(run).batch].push_back(run);
+  }
+  std::map<const Kind*, std::vector<std::unique_ptr<BatchView>>> views;
+  for (auto& [batch, members] : runs) {
+    std::sort(members.begin(), members.end());
+    std::unique_ptr<BatchView> view = shell.experiment().view(batch, members);
+    const Kind* kind = shell.kinds().find(view->info().kind);
+    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
+      others += members.size();
+      continue;
+    }
+    views[kind].push_back(std::move(view));
+  }
+  const bool single = path.ends_with(".json");
+  if (single && views.size() > 1) {
+    throw Error("usage", "batches of several kinds can't stand in one file", path, "name a folder, or select one kind");
+  }
+  std::vector<OutFile> files;
+  for (const auto& [kind, batches] : views) {
+    std::vector<std::vector<const BatchView*>> groups;
+    for (const auto& view : batches) {
+      if (!single || groups.empty()) groups.emplace_back();
+      groups.back().push_back(view.get());
+    }
+    for (const auto& group : groups) {
+      OutFile out{path, {}, kind->export_runs(format, group)};
+      for (const BatchView* view : group) out.batches.push_back(view->info().name);
+      if (!single) out.path = (std::filesystem::path(path) / out.file.name).string();
+      files.push_back(std::move(out));
+    }
+  }
+  return files;
+}
+
+void refuse_overwriting(const std::vector<OutFile>& files, bool force) {
+  std::map<std::string, const OutFile*> taken;
+  for (const OutFile& file : files) {
+    const auto [first, fresh] = taken.emplace(file.path, &file);
+    if (!fresh) {
+      throw Error(
+          "file",
+          "batches " + first->second->batches.front() + " and " + file.batches.front() + " would both be written to it",
+          file.path, "export them one at a time, each to a folder of its own");
+    }
+    if (!force && std::filesystem::exists(file.path)) {
+      throw Error("file", "there is such a file already; nothing was written", file.path, "--force writes over it");
+    }
+  }
+}
+
+void export_for_others(Shell& shell, const Arguments& arguments, const std::vector<const Kind*>& kinds, Reply& reply) {
+  const std::string &format = arguments.at(0), &path = arguments.at(1);
+  const std::string query = arguments.rest(2);
+  const Selection selection = shell.select(query.empty() ? "*" : query, query.empty());
+  std::size_t others = 0;
+  const std::vector<OutFile> files = files_of_kinds(shell, format, kinds, path, selection, others);
+  std::string names;
+  for (const Kind* kind : kinds) names += (names.empty() ? "" : ", ") + kind->name();
+  if (files.empty()) {
+    throw Error("empty", "export " + format + ": none of the " + count_text(selection.runs.size()) +
+                             " selected runs is of kind " + names);
+  }
+  if (!path.ends_with(".json") && std::filesystem::exists(path) && !std::filesystem::is_directory(path)) {
+    throw Error("file", "that is a file, not a folder", path, "a path that ends in .json is one file for all batches");
+  }
+  if (std::all_of(files.begin(), files.end(), [](const OutFile& out) { return out.file.runs == 0; })) {
+    throw Error("empty", "export " + format + ": none of the selected runs is COMPLETE; nothing was written");
+  }
+  refuse_overwriting(files, arguments.has("--force"));
+  std::uint64_t runs = 0, left_out = 0;
+  Json list = Json::array();
+  if (!path.ends_with(".json")) std::filesystem::create_directories(path);
+  for (const OutFile& out : files) {
+    refuse_experiment_file(shell, out.path);
+    write_file(out.path, out.file.text);
+    runs += out.file.runs;
+    left_out += out.file.left_out;
+    list.push_back(Json::object(
+        {{"file", out.path}, {"batches", out.batches}, {"runs", out.file.runs}, {"left_out", out.file.left_out}}));
+    reply.line(count_text(out.file.runs) + (out.file.runs == 1 ? " run exported to " : " runs exported to ") +
+               out.path +
+               (out.file.left_out > 0 ? "; " + count_text(out.file.left_out) + " left out (not COMPLETE)" : ""));
+  }
+  if (others > 0) {
+    reply.line(count_text(others) + " selected runs are of kinds that have no such format (" + format + " is of " +
+               names + ")");
+  }
+  reply.result =
+      Json::object({{"files", std::move(list)}, {"runs", runs}, {"left_out", left_out}, {"of_other_kinds", others}});
+}
+
 void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
   const std::string& format = arguments.at(0);
   const std::string& path = arguments.at(1);
@@ -149,9 +266,19 @@ void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
                           query.empty() ? shell.select("status:READY | status:INCOMPLETE", true) : shell.select(query),
                           reply);
   }
+  const auto own = kinds_by_format(shell);
+  if (const auto found = own.find(format); found != own.end())
+    return export_for_others(shell, arguments, found->second, reply);
   if (format != "csv" && format != "jsonl") {
-    throw Error("usage", "export " + format + ": there is no such format", {}, "formats: csv, jsonl, openai-batch");
+    std::vector<std::string> formats = {"csv", "jsonl", "openai-batch"};
+    for (const auto& [name, kinds] : own) formats.push_back(name);
+    const auto near = nearest(format, formats);
+    throw Error("usage",
+                "export " + format + ": there is no such format" + (near ? "; did you mean " + *near + "?" : ""), {},
+                "formats: " + joined(formats, ", "));
   }
+  if (arguments.has("--force"))
+    throw Error("usage", "--force goes with the formats of kinds; " + format + " always writes over a file");
   const Selection selection = shell.select(query.empty() ? "*" : query, query.empty());
   if (format == "csv") {
     export_csv(shell, path, selection.runs, arguments.has("--spreadsheet"));
@@ -180,19 +307,22 @@ void add_file_commands(CommandTable& table) {
              true,
              save,
              files});
-  table.add({"export",
-             {},
-             group,
-             "export csv|jsonl FILE [QUERY] | export openai-batch DIR [QUERY]",
-             "write runs as a table or as JSON lines, or the calls they wait for as OpenAI Batch files (`help bulk`)",
-             {"export csv runs.csv", "export openai-batch out"},
-             {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"}},
-             2,
-             SIZE_MAX,
-             false,
-             true,
-             export_runs,
-             files});
+  table.add(
+      {"export",
+       {},
+       group,
+       "export FORMAT PATH [QUERY]",
+       "write runs: csv (a table), jsonl, openai-batch (the calls they wait for: `help bulk`), or another program's "
+       "form (tiger, ..): into one file where PATH ends in .json, else into a folder, a file a batch",
+       {"export csv runs.csv", "export openai-batch out", "export tiger out kind:qa"},
+       {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"},
+        {"--force", "", "forms of other programs: write over a file that is there"}},
+       2,
+       SIZE_MAX,
+       false,
+       true,
+       export_runs,
+       files});
 }
 
 }  // namespace assay

@@ -30,14 +30,32 @@ Json attempt_json(const StoredAttempt& attempt) {
   return json;
 }
 
+/// The prompts that a batch keeps, without their texts: by the parameter that named them.
+Json pinned_prompts(const Json& pinned) {
+  Json prompts = Json::object();
+  const auto note = [&](const std::string& parameter, const Json& pin) {
+    if (!pin.is_object() || !pin.contains("name") || !pin.contains("hash")) return;
+    prompts[parameter] =
+        Json::object({{"name", pin.at("name")}, {"path", pin.value("path", Json(""))}, {"hash", pin.at("hash")}});
+  };
+  if (!pinned.is_object()) return prompts;
+  for (const auto& [name, pin] : pinned.items()) note(name, pin);
+  if (const auto several = pinned.find("prompts"); several != pinned.end() && several->is_object()) {
+    for (const auto& [parameter, pin] : several->items()) note(parameter, pin);
+  }
+  return prompts;
+}
+
 void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Reply& reply, Json& result) {
   Experiment& experiment = shell.experiment();
   SerializedRun saved = experiment.serialized(run);
   const std::vector<StoredAttempt> attempts = shell.store().attempts(run);
   RunRow row;
+  Json prompts;
   {
     const RunTable::Reader table = shell.table().read();
     row = table.row(run);
+    prompts = pinned_prompts(table.batch(row.batch).pinned);
   }
   Json answer = saved.run.answer;
   std::vector<ContextMessage> context = saved.run.context;
@@ -79,6 +97,14 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
     reply.block(error.message, "          ");
   }
   field("kind      ", StyledText().add(saved.kind + (saved.model.empty() ? "" : ", model " + saved.model)));
+  for (const auto& [parameter, pin] : prompts.items()) {
+    const std::string path = content_text(pin.at("path"));
+    field("prompt    ", StyledText()
+                            .add(parameter == "prompt" ? "" : parameter + ": ")
+                            .add(content_text(pin.at("name")), TextRole::name)
+                            .add(path.empty() ? ", comes with the kind" : ", from " + path)
+                            .add(", hash " + content_text(pin.at("hash"))));
+  }
   field("usage     ",
         StyledText().add(count_text(row.calls) + " calls, " + count_text(row.tokens_in) + " tokens in, " +
                          count_text(row.tokens_out) + " out, " + format_usd(row.cost) +
@@ -143,6 +169,7 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
   Json list = Json::array();
   for (const StoredAttempt& attempt : attempts) list.push_back(attempt_json(attempt));
   result["attempts"] = std::move(list);
+  if (!prompts.empty()) result["prompts"] = std::move(prompts);
 }
 
 void detail(Shell& shell, const Arguments& arguments, Reply& reply) {

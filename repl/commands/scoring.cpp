@@ -1,5 +1,9 @@
 // evaluate, report, cost
 
+#include <algorithm>
+#include <chrono>
+#include <map>
+
 #include "core/text/atomic_file.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
@@ -8,6 +12,67 @@
 
 namespace assay {
 namespace {
+
+/// A rule of others that has read the selected runs of a batch.
+struct AppliedRule {
+  std::string batch;
+  std::size_t selected = 0;
+  RuleOutcome outcome;
+};
+
+/// Asks the kind of each selected batch for the rule that the parameters name; takes the runs of those that have one
+/// out of the selection. Nothing is written yet: a refusal by one leaves all as it was.
+std::vector<AppliedRule> apply_rules(Shell& shell, Selection& selection, const ParameterTexts& parameters) {
+  std::vector<std::pair<BatchId, std::vector<RunId>>> batches;
+  std::map<BatchId, std::size_t> at;
+  {
+    const RunTable::Reader table = shell.table().read();
+    for (const RunId run : selection.runs) {
+      const BatchId batch = table.row(run).batch;
+      const auto [found, fresh] = at.try_emplace(batch, batches.size());
+      if (fresh) batches.emplace_back(batch, std::vector<RunId>());
+      batches[found->second].second.push_back(run);
+    }
+  }
+  std::vector<AppliedRule> applied;
+  std::vector<RunId> rest;
+  for (auto& [batch, runs] : batches) {
+    std::sort(runs.begin(), runs.end());  // in batch order, whatever the listing's
+    const std::unique_ptr<BatchView> view = shell.experiment().view(batch, runs);
+    const Kind* kind = shell.kinds().find(view->info().kind);
+    std::optional<RuleOutcome> outcome;
+    if (kind != nullptr) outcome = kind->apply_rule(*view, parameters);
+    if (outcome) {
+      applied.push_back({view->info().name, runs.size(), std::move(*outcome)});
+    } else {
+      rest.insert(rest.end(), runs.begin(), runs.end());
+    }
+  }
+  if (!applied.empty()) selection.runs = std::move(rest);
+  return applied;
+}
+
+void keep_rules(Shell& shell, std::vector<AppliedRule> rules, SteadyTime began, Reply& reply) {
+  Json list = Json::array();
+  for (AppliedRule& rule : rules) {
+    const std::size_t scored = shell.experiment().add_scores(rule.outcome.scores, rule.outcome.as_score);
+    draw_report(rule.outcome.report, reply);
+    const std::size_t skipped = rule.selected - scored;
+    reply.line(count_text(scored) + " runs of " + rule.batch + " have " +
+               (rule.outcome.as_score ? "this as their score" : "this as metrics beside their score") +
+               (skipped > 0 ? "; " + count_text(skipped) + " left out (not COMPLETE, or nothing to read)" : ""));
+    Json one = Json::object({{"batch", rule.batch}});
+    for (const auto& [name, value] : rule.outcome.report.figures.items()) one[name] = value;
+    list.push_back(std::move(one));
+    for (const auto& [name, count] :
+         {std::pair("selected", rule.selected), std::pair("skipped", skipped), std::pair("complete", scored)}) {
+      reply.result[name] = reply.result.at(name).get<std::size_t>() + count;
+    }
+  }
+  reply.result["rules"] = std::move(list);
+  const auto took = shell.experiment().clock().steady() - began;
+  reply.result["seconds"] = std::chrono::duration<double>(took).count();
+}
 
 void evaluate(Shell& shell, const Arguments& arguments, Reply& reply) {
   Arguments query = arguments;
@@ -28,10 +93,24 @@ void evaluate(Shell& shell, const Arguments& arguments, Reply& reply) {
   query.words = std::move(words);
   if (query.words.empty())
     throw Error("usage", "evaluate: which runs?", {}, "usage: evaluate QUERY [key=value ..]   e.g. evaluate all");
-  const Selection selection = shell.select(query.rest(0));
-  request.runs = selection.runs;
-  request.width = 16;
-  shell.run_job(request, selection, reply);
+  Selection selection = shell.select(query.rest(0));
+  const auto began = shell.experiment().clock().steady();
+  std::vector<AppliedRule> rules;
+  if (!request.overrides.empty()) rules = apply_rules(shell, selection, request.overrides);
+  if (rules.empty() || !selection.runs.empty()) {  // what no rule of others has taken, each run by its runner
+    request.runs = selection.runs;
+    request.width = 16;
+    shell.run_job(request, selection, reply);
+  } else {
+    reply.result = Json::object({{"job", nullptr},
+                                 {"selected", 0},
+                                 {"skipped", 0},
+                                 {"complete", 0},
+                                 {"fail", 0},
+                                 {"incomplete", 0},
+                                 {"seconds", 0.0}});
+  }
+  if (!rules.empty()) keep_rules(shell, std::move(rules), began, reply);
 }
 
 BatchId pick_batch(Shell& shell, const std::string& name) {
@@ -94,28 +173,38 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
   std::string by = "model";
   if (arguments.size() > 0) {
     if (arguments.at(0) != "by" || arguments.size() != 2)
-      throw Error("usage", "cost: by what?", {}, "usage: cost [by model|batch|kind|day]");
+      throw Error("usage", "cost: by what?", {}, "usage: cost [by model|batch|kind|agent|day]");
     by = arguments.at(1);
   }
-  if (by != "model" && by != "batch" && by != "kind" && by != "day") {
-    throw Error("usage", "cost by " + by + ": there is no such group", {}, "usage: cost [by model|batch|kind|day]");
+  if (by != "model" && by != "batch" && by != "kind" && by != "agent" && by != "day") {
+    throw Error("usage", "cost by " + by + ": there is no such group", {},
+                "usage: cost [by model|batch|kind|agent|day]");
   }
-  Table table({{by, false, true},
-               {"calls", true, false},
-               {"in", true, false},
-               {"cached", true, false},
-               {"out", true, false},
-               {"reasoning", true, false},
-               {"cost", true, false},
-               {"possibly", true, false}});
+  const bool agents = by == "agent";  // their groups are "KEY MODEL"
+  std::vector<Column> columns{{by, false, true}};
+  if (agents) columns.push_back({"model", false, true});
+  for (const char* name : {"calls", "in", "cached", "out", "reasoning", "cost", "possibly"})
+    columns.push_back({name, true, false});
+  Table table(std::move(columns));
   Json list = Json::array();
+  std::vector<std::string> models;
   Pico sum = 0, possible = 0, saved = 0;
   std::uint64_t unpriced = 0, from_cache = 0;
   for (const Store::CostRow& row : shell.store().cost(by)) {
-    table.row({cell(row.group, TextRole::name), count_cell(static_cast<std::int64_t>(row.calls)), count_cell(row.in),
-               count_cell(row.cached), count_cell(row.out), count_cell(row.reasoning), cell(format_usd(row.cost)),
-               cell(row.possible > 0 ? format_usd(row.possible) : "-")});
-    list.push_back(Json::object({{"group", row.group},
+    const std::size_t blank = agents ? row.group.find(' ') : std::string::npos;
+    const std::string group = row.group.substr(0, blank);
+    const std::string model = blank == std::string::npos ? "" : row.group.substr(blank + 1);
+    std::vector<StyledText> cells{cell(group, TextRole::name)};
+    if (agents) cells.push_back(cell(model));
+    for (const std::int64_t count :
+         {static_cast<std::int64_t>(row.calls), row.in, row.cached, row.out, row.reasoning}) {
+      cells.push_back(count_cell(count));
+    }
+    cells.push_back(cell(format_usd(row.cost)));
+    cells.push_back(cell(row.possible > 0 ? format_usd(row.possible) : "-"));
+    table.row(std::move(cells));
+    models.push_back(model);
+    list.push_back(Json::object({{"group", group},
                                  {"calls", row.calls},
                                  {"input_tokens", row.in},
                                  {"cached_tokens", row.cached},
@@ -131,6 +220,9 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
     unpriced += row.unpriced;
     from_cache += row.from_cache;
     saved += row.saved;
+  }
+  if (agents) {
+    for (std::size_t i = 0; i < list.size(); ++i) list[i]["model"] = models[i];
   }
   reply.result = Json::object({{"groups", std::move(list)}});
   if (table.size() == 0) {
@@ -168,8 +260,8 @@ void add_scoring_commands(CommandTable& table) {
              {"rescore"},
              group,
              "evaluate QUERY [key=value ..]",
-             "score recorded answers again, with other parameters; no model call",
-             {"evaluate all extract=tiger_l2"},
+             "score recorded answers again, with other parameters or by rules of others; no model call",
+             {"evaluate all extract=tiger_l2", "evaluate batch:jamba scheme=tiger"},
              {},
              1,
              SIZE_MAX,
@@ -193,9 +285,9 @@ void add_scoring_commands(CommandTable& table) {
   table.add({"cost",
              {},
              group,
-             "cost [by model|batch|kind|day]",
+             "cost [by model|batch|kind|agent|day]",
              "spend: tokens, money, and what is possibly paid twice",
-             {"cost by batch"},
+             {"cost by batch", "cost by agent"},
              {},
              0,
              2,

@@ -22,7 +22,7 @@ PromptChoice choose_prompt(const std::string& name, const std::vector<ShippedPro
                            const std::string& parameter, const PromptOverrides& overrides = {});
 /// The prompt of a pin. Throws as load_prompt does.
 PromptFile pinned_prompt(const Json& pin, const PromptOverrides& overrides = {});
-/// What parameters named `autoescape` and `undefined` say over a prompt file.
-PromptOverrides prompt_overrides(const Json& params);
+/// What parameters named `autoescape` and `undefined` say over a prompt file, under these limits.
+PromptOverrides prompt_overrides(const Json& params, const PromptLimits& limits);
 
 }  // namespace assay

@@ -74,6 +74,34 @@ TEST_CASE("a job of trivial runs completes every one, with answer and score") {
   CHECK(bench.experiment->store().payloads(17).answer == "18");
 }
 
+TEST_CASE("scores that are added stand beside the others; verdicts only when asked; answers stay") {
+  auto r = runner();
+  r->on_step = [](Run& run, Step&) {
+    run.answer = run.data.at("k");
+    return Next::done;
+  };
+  r->on_evaluate = [](Run&, Step&) { return Score::correct().metric("kept", 1).metric("both", 1); };
+  Bench bench(r, 3);
+  bench.execute(2);
+  Experiment& experiment = *bench.experiment;
+  const Score added = Score::incorrect().metric("both", 2).metric("new", 3);
+  CHECK(experiment.add_scores({{0, added}, {2, added}}, false) == 2);
+  const auto metric = [&](RunId run, const char* name) { return experiment.table().read().metric(run, name); };
+  CHECK(bench.row(0).verdict == Verdict::correct);
+  CHECK(metric(0, "kept") == 1);
+  CHECK(metric(0, "both") == 2);
+  CHECK(metric(0, "new") == 3);
+  CHECK(metric(1, "both") == 1);
+  CHECK(experiment.add_scores({{0, added}}, true) == 1);
+  CHECK(bench.row(0).verdict == Verdict::incorrect);
+  CHECK(bench.row(0).status == Status::complete);
+  CHECK(experiment.store().payloads(0).answer == "1");
+  experiment.store().each_run([&](const StoredRunRow& row) {
+    if (row.run == 0) CHECK(row.score.metrics.size() == 3);
+    if (row.run == 0) CHECK(row.score.verdict == Verdict::incorrect);
+  });
+}
+
 TEST_CASE("a setup that leaves everything to step skips no step") {  // shell.md 7, fault 16
   auto r = runner();
   int steps = 0;

@@ -380,6 +380,21 @@ TEST_CASE_TEMPLATE("a new evaluation replaces score and answer, not the attempt"
   CHECK_FALSE(store->payloads(0).context.empty());
 }
 
+TEST_CASE_TEMPLATE("an evaluation may leave the recorded answer as it is", Factory, STORES) {
+  Factory factory;
+  const auto store = factory.open();
+  store->write({batch(*store, "add", 1)});
+  complete_run(*store, 0);
+  SetEvaluation change;
+  change.run = 0;
+  change.keep_answer = true;
+  change.score = Score::correct().metric("tiger_l1", 1);
+  store->write({change});
+  CHECK(rows(*store)[0].row.score.metrics == change.score.metrics);
+  CHECK(store->payloads(0).answer == "42");
+  CHECK(store->check().empty());
+}
+
 TEST_CASE_TEMPLATE("logs come back in the order in which they were submitted", Factory, STORES) {
   Factory factory;
   const auto store = factory.open();
@@ -492,6 +507,12 @@ TEST_CASE_TEMPLATE("counts and costs are sums over the calls", Factory, STORES) 
   CHECK(store->cost("model").at(0).group == "openai/gpt-4o");
   CHECK(store->cost("kind").at(0).group == "arithmetic");
   CHECK(store->cost("day").at(0).group == "2023-11-14");
+  const auto by_agent = store->cost("agent");
+  REQUIRE(by_agent.size() == 2);
+  CHECK(by_agent[0].group == "(run) openai/gpt-4o");
+  CHECK(by_agent[0].calls == 3);
+  CHECK(by_agent[1].group == "judge openai/gpt-4o");
+  CHECK(by_agent[1].possible == 12);
 }
 
 TEST_CASE_TEMPLATE("callbacks come in order, after their commit, and changes can be given twice", Factory, STORES) {

@@ -34,7 +34,7 @@ inline void evaluate(FakeBatch& batch) {
   for (NewRun& run : batch.runs()) {
     if (run.status != Status::complete) continue;
     const std::vector<std::pair<std::string, std::string>> agents(
-        agents_of(batch.info(), run.data, Transcript(run.context)));
+        agent_count(batch.info(), run.data, Transcript(run.context)));
     auto outcome = evaluate_debate(from_data(run.data), run.context, reader, agents, run.answer, 1);
     run.answer = std::move(outcome.answer);
     run.score = std::move(outcome.score);

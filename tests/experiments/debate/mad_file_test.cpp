@@ -91,7 +91,7 @@ TEST_CASE("a record goes in and comes out with the same bytes: escapes, a failed
   CHECK(batch.runs()[0].data["stored_answers"] == Json::array({nullptr, nullptr}));
   const ExportedFile file = export_mad({&batch});
   CHECK(file.text == kRecord);
-  CHECK(file.name == "night.json");
+  CHECK(file.name == "d.json");
   CHECK(file.runs == 1);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // A batch in memory, as a report sees one.
 
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -22,12 +23,20 @@ class FakeBatch final : public BatchView {
     }
   }
 
+  std::vector<CallRecord> calls(RunId run) const override {
+    const auto found = calls_.find(run);
+    return found == calls_.end() ? std::vector<CallRecord>() : found->second;
+  }
+
   BatchInfo& mutable_info() { return info_; }
   std::vector<NewRun>& runs() { return runs_; }
+  const std::vector<NewRun>& all() const { return runs_; }
+  std::vector<CallRecord>& calls_of(RunId run) { return calls_[run]; }
 
  private:
   BatchInfo info_;
   std::vector<NewRun> runs_;
+  std::map<RunId, std::vector<CallRecord>> calls_;
 };
 
 }  // namespace assay

@@ -330,7 +330,7 @@ TEST_CASE("a cut cell in a column that is used ends the load; elsewhere it is sa
       Json row = plain_row(i);
       row["note"] = "long";
       row["choices"] = {{"label", {"A", "B"}}, {"text", {"x", std::to_string(i)}}};
-      row["answer"] = "B";
+      row["answerKey"] = "B";
       return row;
     });
     page["rows"][7]["truncated_cells"] = {column};

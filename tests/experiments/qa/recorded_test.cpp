@@ -107,7 +107,7 @@ TEST_CASE("an export for TIGER's scripts read back gives the same figures") {
   auto batch = load("mmlu_pro_jamba-1.5-large.jsonl.gz", {{"map.reply", "output"}});
   if (!batch) return;
   const Json before = qa_report(*batch).figures;
-  const std::string text = export_tiger(*batch);
+  const std::string text = export_tiger({&*batch}).text;
   CHECK(parse_json(text, "tiger").size() == 12032);
   BatchInfo info;
   info.params = resolve_parameters(qa_parameters(), {{"map.reply", "model_outputs"}}, "qa");

@@ -1,0 +1,76 @@
+#include "experiments/qa/report_parts.hpp"
+
+#include <array>
+#include <cmath>
+
+#include "core/statistics/proportion.hpp"
+#include "core/text/duration.hpp"
+
+namespace assay {
+
+using Form = ReportTable::Form;
+
+Json low_high(const Figure& figure) {
+  if (std::isnan(figure.low) || std::isnan(figure.high)) return nullptr;
+  return Json::array({figure.low, figure.high});
+}
+
+Json ci95(const QaTally& tally) { return low_high(wilson(tally.correct, tally.scored)); }
+
+Json element(const Json& pair, std::size_t index) { return pair.is_array() ? pair[index] : Json(); }
+
+Json category_figures(const Ordered<QaTally>& categories) {
+  Json list = Json::array();
+  for (const auto& [name, tally] : categories.entries()) {
+    list.push_back({{"category", name},
+                    {"n", tally.n},
+                    {"correct", tally.correct},
+                    {"accuracy", tally.accuracy()},
+                    {"ci95", ci95(tally)},
+                    {"unextracted", tally.unextracted},
+                    {"bounds", tally.bounds()}});
+  }
+  return list;
+}
+
+void add_categories(Report& report) {
+  if (report.figures["categories"].size() < 2) return;
+  ReportTable table{"by category",
+                    {{"category", Form::text},
+                     {"n", Form::count},
+                     {"correct", Form::count},
+                     {"accuracy", Form::ratio},
+                     {"low", Form::ratio},
+                     {"high", Form::ratio},
+                     {"unextracted", Form::count},
+                     {"worst", Form::ratio},
+                     {"best", Form::ratio}},
+                    {}};
+  for (const Json& c : report.figures["categories"]) {
+    table.rows.push_back({c["category"], c["n"], c["correct"], c["accuracy"], element(c["ci95"], 0),
+                          element(c["ci95"], 1), c["unextracted"], element(c["bounds"], 0), element(c["bounds"], 1)});
+  }
+  report.table(std::move(table));
+}
+
+std::string percent(const Json& ratio) {
+  if (!ratio.is_number()) return "-";
+  std::array<char, 32> text{};
+  const int size = std::snprintf(text.data(), text.size(), "%.1f %%", ratio.get<double>() * 100);
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+std::string counted_figure(const Report& report, const char* name) {
+  return format_count(report.figures.at(name).get<std::int64_t>());
+}
+
+void add_left_out(Report& report, const char* unextracted) {
+  const Json& bounds = report.figures["bounds"];
+  report.text("the accuracy leaves out " + counted_figure(report, "failed") + " failed, " +
+              counted_figure(report, "not_run") + " not run, " + counted_figure(report, "unscored") +
+              " unscored; in it, " + counted_figure(report, "unextracted") + " " + unextracted +
+              " count as wrong; with all of these it lies between " + percent(element(bounds, 0)) + " and " +
+              percent(element(bounds, 1)));
+}
+
+}  // namespace assay

@@ -1,0 +1,356 @@
+#include "repl/commands/compare.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/statistics/paired.hpp"
+#include "core/statistics/proportion.hpp"
+#include "core/text/duration.hpp"
+#include "core/text/edit_distance.hpp"
+#include "core/text/error.hpp"
+#include "core/text/words.hpp"
+#include "repl/shell.hpp"
+#include "repl/views.hpp"
+
+namespace assay {
+namespace {
+
+constexpr const char* kUsage = "usage: compare A B [metric=NAME | metric=NAME_OF_A,NAME_OF_B]";
+/// A difference in the share of missing items that is worth a warning.
+constexpr double kUnevenMissing = 0.01;
+
+/// One item on one side: its runs, averaged.
+struct Item {
+  double sum = 0;
+  std::uint64_t scored = 0, runs = 0;
+  UsageSum usage;
+  bool has_value() const { return scored > 0; }
+  double value() const { return sum / static_cast<double>(scored); }
+};
+
+struct Side {
+  std::string name, metric;  // metric: "" is the score
+  std::vector<RunId> runs;
+  std::vector<std::string> order;  // items as they first appear
+  std::unordered_map<std::string, Item> items;
+  // After pairing, over the items that both sides have:
+  std::uint64_t only_here = 0, no_value = 0;
+  double sum = 0;  // over those that have a value here
+  UsageSum usage;
+};
+
+/// The item of a run: its id, without the "@K" of a batch that repeats its items.
+std::string item_of(std::string_view id, bool repeated) {
+  if (!repeated) return std::string(id);
+  const auto at = id.rfind('@');
+  const std::string_view digits = at == std::string_view::npos ? "" : id.substr(at + 1);
+  const bool suffix = !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
+  return std::string(suffix ? id.substr(0, at) : id);
+}
+
+void check_metric(const RunTable::Reader& table, const Side& side) {
+  std::vector<std::string> names;
+  std::unordered_set<BatchId> seen;
+  for (const RunId run : side.runs) {
+    const BatchId batch = table.row(run).batch;
+    if (!seen.insert(batch).second) continue;
+    for (std::string& name : table.metric_names(batch)) {
+      if (name == side.metric) return;
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    }
+  }
+  const auto near = nearest(side.metric, names);
+  throw Error("usage",
+              "no run of " + side.name + " has a metric " + side.metric + (near ? "; did you mean " + *near + "?" : ""),
+              {}, names.empty() ? "it has none" : "metrics: " + joined(names, ", "));
+}
+
+/// A batch by its name, else a query.
+void select_side(Shell& shell, Side& side) {
+  std::optional<BatchId> batch;
+  {
+    const RunTable::Reader table = shell.table().read();
+    batch = table.find_batch(side.name);
+    if (batch && !table.batch(*batch).dropped) {
+      const BatchInfo& info = table.batch(*batch);
+      for (RunId run = info.first; run < info.first + info.count; ++run) {
+        if (table.visible(run)) side.runs.push_back(run);
+      }
+    }
+  }
+  if (side.runs.empty()) {
+    side.runs = shell.select(side.name, false, false).runs;
+    if (side.runs.empty()) {
+      throw Error("empty", side.name + " is no batch, and as a query it selects no run", {},
+                  "`batches` lists the batches");
+    }
+  }
+  std::sort(side.runs.begin(), side.runs.end());
+  const RunTable::Reader table = shell.table().read();
+  if (!side.metric.empty()) check_metric(table, side);
+  std::unordered_map<BatchId, bool> repeated;
+  for (const RunId run : side.runs) {
+    const RunRow& row = table.row(run);
+    const auto [found, fresh] = repeated.try_emplace(row.batch, false);
+    if (fresh) {
+      const Json& params = table.batch(row.batch).params;
+      const auto epochs = params.is_object() ? params.find("epochs") : params.end();
+      found->second = epochs != params.end() && epochs->is_number() && epochs->get<double>() > 1;
+    }
+    const std::string id = item_of(table.id(run), found->second);
+    const auto [at, first] = side.items.try_emplace(id);
+    if (first) side.order.push_back(id);
+    Item& item = at->second;
+    ++item.runs;
+    item.usage += UsageSum{row.calls, row.tokens_in, 0, row.tokens_out, 0, row.cost, row.possible};
+    const double value = !side.metric.empty()                ? table.metric(run, side.metric)
+                         : row.verdict == Verdict::correct   ? 1.0
+                         : row.verdict == Verdict::incorrect ? 0.0
+                                                             : kUndefined;
+    if (!std::isfinite(value)) continue;
+    item.sum += value;
+    ++item.scored;
+  }
+}
+
+struct Comparison {
+  std::vector<double> differences;  // B - A, of the pairs
+  std::uint64_t common = 0, gained = 0, lost = 0;
+  double mean_a = kUndefined, mean_b = kUndefined;
+  bool binary = true;  // all values of the pairs are 0 or 1
+  bool ratio = true;   // .. lie within [0, 1]
+  Figure interval;
+  double p = kUndefined, detectable = kUndefined;
+  std::string method;
+  bool uneven = false;  // much more is missing on one side
+  double worst = kUndefined, best = kUndefined;
+};
+
+Comparison compare_sides(Side& a, Side& b) {
+  Comparison result;
+  double sum_a = 0, sum_b = 0;
+  for (const std::string& id : a.order) {
+    const Item& left = a.items.at(id);
+    const auto found = b.items.find(id);
+    if (found == b.items.end()) {
+      ++a.only_here;
+      continue;
+    }
+    const Item& right = found->second;
+    ++result.common;
+    a.usage += left.usage;
+    b.usage += right.usage;
+    for (auto [side, item] : {std::pair(&a, &left), std::pair(&b, &right)}) {
+      if (item->has_value()) side->sum += item->value();
+      if (!item->has_value()) ++side->no_value;
+    }
+    if (!left.has_value() || !right.has_value()) continue;
+    const double x = left.value(), y = right.value();
+    sum_a += x;
+    sum_b += y;
+    result.binary = result.binary && (x == 0 || x == 1) && (y == 0 || y == 1);
+    result.ratio = result.ratio && x >= 0 && x <= 1 && y >= 0 && y <= 1;
+    result.gained += y > x ? 1 : 0;
+    result.lost += y < x ? 1 : 0;
+    result.differences.push_back(y - x);
+  }
+  b.only_here = b.order.size() - result.common;
+  const auto n = static_cast<double>(result.differences.size());
+  if (n > 0) {
+    result.mean_a = sum_a / n;
+    result.mean_b = sum_b / n;
+    result.interval = paired_interval(result.differences);
+    if (result.ratio) {  // no difference of ratios lies beyond these
+      result.interval.low = std::max(result.interval.low, -1.0);
+      result.interval.high = std::min(result.interval.high, 1.0);
+    }
+    if (result.binary) {
+      result.p = mcnemar_exact(result.gained, result.lost);
+      result.method = "McNemar, exact";
+    } else {
+      const PermutationTest test =
+          paired_permutation(result.differences, {}, NamedStream("1//0/bootstrap/compare/" + a.name + "/" + b.name));
+      result.p = test.p;
+      result.method = test.method;
+    }
+    result.detectable = minimum_detectable(standard_deviation(result.differences), result.differences.size());
+  }
+  if (result.common > 0) {
+    const auto all = static_cast<double>(result.common);
+    const auto missing_a = static_cast<double>(a.no_value), missing_b = static_cast<double>(b.no_value);
+    result.uneven = std::fabs(missing_a - missing_b) / all > kUnevenMissing;
+    if (result.ratio) {
+      result.worst = (b.sum - (a.sum + missing_a)) / all;
+      result.best = ((b.sum + missing_b) - a.sum) / all;
+    }
+  }
+  return result;
+}
+
+/// A difference: in points where it is one of ratios.
+std::string signed_text(double value, bool ratio) {
+  if (!std::isfinite(value)) return "-";
+  if (!ratio) return (value > 0 ? "+" : "") + number_text(value);
+  char text[32];
+  std::snprintf(text, sizeof text, "%+.1f", 100 * value);
+  return text;
+}
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+Json side_json(const Side& side, double mean) {
+  std::uint64_t runs = 0;
+  for (const auto& [id, item] : side.items) runs += item.runs;
+  Json json = Json::object({{"name", side.name}, {"runs", runs}, {"items", side.items.size()}});
+  if (!side.metric.empty()) json["metric"] = side.metric;
+  json[side.metric.empty() ? "accuracy" : "mean"] = number(mean);
+  json["only_here"] = side.only_here;
+  json["no_value"] = side.no_value;
+  json["calls"] = side.usage.calls;
+  json["input_tokens"] = side.usage.in;
+  json["output_tokens"] = side.usage.out;
+  json["cost_usd"] = to_usd(side.usage.cost);
+  return json;
+}
+
+std::string p_text(double p) {
+  if (!std::isfinite(p)) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, p < 0.0001 ? "%.1e" : "%.4g", p);
+  return text;
+}
+
+void draw(const Side& a, const Side& b, const Comparison& result, Reply& reply) {
+  const bool ratio = result.ratio;
+  const auto shown = [&](double value) { return ratio ? ratio_text(value) : number_text(value); };
+  const std::string what = a.metric.empty() ? "score" : a.metric == b.metric ? a.metric : "value";
+  Table table({{"", false, false},
+               {"", false, true},
+               {"runs", true, false},
+               {"items", true, false},
+               {what, true, false},
+               {"calls", true, false},
+               {"in", true, false},
+               {"out", true, false},
+               {"cost", true, false}});
+  for (const auto& [letter, side, mean] : {std::tuple("A", &a, result.mean_a), std::tuple("B", &b, result.mean_b)}) {
+    std::uint64_t runs = 0;
+    for (const auto& [id, item] : side->items) runs += item.runs;
+    std::string name = side->name;
+    if (!side->metric.empty()) name += " (" + side->metric + ")";
+    table.row({cell(letter, TextRole::title), cell(name, TextRole::name), count_cell(static_cast<std::int64_t>(runs)),
+               count_cell(static_cast<std::int64_t>(side->items.size())), cell(shown(mean), TextRole::number),
+               count_cell(side->usage.calls), count_cell(side->usage.in), count_cell(side->usage.out),
+               cell(format_usd(side->usage.cost))});
+  }
+  reply.table(table);
+  const std::string unit = ratio ? " points" : "";
+  reply.line(counted(result.differences.size(), "pair", "pairs") +
+             " by item; left out: " + counted(a.only_here, "item", "items") + " that only A has, " +
+             count_text(b.only_here) + " that only B has; without a value: " + count_text(a.no_value) + " in A, " +
+             count_text(b.no_value) + " in B");
+  reply.line("calls, tokens and cost are those of the " + count_text(result.common) + " items that both have");
+  if (result.differences.empty()) {
+    reply.line(StyledText().add("no item has a value on both sides: nothing to compare", TextRole::warn));
+    return;
+  }
+  reply.line(StyledText()
+                 .add("B - A  ")
+                 .add(signed_text(result.interval.value, ratio) + unit, TextRole::number)
+                 .add(result.interval.why == Why::single ? " (one pair: no interval)"
+                                                         : " (95 %: " + signed_text(result.interval.low, ratio) +
+                                                               " to " + signed_text(result.interval.high, ratio) + ")")
+                 .add("   gained " + count_text(result.gained) + ", lost " + count_text(result.lost) + ", equal " +
+                      count_text(result.differences.size() - result.gained - result.lost)));
+  StyledText test;
+  test.add("p = " + p_text(result.p) + " (" + result.method + ")");
+  if (std::isfinite(result.detectable) && result.detectable > 0 && (!ratio || result.detectable <= 1)) {
+    test.add("   these pairs would show a difference of " + signed_text(result.detectable, ratio).substr(1) + unit +
+             " 8 times in 10");
+  }
+  reply.line(test);
+  if (result.uneven) {
+    std::string text = "much more is missing on one side";
+    if (std::isfinite(result.worst)) {
+      text += ": with what is missing counted against B and for it, the difference is " +
+              signed_text(result.worst, ratio) + " to " + signed_text(result.best, ratio) + unit;
+    }
+    reply.line(StyledText().add(text, TextRole::warn));
+  }
+}
+
+void compare_batches(Shell& shell, const Arguments& arguments, Reply& reply) {
+  Side a, b;
+  std::vector<std::string> names;
+  for (const ShellWord& word : arguments.words) {
+    if (!word.text.starts_with("metric=")) {
+      names.push_back(word.text);
+      continue;
+    }
+    const std::string metric = word.text.substr(7);
+    const auto comma = metric.find(',');
+    a.metric = metric.substr(0, comma);
+    b.metric = comma == std::string::npos ? a.metric : metric.substr(comma + 1);
+    if (a.metric.empty() || b.metric.empty()) throw Error("usage", "metric= names no metric", {}, kUsage);
+  }
+  if (names.size() != 2) {
+    throw Error("usage", "compare takes two batches or queries, not " + std::to_string(names.size()), {},
+                std::string(kUsage) + "; a query of several words goes in quotes: compare \"batch:a category:law\" b");
+  }
+  a.name = names[0];
+  b.name = names[1];
+  select_side(shell, a);
+  select_side(shell, b);
+  const Comparison result = compare_sides(a, b);
+  draw(a, b, result, reply);
+  reply.result = Json::object({{"a", side_json(a, result.mean_a)},
+                               {"b", side_json(b, result.mean_b)},
+                               {"items", result.common},
+                               {"pairs", result.differences.size()},
+                               {"difference", number(result.interval.value)},
+                               {"low", number(result.interval.low)},
+                               {"high", number(result.interval.high)},
+                               {"gained", result.gained},
+                               {"lost", result.lost},
+                               {"equal", result.differences.size() - result.gained - result.lost},
+                               {"p", number(result.p)},
+                               {"method", result.method},
+                               {"minimum_detectable", number(result.detectable)},
+                               {"worst", number(result.worst)},
+                               {"best", number(result.best)},
+                               {"uneven_missing", result.uneven}});
+}
+
+std::vector<Candidate> batch_names(Shell& shell, const std::vector<std::string>&, std::string_view word) {
+  std::vector<Candidate> names;
+  const RunTable::Reader table = shell.table().read();
+  for (const BatchInfo& batch : table.batches()) {
+    if (!batch.dropped && batch.name.starts_with(word)) names.push_back({quote_shell_word(batch.name), batch.kind});
+  }
+  return names;
+}
+
+}  // namespace
+
+void add_compare_command(CommandTable& table) {
+  table.add({"compare",
+             {},
+             "results",
+             "compare A B [metric=NAME[,NAME]]",
+             "two batches or queries paired by item: the difference B - A with its interval, flips, a paired test, and "
+             "what each cost; repeats of an item are averaged first",
+             {"compare single debate", "compare \"batch:a category:law\" \"batch:b\"",
+              "compare jamba jamba metric=tiger_l1,tiger_l2"},
+             {},
+             2,
+             3,
+             false,
+             true,
+             compare_batches,
+             batch_names});
+}
+
+}  // namespace assay
