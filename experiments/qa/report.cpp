@@ -229,6 +229,7 @@ Json Collector::figures() const {
   f["accuracy"] = all_.accuracy();
   f["ci95"] = interval();
   f["unextracted"] = all_.unextracted;
+  f["unextracted_scored"] = all_.unextracted_scored;
   f["out_of_options"] = all_.out_of_options;
   f["failed"] = all_.failed;
   f["not_run"] = all_.not_run;
@@ -382,7 +383,7 @@ Report qa_report(const BatchView& batch) {
   const Json& f = report.figures;
   report.text(counted(f, "tokens_in") + " tokens in, " + counted(f, "tokens_out") + " out");
   report.text("the accuracy leaves out " + counted(f, "failed") + " failed, " + counted(f, "not_run") + " not run, " +
-              counted(f, "unscored") + " unscored; in it, " + counted(f, "unextracted") +
+              counted(f, "unscored") + " unscored; in it, " + counted(f, "unextracted_scored") +
               " replies without a found answer count as wrong; with all of these it lies between " +
               percent(at(f["bounds"], 0)) + " and " + percent(at(f["bounds"], 1)));
   return report;
