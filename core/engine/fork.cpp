@@ -54,27 +54,27 @@ class BatchForks {
       }
     }
     if (request_.step == 0) return run;
-    if (view.status != Status::complete) {  // the kind sees it as it was after the last step that it completed
-      RunView kept = view;
-      const auto newest = newest_checkpoint(view.id);
-      kept.answer = newest ? newest->answer : Json();
-      kept.context = newest ? newest->context : std::vector<ContextMessage>();
-      run.start = kind.fork_start(parent_, kept, request_.step);
-    } else {
-      run.start = kind.fork_start(parent_, view, request_.step);
-    }
+    run.start = kind.fork_start(parent_, as_completed(view), request_.step);
     if (!run.start) run.start = recorded_start(view, name);
     return run;
   }
 
-  std::optional<NewRun::Start> newest_checkpoint(RunId run) const {
+  /// The run as it was after the last step that it completed, not as the step after that left it.
+  RunView as_completed(const RunView& view) const {
+    RunView seen = view;
+    if (view.status == Status::complete) return seen;
     Store& store = experiment_.store();
-    const std::vector<StoredAttempt> attempts = store.attempts(run);
+    const std::vector<StoredAttempt> attempts = store.attempts(view.id);
+    const bool executed = !attempts.empty() && !attempts.back().imported;
     std::vector<StoredStep> steps;
-    if (!attempts.empty()) steps = store.steps(run, attempts.back().number);
-    if (steps.empty()) steps = store.steps(run, kStartAttempt);
-    if (steps.empty()) return std::nullopt;
-    return start_of(steps.back().number, checkpoint_from(steps.back().checkpoint));
+    if (executed) steps = store.steps(view.id, attempts.back().number);
+    if (steps.empty()) steps = store.steps(view.id, kStartAttempt);
+    if (steps.empty() && !executed) return seen;  // what came with a save is all there is
+    Checkpoint kept;
+    if (!steps.empty()) kept = checkpoint_from(steps.back().checkpoint);
+    seen.answer = std::move(kept.answer);
+    seen.context = std::move(kept.context);
+    return seen;
   }
 
   /// What the engine recorded after that step, in the newest attempt that came so far.
@@ -111,8 +111,11 @@ class BatchForks {
       done = experiment_.table().read().row(view.id).steps;
       if (done == request_.step) return {done, view.answer, nullptr, view.context};
     }
-    throw Error("usage", name + " has completed " + steps_text(done) + ": it can't be forked after step " +
-                             std::to_string(request_.step));
+    throw Error("usage",
+                name + " has completed " + steps_text(done) + ": it can't be forked after step " +
+                    std::to_string(request_.step),
+                {},
+                request_.step < done ? "it came from a file: only its end is known, step=" + std::to_string(done) : "");
   }
 
   static std::string origin_of(const Json& data) {

@@ -82,11 +82,11 @@ LiveStep::~LiveStep() {
 
 void LiveStep::start_step(std::uint32_t number, SteadyTime deadline, const char* deadline_of) {
   const std::lock_guard lock(door_->mutex);
+  earlier_ = epoch_ == 0 ? ledger_.places_before(number) : earlier_ + static_cast<std::uint32_t>(calls_.size());
   calls_.clear();
   number_ = number;
   ++epoch_;
   served_ = 0;
-  earlier_ = ledger_.places_before(number);
   deadline_ = deadline;
   deadline_of_ = deadline_of;
   control_->set_deadline(deadline, deadline_of, number);

@@ -274,13 +274,15 @@ Score DebateRunner::evaluate(Run& run, Step&) {
   return outcome.score;
 }
 
-std::optional<std::uint64_t> DebateRunner::planned_calls(const Run&) const {
+std::optional<std::uint64_t> DebateRunner::planned_calls(const Run& run) const {
   const DebatePlan& plan = composer_.plan();
-  const std::uint64_t n = plan.agents.size(), rounds = plan.rounds;
-  if (plan.protocol == DebatePlan::Protocol::critic_synth) return n + 2;
+  const std::uint64_t n = plan.agents.size(), shared = Transcript(run.context).rounds();  // by a fork
+  if (plan.protocol == DebatePlan::Protocol::critic_synth) return shared == 0 ? n + 2 : shared < 3 ? 3 - shared : 0;
+  const std::uint64_t rounds = plan.rounds > shared ? plan.rounds - shared : 0;
   if (plan.adversarial()) return plan.judge_at_end_only ? (n - 1) * rounds + 1 : n * rounds;
   const bool summary = plan.peers == DebatePlan::Peers::summary;
-  return n * rounds + (summary ? (plan.summary_per_agent ? n : 1) * (rounds - 1) : 0);
+  const std::uint64_t summed = shared == 0 && rounds > 0 ? rounds - 1 : rounds;
+  return n * rounds + (summary ? (plan.summary_per_agent ? n : 1) * summed : 0);
 }
 
 }  // namespace assay

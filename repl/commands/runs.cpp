@@ -109,6 +109,13 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
         StyledText().add(count_text(row.calls) + " calls, " + count_text(row.tokens_in) + " tokens in, " +
                          count_text(row.tokens_out) + " out, " + format_usd(row.cost) +
                          (row.possible > 0 ? " and possibly " + format_usd(row.possible) + " more" : "")));
+  if (saved.run.start) {
+    const auto from = saved.run.data.is_object() ? saved.run.data.find("forked_from") : saved.run.data.end();
+    const bool named = from != saved.run.data.end() && from->is_object();
+    field("begins    ",
+          StyledText().add("after step " + std::to_string(saved.run.start->number) +
+                           (named ? ", shared with " + from->value("run", std::string("another run")) : "")));
+  }
   if (row.ended_at != 0) {
     field("ended     ",
           StyledText().add(time_text(row.ended_at) + " after " + seconds_text(static_cast<double>(row.seconds)) + ", " +

@@ -23,6 +23,42 @@ std::shared_ptr<FunctionRunner> runner() { return std::make_shared<FunctionRunne
 
 }  // namespace
 
+TEST_CASE(
+    "a call knows where it stands: its run, step and which of the attempt's calls it is, also when a run goes on") {
+  struct Located final : Effect {
+    Located(std::vector<std::string>& to) : seen(to) {}
+    Hash128 request_hash() const override { return xxh3_128(name); }
+    const std::string& request_text() const override { return name; }
+    const std::string& model() const override { return name; }
+    const std::string& lane() const override { return name; }
+    EffectAction advance(EffectEvent, const std::shared_ptr<EffectPort>& port, SteadyTime) override {
+      const EffectOrigin at = port->origin();
+      seen.push_back(std::string(at.id) + " " + std::to_string(at.step) + " " + std::string(port->key()) + " #" +
+                     std::to_string(at.call) + " of job " + std::to_string(at.job));
+      EffectDone done;
+      done.state = CallState::answered;
+      return done;
+    }
+    void abandon() override {}
+    std::vector<std::string>& seen;
+    std::string name = "located";
+  };
+  std::vector<std::string> seen;
+  bool hold = true;
+  auto runner = std::make_shared<FunctionRunner>();
+  runner->on_step = [&](Run&, Step& step) {
+    step.call("a", std::make_unique<Located>(seen));
+    if (step.number() == 2 && std::exchange(hold, false)) throw RunHeld{"later", false};
+    step.call("b", std::make_unique<Located>(seen));
+    return step.number() < 2 ? Next::again : Next::done;
+  };
+  Bench bench(runner, 1);
+  CHECK(bench.execute(1).incomplete == 1);
+  CHECK(bench.execute(1).complete == 1);
+  CHECK(seen ==
+        std::vector<std::string>{"1 1 a #1 of job 1", "1 1 b #2 of job 1", "1 2 a #3 of job 1", "1 2 b #4 of job 2"});
+}
+
 TEST_CASE("a job of trivial runs completes every one, with answer and score") {
   auto r = runner();
   r->on_step = [](Run& run, Step&) {

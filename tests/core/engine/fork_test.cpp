@@ -207,6 +207,31 @@ TEST_CASE("a fork is there after the file was closed, in a save, and when drop i
   CHECK(bench.experiment->store().check().empty());
 }
 
+TEST_CASE("what came with a save can be forked at its end, and no further") {
+  Story story;
+  Bench bench(story.runner, 0);
+  LoadedBatch loaded;
+  loaded.info.name = "old";
+  loaded.info.kind = "fake";
+  loaded.info.params = Json::object();
+  NewRun run;
+  run.id = "1";
+  run.data = Json::object({{"k", 1}});
+  run.status = Status::complete;
+  run.steps = 2;
+  run.answer = Json::object({{"last", "x"}});
+  run.context = {{"user", "hello"}, {"assistant", "x"}};
+  loaded.runs = {run};
+  bench.experiment->add(std::move(loaded));
+  CHECK(
+      refusal(bench, {{0}, 1, {}, "", ""}).starts_with("old:1 has completed 2 steps: it can't be forked after step 1"));
+  const RunId child = fork_runs(*bench.experiment, {{0}, 2, {}, "", ""}).batches[0].first;
+  REQUIRE(bench.execute(1).complete == 1);
+  CHECK(story.world.sent == 1);
+  CHECK(said(bench, child).size() == 3);
+  CHECK(shared(bench, child, 1) == shared(bench, 0, 1));
+}
+
 TEST_CASE("what is shared and can't be read back is not asked and paid for again: the run fails and says why") {
   for (const char* harm :
        {"UPDATE step SET checkpoint = '{}' WHERE attempt = 0", "DELETE FROM step WHERE attempt = 0"}) {
