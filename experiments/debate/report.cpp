@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/text/duration.hpp"
+#include "core/text/words.hpp"
 #include "experiments/debate/report_figures.hpp"
 #include "experiments/qa/report_parts.hpp"
 
@@ -64,10 +65,13 @@ void add_overview(Report& report) {
   }
   const Json& e = f["effect"];
   if (!e.is_object()) return;
-  report.text("round " + dump_json(e["to"]) + " against round " + dump_json(e["from"]) + ", the same " +
-              format_count(e["n"].get<std::int64_t>()) + " questions: " + points(e["difference"]) + " [" +
-              percent(element(e["ci95"], 0)) + ", " + percent(element(e["ci95"], 1)) + "]; gained " +
-              dump_json(e["gained"]) + ", lost " + dump_json(e["lost"]) + ", p = " + p_text(e["p_exact"]));
+  const Json& interval = e["ci95"];
+  const std::string between =
+      interval.is_array() ? " [" + percent(interval[0]) + ", " + percent(interval[1]) + "]" : std::string();
+  report.text("round " + dump_json(e["to"]) + " against round " + dump_json(e["from"]) + ", on the same " +
+              counted(e["n"].get<std::uint64_t>(), "question", "questions") + ": " + points(e["difference"]) + between +
+              "; gained " + dump_json(e["gained"]) + ", lost " + dump_json(e["lost"]) +
+              ", p = " + p_text(e["p_exact"]));
 }
 
 void add_rounds(Report& report) {
@@ -273,7 +277,8 @@ Report debate_report(const BatchView& batch) {
   add_categories(report);
   const auto number = [&](const char* name) { return report.figures[name].get<std::int64_t>(); };
   if (number("dropped") > 0) {
-    report.text(format_count(number("dropped")) + " replies were given up (on_agent_fail=drop) or are not in the file");
+    report.text(counted(static_cast<std::uint64_t>(number("dropped")), "reply was", "replies were") +
+                " given up (on_agent_fail=drop), or not in the file");
   }
   add_left_out(report, "questions without an answer");
   return report;

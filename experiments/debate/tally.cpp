@@ -180,7 +180,9 @@ Json DebateTally::question_flips(std::uint32_t from, std::uint32_t to) const {
 
 Json DebateTally::effect(std::uint32_t from, std::uint32_t to) const {
   const Pairs both = pairs(from, to);
-  const Figure difference = paired_interval(both.differences, both.items);
+  Figure difference = paired_interval(both.differences, both.items);
+  difference.low = std::max(difference.low, -1.0);
+  difference.high = std::min(difference.high, 1.0);
   return {{"from", from},
           {"to", to},
           {"n", both.differences.size()},

@@ -60,7 +60,7 @@ class DebateTally {
   /// Of the aggregate: {"from","to","gained","lost","p_exact"}.
   Json question_flips(std::uint32_t from, std::uint32_t to) const;
   /// {"from","to","n","difference","ci95","gained","lost","p_exact"}: accuracy in `to` less that in `from`,
-  /// with its paired interval.
+  /// with its paired interval, cut to [-1, 1].
   Json effect(std::uint32_t from, std::uint32_t to) const;
 
  private:
