@@ -13,6 +13,8 @@ namespace assay {
 namespace {
 
 constexpr double kSlack = 1e-12;
+/// Draws between two questions whether to go on: some milliseconds.
+constexpr std::size_t kDrawsUnasked = 1'000'000;
 
 void require(bool holds, const char* what) {
   if (!holds) throw std::logic_error(what);
@@ -81,7 +83,7 @@ SignTest sign_test(std::span<const double> differences) {
 }
 
 PermutationTest paired_permutation(std::span<const double> differences, std::span<const std::uint32_t> clusters,
-                                   NamedStream stream, std::size_t most_exact) {
+                                   NamedStream stream, std::size_t most_exact, const std::function<bool()>& stop) {
   require(clusters.empty() || clusters.size() == differences.size(), "paired_permutation: a cluster for each value");
   PermutationTest test;
   const std::vector<double> units = units_of(differences, clusters, test);
@@ -101,7 +103,13 @@ PermutationTest paired_permutation(std::span<const double> differences, std::spa
   std::size_t extreme = 0;
   // The mean is compared, not the sum: the slack of the specification is one of means.
   const auto n = static_cast<double>(test.n);
+  const std::size_t between = std::max<std::size_t>(1, kDrawsUnasked / units.size());
   for (std::size_t i = 0; i < kFlips; ++i) {
+    if (stop && i % between == 0 && stop()) {
+      test.why = Why::too_few;
+      test.method = "permutation, stopped";
+      return test;
+    }
     double sum = 0;
     for (const double unit : units) sum += stream.below(2) == 1 ? -unit : unit;
     if (std::fabs(sum / n) >= std::fabs(observed / n) - kSlack) ++extreme;

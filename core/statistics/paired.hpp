@@ -4,6 +4,7 @@
 // thread.
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,7 @@ struct PermutationTest {
   double p = kUndefined;
   std::string_view method;  // "permutation, exact" or "permutation, 10,000 flips"
   std::size_t n = 0, missing = 0;
-  Why why = Why::ok;  // empty: no difference is there
+  Why why = Why::ok;  // empty: no difference is there; too_few: stopped
 };
 inline constexpr std::size_t kFlips = 10'000;
 /// Units whose differences are all turned for the exact test.
@@ -35,8 +36,10 @@ inline constexpr std::size_t kMostExactUnits = 20;
 /// Of the mean difference, under all flips of signs when at most `most_exact` units are not zero, else under kFlips
 /// drawn ones: p = (1 + #{|T*| >= |T| - 1e-12}) / (1 + kFlips), one stream.below(2) per unit in order, 1 flips.
 /// `clusters` (empty, or one id a difference): those of a cluster flip together. Dror et al. 2018 (ACL, P18-1128).
+/// `stop` (may be empty) is asked now and then: true ends the drawing, without a p.
 PermutationTest paired_permutation(std::span<const double> differences, std::span<const std::uint32_t> clusters,
-                                   NamedStream stream, std::size_t most_exact = kMostExactUnits);
+                                   NamedStream stream, std::size_t most_exact = kMostExactUnits,
+                                   const std::function<bool()>& stop = {});
 
 /// Mean difference with its interval: cluster_mean with Student's t of G-1 degrees of freedom, which without clusters
 /// (empty) is the paired t interval. `level` within (0, 1).

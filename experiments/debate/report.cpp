@@ -54,8 +54,11 @@ void add_overview(Report& report) {
                         element(f["bounds"], 0), element(f["bounds"], 1)});
   report.table(std::move(table));
   const Json& b = f["baselines"];
-  report.text("one agent alone " + percent(b["single"]) + ", the vote of round 1 (self-consistency) " +
-              percent(b["self_consistency"]) + ", the debate " + percent(b["debate"]));
+  // Beside a judge it is a verdict, no vote.
+  const std::string first =
+      f.contains("majority") ? "the verdict of round 1" : "the vote of round 1 (self-consistency)";
+  report.text("one agent alone " + percent(b["single"]) + ", " + first + " " + percent(b["self_consistency"]) +
+              ", the debate " + percent(b["debate"]));
   if (f.contains("majority")) {
     report.text("beside the judge, the vote of the debaters: " + percent(f["majority"]["accuracy"]));
   }
@@ -116,17 +119,25 @@ Json accuracy_of(const Json& round, std::size_t agent) {
   return round["per_agent"][agent]["accuracy"];
 }
 
+/// Rounds in which all agents speak: of critic and synthesizer the first alone.
+Json rounds_of_agents(const Json& rounds) {
+  Json kept = Json::array();
+  for (const Json& r : rounds) {
+    if (r.contains("phase")) break;
+    kept.push_back(r);
+  }
+  return kept;
+}
+
 void add_agents(Report& report, const BatchInfo& batch) {
-  const Json& rounds = report.figures["rounds"];
+  const Json rounds = rounds_of_agents(report.figures["rounds"]);
   ReportTable table{"right answers by agent", {{"agent", Form::text}}, {}};
   for (const Json& r : rounds) {
-    if (!r.contains("phase")) table.columns.push_back({"round " + dump_json(r["round"]), Form::ratio});
+    table.columns.push_back({"round " + dump_json(r["round"]), Form::ratio});
   }
   for (std::size_t i = 0; i < most_agents(rounds); ++i) {
     std::vector<Json> row{agent_name(batch, i)};
-    for (const Json& r : rounds) {
-      if (!r.contains("phase")) row.push_back(accuracy_of(r, i));
-    }
+    for (const Json& r : rounds) row.push_back(accuracy_of(r, i));
     table.rows.push_back(std::move(row));
   }
   if (!table.rows.empty()) report.table(std::move(table));
@@ -134,7 +145,7 @@ void add_agents(Report& report, const BatchInfo& batch) {
 
 void add_flips(Report& report) {
   const Json &flips = report.figures["flips"], &questions = report.figures["question_flips"];
-  if (flips.empty()) return;
+  if (flips.empty() || rounds_of_agents(report.figures["rounds"]).size() < 2) return;
   ReportTable table{"changes of mind (agents), and what became of the answers",
                     {{"rounds", Form::text},
                      {kFlips[0], Form::count},
@@ -164,7 +175,8 @@ void add_flips(Report& report) {
 void add_accuracy_chart(Report& report, const BatchInfo& batch) {
   const Json& rounds = report.figures["rounds"];
   ReportChart chart{"accuracy by round", "round", Form::ratio, false, {{"answer", {}}}};
-  const std::size_t agents = most_agents(rounds) < kMostLines ? most_agents(rounds) : 0;
+  const std::size_t speaking = most_agents(rounds_of_agents(rounds));
+  const std::size_t agents = speaking < kMostLines && rounds_of_agents(rounds).size() > 1 ? speaking : 0;
   for (std::size_t i = 0; i < agents; ++i) chart.series.push_back({agent_name(batch, i), {}});
   for (const Json& r : rounds) {
     if (r.contains("phase")) continue;

@@ -267,6 +267,7 @@ Json Collector::figures() const {
   f["accuracy"] = all_.accuracy();
   f["ci95"] = low_high(proportion(scores_, score_items_));
   f["unextracted"] = all_.unextracted;
+  f["unextracted_scored"] = all_.unextracted_scored;
   f["failed"] = all_.failed;
   f["not_run"] = all_.not_run;
   f["unscored"] = all_.unscored;

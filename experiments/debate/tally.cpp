@@ -1,9 +1,9 @@
 #include "experiments/debate/tally.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
+#include "core/statistics/paired.hpp"
 #include "core/statistics/proportion.hpp"
 #include "experiments/qa/report_parts.hpp"
 
@@ -11,17 +11,6 @@ namespace assay {
 namespace {
 
 using Agent = RoundMarks::Agent;
-
-/// Two-sided sign test: min(1, 2 sum_{i <= min} C(g+l, i) / 2^(g+l)).
-double sign_test_p(std::uint64_t gained, std::uint64_t lost) {
-  const auto n = static_cast<double>(gained + lost);
-  double p = 0;
-  for (std::uint64_t i = 0; i <= std::min(gained, lost); ++i) {
-    const auto k = static_cast<double>(i);
-    p += std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) - n * std::log(2.0));
-  }
-  return std::min(1.0, 2 * p);
-}
 
 Json share(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? Json() : Json(static_cast<double>(part) / static_cast<double>(whole));
@@ -186,12 +175,12 @@ Json DebateTally::question_flips(std::uint32_t from, std::uint32_t to) const {
           {"to", to},
           {"gained", both.gained},
           {"lost", both.lost},
-          {"p_exact", sign_test_p(both.gained, both.lost)}};
+          {"p_exact", mcnemar_exact(both.gained, both.lost)}};
 }
 
 Json DebateTally::effect(std::uint32_t from, std::uint32_t to) const {
   const Pairs both = pairs(from, to);
-  const Figure difference = cluster_mean(both.differences, both.items).figure;
+  const Figure difference = paired_interval(both.differences, both.items);
   return {{"from", from},
           {"to", to},
           {"n", both.differences.size()},
@@ -199,7 +188,7 @@ Json DebateTally::effect(std::uint32_t from, std::uint32_t to) const {
           {"ci95", low_high(difference)},
           {"gained", both.gained},
           {"lost", both.lost},
-          {"p_exact", sign_test_p(both.gained, both.lost)}};
+          {"p_exact", mcnemar_exact(both.gained, both.lost)}};
 }
 
 void EarlyStops::stop(Change& change, std::uint32_t at, const DebateReader& reader, const Item& item,

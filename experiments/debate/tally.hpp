@@ -59,7 +59,8 @@ class DebateTally {
   Json flips(std::uint32_t from, std::uint32_t to) const;
   /// Of the aggregate: {"from","to","gained","lost","p_exact"}.
   Json question_flips(std::uint32_t from, std::uint32_t to) const;
-  /// {"from","to","n","difference","ci95","gained","lost","p_exact"}: accuracy in `to` less that in `from`.
+  /// {"from","to","n","difference","ci95","gained","lost","p_exact"}: accuracy in `to` less that in `from`,
+  /// with its paired interval.
   Json effect(std::uint32_t from, std::uint32_t to) const;
 
  private:

@@ -189,6 +189,7 @@ Json Collector::figures() const {
   f["accuracy"] = all_.accuracy();
   f["ci95"] = interval();
   f["unextracted"] = all_.unextracted;
+  f["unextracted_scored"] = all_.unextracted_scored;
   f["out_of_options"] = all_.out_of_options;
   f["failed"] = all_.failed;
   f["not_run"] = all_.not_run;

@@ -68,7 +68,7 @@ void add_left_out(Report& report, const char* unextracted) {
   const Json& bounds = report.figures["bounds"];
   report.text("the accuracy leaves out " + counted_figure(report, "failed") + " failed, " +
               counted_figure(report, "not_run") + " not run, " + counted_figure(report, "unscored") +
-              " unscored; in it, " + counted_figure(report, "unextracted") + " " + unextracted +
+              " unscored; in it, " + counted_figure(report, "unextracted_scored") + " " + unextracted +
               " count as wrong; with all of these it lies between " + percent(element(bounds, 0)) + " and " +
               percent(element(bounds, 1)));
 }

@@ -59,13 +59,19 @@ void read_csv(InputBytes& input, char delimiter, const RowOptions& options, std:
   std::vector<std::string> fields;
   std::vector<std::string> names;
   if (options.header && reader.next(fields)) names = unique_names(fields, input.name(), warnings);
+  bool only_names = !names.empty();
   for (std::uint64_t number = 1; reader.next(fields); ++number) {
     if (names.empty()) {
       for (std::size_t i = 0; i < fields.size(); ++i) names.push_back(std::to_string(i));
     }
+    only_names = false;
     Row row{Json::object(), number, input.name() + ":" + std::to_string(reader.line())};
     for (std::size_t i = 0; i < fields.size(); ++i) row.value[names[i]] = fields[i];
     each(std::move(row));
+  }
+  if (only_names) {
+    throw Error("data", "no rows: the first line was taken for the names of the columns", input.name(),
+                "header=no when it is a question");
   }
 }
 

@@ -34,6 +34,7 @@ void QaTally::add(const RunView& run, bool has_gold) {
     return;
   }
   ++scored;
+  if (nothing) ++unextracted_scored;
   if (run.score.verdict == Verdict::correct) ++correct;
   if (nothing && has_gold) ++open;
 }

@@ -16,7 +16,8 @@ namespace assay {
 struct QaTally {
   std::uint64_t n = 0, scored = 0, correct = 0, unextracted = 0, out_of_options = 0, failed = 0, not_run = 0,
                 unscored = 0;
-  std::uint64_t gold = 0, open = 0;  ///< with a right answer; of those, how many might still be right
+  std::uint64_t unextracted_scored = 0;  ///< those of unextracted that count as wrong
+  std::uint64_t gold = 0, open = 0;      ///< with a right answer; of those, how many might still be right
 
   void add(const RunView& run, bool has_gold);
   Json accuracy() const;  ///< correct / scored, null when nothing is scored

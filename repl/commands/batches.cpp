@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <numeric>
 #include <random>
+#include <unordered_set>
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "repl/run_list.hpp"
 #include "repl/save_file.hpp"
 #include "repl/shell.hpp"
@@ -96,6 +98,29 @@ void apply_shared(LoadedBatch& batch, const ParameterTexts& shared) {
   }
 }
 
+/// What was fixed at the loads of several files that become one batch (the examples of each one's categories, ..): of
+/// both; where they differ, of the first.
+void join_pinned(Json& into, const Json& more) {
+  if (into.is_null()) into = more;
+  if (!into.is_object() || !more.is_object()) return;
+  for (const auto& [name, value] : more.items()) {
+    if (const auto found = into.find(name); found != into.end()) {
+      join_pinned(*found, value);
+    } else {
+      into[name] = value;
+    }
+  }
+}
+
+void warn_of_repeated_ids(LoadedBatch& batch) {
+  std::unordered_set<std::string_view> ids;
+  std::size_t repeats = 0;
+  for (const NewRun& run : batch.runs) repeats += ids.insert(run.id).second ? 0 : 1;
+  if (repeats == 0) return;
+  batch.warnings.push_back(counted(repeats, "run has an id", "runs have ids") +
+                           " that another file has too: they are named ID.2, ID.3 ..");
+}
+
 void report_batch(const BatchInfo& info, const std::vector<std::string>& warnings, Reply& reply) {
   reply.line(StyledText()
                  .add(info.name, TextRole::name)
@@ -166,7 +191,9 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
                           std::make_move_iterator(parts[i].runs.end()));
         first.warnings.insert(first.warnings.end(), parts[i].warnings.begin(), parts[i].warnings.end());
         first.info.source += " " + parts[i].info.source;
+        join_pinned(first.info.pinned, parts[i].info.pinned);
       }
+      warn_of_repeated_ids(parts.front());
       parts.resize(1);
       parts.front().info.name = as->second;
     }

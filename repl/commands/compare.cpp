@@ -129,7 +129,7 @@ struct Comparison {
   double worst = kUndefined, best = kUndefined;
 };
 
-Comparison compare_sides(Side& a, Side& b) {
+Comparison compare_sides(Side& a, Side& b, const std::function<bool()>& stop) {
   Comparison result;
   double sum_a = 0, sum_b = 0;
   for (const std::string& id : a.order) {
@@ -171,8 +171,8 @@ Comparison compare_sides(Side& a, Side& b) {
       result.p = mcnemar_exact(result.gained, result.lost);
       result.method = "McNemar, exact";
     } else {
-      const PermutationTest test =
-          paired_permutation(result.differences, {}, NamedStream("1//0/bootstrap/compare/" + a.name + "/" + b.name));
+      const NamedStream stream("1//0/bootstrap/compare/" + a.name + "/" + b.name);
+      const PermutationTest test = paired_permutation(result.differences, {}, stream, kMostExactUnits, stop);
       result.p = test.p;
       result.method = test.method;
     }
@@ -304,7 +304,7 @@ void compare_batches(Shell& shell, const Arguments& arguments, Reply& reply) {
   b.name = names[1];
   select_side(shell, a);
   select_side(shell, b);
-  const Comparison result = compare_sides(a, b);
+  const Comparison result = compare_sides(a, b, [&shell] { return shell.interrupted(); });
   draw(a, b, result, reply);
   reply.result = Json::object({{"a", side_json(a, result.mean_a)},
                                {"b", side_json(b, result.mean_b)},

@@ -100,7 +100,13 @@ void evaluate(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (rules.empty() || !selection.runs.empty()) {  // what no rule of others has taken, each run by its runner
     request.runs = selection.runs;
     request.width = 16;
-    shell.run_job(request, selection, reply);
+    try {
+      shell.run_job(request, selection, reply);
+    } catch (const Error& error) {
+      if (rules.empty() || error.kind() != "usage") throw;
+      throw Error(error.kind(), error.message(), error.place(),
+                  "nothing was changed; name the runs it is meant for, e.g. kind:qa");
+    }
   } else {
     reply.result = Json::object({{"job", nullptr},
                                  {"selected", 0},

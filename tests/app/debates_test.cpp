@@ -276,3 +276,42 @@ TEST_CASE("the agents of a round wait at the same time; in turn they wait one af
   CHECK(seconds("agents=50 rounds=1") < 2);                            // one after the other it would be 10
   CHECK(seconds("agents=3 rounds=2 schedule=sequential") >= 0.2 * 4);  // a round together, then three in turn
 }
+
+TEST_CASE("three providers in one debate: each request has its agent's model, temperature and system text") {
+  TemporaryFolder folder;
+  MockServer server;
+  server.config(R"({"reply":"no idea"})");  // whoever asks otherwise than expected is told nothing
+  folder.write("models.yaml", "version: 1\nproviders:\n  openai: {base_url: \"" + server.base_url() +
+                                  "\"}\n  anthropic: {base_url: \"" + server.origin() +
+                                  "/anthropic\"}\n  cohere: {base_url: \"" + server.origin() + "/cohere\"}\n");
+  folder.write("team.yaml",
+               "agents:\n  - {name: Ann, model: openai/gpt-x, temperature: 0.1, system: Be Ann}\n"
+               "  - {name: Ben, model: anthropic/claude-x, temperature: 0.2, system: Be Ben}\n"
+               "  - {name: Cyd, model: cohere/command-x, temperature: 0.3, system: Be Cyd}\n");
+  const Environment keys{{"OPENAI_API_KEY", "key-of-tests-0123456789"},
+                         {"ANTHROPIC_API_KEY", "key-of-tests-0123456789"},
+                         {"COHERE_API_KEY", "key-of-tests-0123456789"}};
+  const char* paths[] = {"/v1/chat", "/anthropic", "/cohere"};
+  const char* expected[][3] = {
+      {"gpt-x", "claude-x", "command-x"}, {":0.1", ":0.2", ":0.3"}, {"Be Ann", "Be Ben", "Be Cyd"}};
+  for (const auto& property : expected) {
+    Json rules = Json::array();
+    for (std::size_t i = 0; i < 3; ++i) {
+      rules.push_back({{"match", {{"path", paths[i]}, {"contains", property[i]}}}, {"do", {{"reply", "Answer: B"}}}});
+    }
+    server.rules(dump_json(rules));
+    const Finished done =
+        run({assay_program(), ":memory:", "--json", "-c",
+             "load debate sample limit=1 agents=team.yaml rounds=2 as=d; run_n 1; detail batch:d; cost by agent"},
+            folder.path(), keys);
+    CAPTURE(done.out);
+    const std::vector<Json> said = results(done.out);
+    REQUIRE(said.size() == 4);
+    CHECK(said[1].at("complete") == 1);
+    CHECK(said[2].at("answer").at("rounds")[1].at("values") == Json{"B", "B", "B"});
+    std::map<std::string, std::uint64_t> calls;
+    for (const Json& group : said[3].at("groups"))
+      calls[group.at("group").get<std::string>()] = group.at("calls").get<std::uint64_t>();
+    CHECK(calls == std::map<std::string, std::uint64_t>{{"agent/0", 2}, {"agent/1", 2}, {"agent/2", 2}});
+  }
+}

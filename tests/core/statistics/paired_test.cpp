@@ -80,6 +80,10 @@ TEST_CASE("the permutation test: exact for few, drawn for many, the same for 0/1
     }
   }
   CHECK(near(paired_permutation(std::vector<double>{1, 1, 1, 1, -1, 0, 0}, {}, NamedStream("x")).p, 0.375));
+  const PermutationTest stopped =
+      paired_permutation(std::vector<double>(30, 0.5), {}, NamedStream("x"), kMostExactUnits, [] { return true; });
+  CHECK(std::isnan(stopped.p));
+  CHECK(stopped.why == Why::too_few);
   const std::vector<std::uint32_t> together(kD.size(), 1);
   CHECK(paired_permutation(kD, together, NamedStream("x")).p == 1);
   CHECK(paired_permutation({}, {}, NamedStream("x")).why == Why::empty);

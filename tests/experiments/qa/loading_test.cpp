@@ -2,14 +2,20 @@
 
 #include <doctest/doctest.h>
 #include <openssl/sha.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
 #include "experiments/qa/parameters.hpp"
 #include "experiments/qa/scoring.hpp"
+#include "tests/experiments/qa/parquet_writer.hpp"
 #include "tests/experiments/qa/shared_data.hpp"
 
 namespace assay {
@@ -259,6 +265,94 @@ TEST_CASE("a bad source is one message with its row and column") {
   std::vector<std::string> warnings;
   CHECK(items_in("x.jsonl", good + "\n[1]\n{\"quest\":1}\n" + good, {{"bad_rows", "skip"}}, &warnings).size() == 2);
   CHECK(warnings[0] == "2 rows left out (bad_rows=skip)");
+}
+
+TEST_CASE("every form that a column may have, and what is wrong with it, with row and column") {
+  struct Case {
+    const char *name, *text;
+    Texts given;
+    const char* want;  // what must stand in the message; "" it loads
+  };
+  const std::vector<Case> cases{
+      {"x.json", R"({"rows":[{"question":"q","answer":1}]})", {}, ""},
+      {"x.json", R"({"a":{"b":[{"question":"q","answer":1}]}})", {{"rows", "a.b"}}, ""},
+      {"x.json", R"({"a":{"b":[{"question":"q","answer":1}]}})", {{"rows", "a.c"}}, "an object without an array at \"a.c\""},
+      {"x.json", "[{\"question\":\"q\"\n,}]", {}, "x.json:2: column 2"},
+      {"x.jsonl", "{\"question\":\"q\",\"answer\":1}\n{\"question\":q}\n", {}, "x.jsonl:2: "},
+      {"x.csv", "question,answer\n\"open,1\n", {}, "x.csv:2: the quote that opens here (byte "},
+      {"x.csv", "question,answer\nq,\xFF\n", {}, "x.csv:2: row 2, column 2: invalid UTF-8"},
+      {"x.csv", "question,answer\nq\n", {}, "x.csv:2: row 2 has 1 columns, the first row has 2"},
+      {"x.csv", "question,answer\n", {}, "x.csv: no rows: the first line was taken for the names of the columns"},
+      {"x.csv", "question,answer\n", {{"header", "no"}, {"map.question", "0"}}, ""},
+      {"x.csv", "question,answer\nq,1\n", {{"delimiter", "ab"}}, "delimiter 'ab', expected one character or tab"},
+      {"x.csv", "question,answer\nq,1\n", {{"map.question", "qestion"}}, "row 1 has no column 'qestion'"},
+      {"x.csv", "question,A,B,answer\nq,x,y,C\n", {{"map.options", "A+B"}}, "row 1, column 'answer': found \"C\""},
+      {"x.csv", "question,A,B,answer\nq,x,y,B\n", {{"map.options", "A+E"}}, "row 1 has no column 'E'"},
+      {"x.tsv", "question\tanswer\nq\t1\n", {}, ""},
+      {"x.jsonl", R"({"question":"q","options":["a"],"n_options":2,"answer":"A"})", {}, ""},
+      {"x.jsonl", R"({"question":"q","n_options":27,"answer":"A"})", {}, "row 1, column 'n_options': found 27"},
+      {"x.jsonl", R"({"question":"q","n_options":"many","answer":"A"})", {}, "column 'n_options': found \"many\""},
+      {"x.jsonl", R"({"question":"q","options":["a","b"],"labels":["A"],"answer":"A"})", {}, "column 'labels'"},
+      {"x.jsonl", R"({"question":"q","options":["a","a"],"answer":"a"})", {}, "column 'answer': found \"a\""},
+      {"x.jsonl", R"({"question":"q","options":["N/A","b"],"answer":"A"})", {}, "an option that is not N/A"},
+      {"x.jsonl", R"({"question":" ","answer":"A"})", {}, "column 'question': found an empty text"},
+      {"x.jsonl", R"({"answer":"A","n_options":4})", {}, "row 1 has no column 'question'"},
+      {"x.jsonl", R"({"answer":"A","n_options":4,"out":"B"})", {{"map.reply", "out"}}, ""},
+      {"x.jsonl", R"({"answer":"A","n_options":4,"out":{"x":1}})", {{"map.reply", "out"}}, "column 'out'"},
+      {"x.jsonl",
+       R"({"id":"a","question":"q","question_concept":"c","choices":{"label":["A","B"],"text":["x","y"]},)"
+       R"("answerKey":""})",
+       {},
+       ""},
+      {"x.jsonl",
+       R"({"question":"q","options":["a","b"],"answer":"A"})",
+       {{"format", "gsm8k"}, {"map.answer", "x"}},
+       "row 1 has no column 'x'"},
+      {"x.jsonl",
+       R"({"question":{"stem":"s","choices":[{"label":"A"}]},"answerKey":"A"})",
+       {},
+       "an object with a text at 'text'"},
+  };
+  for (const auto& [name, text, given, want] : cases) {
+    CAPTURE(text);
+    const std::string got = refusal(name, text, given);
+    CAPTURE(got);
+    if (std::string_view(want).empty()) {
+      CHECK(got == "loaded");
+    } else {
+      CHECK(got.find(want) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("packed files are read as plain ones, whatever their form") {
+  const auto folder = std::filesystem::temp_directory_path() / ("assay_packed_" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const std::vector<test::ParquetField> fields{{.kind = 's', .name = "question"}, {.kind = 'l', .name = "answer"}};
+  const std::vector<std::pair<std::string, std::string>> files{
+      {"x.jsonl", R"({"question":"q","answer":7})"},
+      {"x.json", R"([{"question":"q","answer":7}])"},
+      {"x.csv", "question,answer\nq,7\n"},
+      {"x.tsv", "question\tanswer\nq\t7\n"},
+      {"x.parquet", test::write_parquet(fields, {{{"question", "q"}, {"answer", 7}}}, {.codec = 1})}};
+  for (const auto& [name, text] : files) {
+    CAPTURE(name);
+    const std::string base = (folder / name).string();
+    std::ofstream(base, std::ios::binary) << text;
+    gzFile gz = gzopen((base + ".gz").c_str(), "wb");
+    gzwrite(gz, text.data(), static_cast<unsigned>(text.size()));
+    gzclose(gz);
+    std::string packed(ZSTD_compressBound(text.size()), '\0');
+    packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 3));
+    std::ofstream(base + ".zst", std::ios::binary) << packed;
+    for (const char* ending : {"", ".gz", ".zst"}) {
+      const auto items = items_of(base + ending, {});
+      REQUIRE(items.size() == 1);
+      CHECK(*items[0].question == "q");
+      CHECK(items[0].answer == 7);
+    }
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("ids are texts and unique; a repeated one is said") {

@@ -184,8 +184,7 @@ TEST_CASE("what is not read is refused with column, page, encoding and a way out
       {.kind = 'L',
        .name = "x",
        .children = {{.kind = 'L', .name = "element", .children = {{.kind = 's', .name = "element"}}}}}};
-  CHECK(outcome(write_parquet(deep, {}, {})) ==
-        "x.parquet: Parquet: column 'x': a list within a list is not read");
+  CHECK(outcome(write_parquet(deep, {}, {})) == "x.parquet: Parquet: column 'x': a list within a list is not read");
   CHECK(outcome(write_parquet({{.kind = 'l', .name = "price", .converted = 5}}, {}, {})) ==
         "x.parquet: Parquet: column 'price': decimals are not read");
   CHECK(outcome(write_parquet(field, {{{"question", "\xFF"}}}, {})) ==

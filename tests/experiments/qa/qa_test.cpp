@@ -197,6 +197,19 @@ TEST_CASE("an item without gold is COMPLETE, unscored, in no accuracy; a FAIL is
   CHECK(dump_json(figures["bounds"]) == "[0.5,1.0]");
 }
 
+TEST_CASE("a reply without an answer to an item without gold counts as wrong nowhere, nor in the last line") {
+  Room room;
+  auto batch = room.replied(R"({"question":"?","options":["x","y"],"answer":null}
+{"question":"?","options":["x","y"],"answer":"A"})",
+                            {chat("I don't know"), chat("I don't know")});
+  const auto report = room.kind->report(FakeBatch(std::move(batch)));
+  CHECK(report.figures["unextracted"] == 2);
+  CHECK(report.figures["unextracted_scored"] == 1);
+  const auto* last = std::get_if<ReportText>(&report.blocks.back());
+  REQUIRE(last != nullptr);
+  CHECK(last->text.find("in it, 1 replies without a found answer count as wrong") != std::string::npos);
+}
+
 TEST_CASE("evaluate reads the recorded replies by another rule, without a call and without a key") {
   Room room;
   auto batch = room.replied(kOne, {chat("Some say (A), but the answer is B", "length")});
