@@ -77,7 +77,7 @@ std::vector<Parameter> qa_parameters() {
       {"seed_model", Type::integer, "", "seed sent with the request; sample k gets it plus k", {}},
       {"prompt", Type::text, "qa_cot", "a prompt file, or qa_direct, qa_cot, qa_fewshot", {}},
       {"system", Type::text, "", "system message", {}},
-      {"mode", Type::choice, "chat", "chat, or a completion endpoint", {"chat", "completion"}},
+      {"mode", Type::choice, "chat", "chat; completion: the prompt as one text to /completions", {"chat", "completion"}},
       {"shots", Type::integer, "0", "worked examples before the question", {}},
       {"shots_file", Type::text, "", "where they come from: a file as those that are loaded", {}},
       {"shots_by", Type::choice, "category", "of the item's category, or any", {"category", "all"}},

@@ -9,6 +9,7 @@
 #include "experiments/qa/report.hpp"
 #include "experiments/qa/runner.hpp"
 #include "experiments/qa/tiger.hpp"
+#include "runners/llm/completions.hpp"
 
 namespace assay {
 namespace {
@@ -54,10 +55,9 @@ void check(const Json& params) {
   positive("max_prompt_tokens");
   if (params.value("shots", std::int64_t{0}) < 0) throw Error("usage", "shots is negative", "shots");
   stop_words(params);
-  if (params.value("mode", std::string()) == "completion") {
-    throw Error("unsupported", "no provider here has a completion endpoint yet", "mode", "mode=chat");
-  }
 }
+
+bool is_completion(const Json& params) { return params.value("mode", std::string()) == "completion"; }
 
 LoadedBatch QaKind::load(const Source& source, const ParameterTexts& given) const {
   LoadedBatch batch;
@@ -90,6 +90,7 @@ LoadedBatch QaKind::load(const Source& source, const ParameterTexts& given) cons
   const bool runnable = std::any_of(items.begin(), items.end(), [](const Item& item) { return !item.replies; });
   if (runnable || params.contains("model")) {
     const auto model = dependencies_.models.entry(params.value("model", std::string()));
+    if (is_completion(params)) completions_of(*model);
     params["model"] = model->name;
     batch.info.model = model->name;
     pinned["model"] = to_json(*model);
@@ -115,6 +116,7 @@ std::shared_ptr<Runner> QaKind::make_runner(const BatchInfo& batch, const Parame
   if (pinned || !batch.model.empty()) {
     model = pinned ? dependencies_.models.callable_pinned(batch.pinned.at("model"))
                    : dependencies_.models.callable(batch.model);
+    if (is_completion(params)) model = completions_of(*model);
     prompting = std::make_unique<Prompting>(params, batch.pinned, dependencies_.limits());
   }
   return std::make_shared<QaRunner>(dependencies_.client, std::move(model), std::move(prompting), params, params);

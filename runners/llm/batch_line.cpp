@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "core/text/error.hpp"
+#include "runners/llm/completions.hpp"
 #include "runners/llm/provider.hpp"
 #include "runners/llm/retry_policy.hpp"
 
@@ -36,7 +37,8 @@ void judge_error(BatchOutcome& outcome, CallError error) {
 }  // namespace
 
 bool fits_batch_file(const ModelEntry& entry) {
-  return entry.type == "openai" || entry.type == "azure" || entry.type == "together";
+  const bool shaped = entry.type == "openai" || entry.type == "azure" || entry.type == "together";
+  return shaped && !takes_completions(entry);  // the lines are of chats
 }
 
 std::string batch_custom_id(const std::string& experiment_id, CallId call) {

@@ -182,6 +182,12 @@ tl::expected<ChatReply, CallError> read_openai_document(const Json& document, st
   if (is_error_object(*choice)) return tl::unexpected(classify_error(vendor, 200, *choice));
   const Json* message = json_member(*choice, "message");
   ChatReply reply;
+  Json completed;
+  if (const Json* text = json_member(*choice, "text");
+      message == nullptr && text != nullptr && json_word(json_member(document, "object")) == "text_completion") {
+    completed = Json::object({{"content", *text}});
+    message = &completed;
+  }
   if (message == nullptr || !message->is_object() || !read_content(json_member(*message, "content"), reply.text)) {
     return tl::unexpected(bad_response("shape", "the reply's message has no known shape"));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "runners/llm/completions.hpp"
 #include "runners/llm/openai_reply.hpp"
 #include "runners/llm/reply_json.hpp"
 
@@ -145,6 +146,36 @@ ReasoningFields reasoning_fields(const Reasoning& reasoning, OpenAiDialect::Thin
   return fields;
 }
 
+/// OpenAI API reference, "Completions": {"model","prompt",..}; the messages' texts, joined by blank lines, are the
+/// prompt.
+tl::expected<std::string, CallError> completion_body(const ChatRequest& request, const ModelEntry& entry,
+                                                     const ChatParams& p, bool top_k,
+                                                     std::vector<std::string>& dropped) {
+  std::string prompt;
+  for (const Message& message : request.messages) {
+    if (message.has_image()) return refused("a text completion takes no images");
+    prompt += (prompt.empty() ? "" : "\n\n") + message.text();
+  }
+  if (p.logprobs || p.top_logprobs) dropped.emplace_back("logprobs");
+  if (p.reasoning) dropped.emplace_back("reasoning");
+  if (p.response_format) dropped.emplace_back("response_format");
+  if (p.top_k && !top_k) dropped.emplace_back("top_k");
+  std::string text;
+  ObjectWriter body(text);  // keys in byte order
+  if (p.frequency_penalty) body.number("frequency_penalty", *p.frequency_penalty);
+  if (p.max_tokens) body.integer("max_tokens", *p.max_tokens);
+  body.text("model", entry.model);
+  if (p.presence_penalty) body.number("presence_penalty", *p.presence_penalty);
+  body.text("prompt", prompt);
+  if (p.seed) body.integer("seed", *p.seed);
+  if (!p.stop.empty()) body.texts("stop", p.stop);
+  if (p.temperature) body.number("temperature", *p.temperature);
+  if (p.top_k && top_k) body.integer("top_k", *p.top_k);
+  if (p.top_p) body.number("top_p", *p.top_p);
+  body.end();
+  return text;
+}
+
 }  // namespace
 
 tl::expected<void, CallError> append_openai_messages(std::string& out, const std::vector<Message>& messages,
@@ -175,6 +206,17 @@ tl::expected<PreparedRequest, CallError> OpenAiShaped::build(const ChatRequest& 
   if (request.messages.empty()) return refused("a request has at least one message");
   const OpenAiDialect dialect = this->dialect(entry);
   const ChatParams p = request.params.over(entry.params);
+  if (takes_completions(entry)) {
+    std::vector<std::string> unsaid;
+    auto body = completion_body(request, entry, p, dialect.top_k, unsaid);
+    if (!body) return tl::unexpected(std::move(body.error()));
+    auto prepared = finish_request(std::move(*body), std::move(unsaid), request, p, entry, form(), simulated());
+    if (prepared) {
+      prepared->stream = false;  // its events are of another shape
+      prepared->stream_fields = form().otherwise;
+    }
+    return prepared;
+  }
   const bool reasoning_model = is_reasoning_model(entry, dialect);
   if (dialect.original) {
     if (p.temperature && !(*p.temperature >= 0 && *p.temperature <= 2)) return refused("temperature lies in 0 to 2");

@@ -210,6 +210,33 @@ TEST_CASE("a reply without an answer to an item without gold counts as wrong now
   CHECK(last->text.find("in it, 1 replies without a found answer count as wrong") != std::string::npos);
 }
 
+TEST_CASE("mode=completion sends the prompt as one text to the endpoint beside the chat's") {
+  Room room;
+  const std::string reply = R"({"id":"cmpl-1","object":"text_completion","model":"m","choices":[{"index":0,)"
+                            R"("text":" The answer is (B).","logprobs":null,"finish_reason":"stop"}],)"
+                            R"("usage":{"prompt_tokens":30,"completion_tokens":6,"total_tokens":36}})";
+  auto batch =
+      room.replied(kOne, {reply_with(200, reply)},
+                   {{"mode", "completion"}, {"system", "Be brief."}, {"temperature", "0"}, {"max_tokens", "9"}});
+  REQUIRE(batch.runs[0].status == Status::complete);
+  CHECK(batch.runs[0].score.verdict == Verdict::correct);
+  CHECK(batch.runs[0].context.back().content == " The answer is (B).");
+  const WireRequest& sent = room.transport.sent.at(0);
+  CHECK(sent.url == "https://api.openai.com/v1/completions");
+  const Json body = parse_json(sent.body, "body");
+  CHECK(!body.contains("messages"));
+  CHECK(!body.contains("stream"));
+  CHECK(body["prompt"].get<std::string>().starts_with("Be brief.\n\n"));
+  CHECK(body["prompt"].get<std::string>().find("A. one\nB. two\nC. three\n") != std::string::npos);
+  CHECK(body["max_tokens"] == 9);
+  CHECK(body["temperature"] == 0);
+  // A chat's reply is none: no text is taken from where it does not belong.
+  Room other;
+  auto cut = other.replied(kOne, {reply_with(200, R"({"object":"text_completion","choices":[{"index":0}]})")},
+                           {{"mode", "completion"}});
+  CHECK(cut.runs[0].status == Status::fail);
+}
+
 TEST_CASE("evaluate reads the recorded replies by another rule, without a call and without a key") {
   Room room;
   auto batch = room.replied(kOne, {chat("Some say (A), but the answer is B", "length")});
@@ -409,7 +436,10 @@ TEST_CASE("recorded replies need no model; what is to be run does") {
   CHECK(room.refusal(kOne, {{"model", "nobody/x"}}) != "loaded");
   CHECK(room.refusal(kOne, {{"samples", "0"}}) == "samples: samples=0, expected at least 1");
   CHECK(room.refusal(kOne, {{"stop_words", "[1]"}}) == "stop_words: found 1, expected a text");
-  CHECK(room.refusal(kOne, {{"mode", "completion"}}).find("completion") != std::string::npos);
+  CHECK(room.refusal(kOne, {{"mode", "completion"}}) ==
+        "mode: sim/default has no endpoint for text completions that is known here");
+  CHECK(room.refusal(kOne, {{"mode", "completion"}, {"model", "anthropic/m"}}).find("anthropic/m has no endpoint") !=
+        std::string::npos);
   CHECK(room.refusal(kOne, {{"extract", "leter"}}) == "extract: unknown extractor 'leter'");
 }
 
