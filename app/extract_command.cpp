@@ -8,6 +8,7 @@
 #include "experiments/qa/extract.hpp"
 #include "experiments/qa/json_path.hpp"
 #include "experiments/qa/rows.hpp"
+#include "repl/run_list.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
@@ -115,6 +116,21 @@ void extract(Shell&, const Arguments& arguments, Reply& reply) {
   reply.line(count_text(hits) + " of " + count_text(rows) + " texts: something found by " + request.rule);
 }
 
+std::vector<Candidate> complete(Shell&, const std::vector<std::string>& before, std::string_view word) {
+  if (before.size() == 2) return complete_file(word);
+  std::vector<Candidate> found;
+  if (before.size() == 1) {
+    for (const std::string& rule : Extractor::names()) {
+      if (rule.starts_with(word)) found.push_back({rule, ""});
+    }
+  } else {
+    for (const char* parameter : {"field=", "n_options=", "rows="}) {
+      if (std::string_view(parameter).starts_with(word)) found.push_back({parameter, "", ""});
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 void add_extract_command(CommandTable& table) {
@@ -134,7 +150,7 @@ void add_extract_command(CommandTable& table) {
        false,
        true,
        extract,
-       {}});
+       complete});
 }
 
 }  // namespace assay

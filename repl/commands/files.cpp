@@ -289,6 +289,20 @@ void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.result = Json::object({{"file", path}, {"runs", selection.runs.size()}});
 }
 
+std::vector<Candidate> complete_export(Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+  if (before.size() == 2) return complete_file(word);
+  if (before.size() > 2) return complete_query(shell, before, word);
+  std::vector<Candidate> found;
+  for (const auto& [format, what] :
+       {std::pair("csv", "a table"), std::pair("jsonl", "JSON lines"), std::pair("openai-batch", "calls to be made")}) {
+    if (std::string_view(format).starts_with(word)) found.push_back({format, what});
+  }
+  for (const auto& [format, kinds] : kinds_by_format(shell)) {
+    if (format.starts_with(word)) found.push_back({format, "of kind " + kinds.front()->name()});
+  }
+  return found;
+}
+
 }  // namespace
 
 void add_file_commands(CommandTable& table) {
@@ -322,7 +336,7 @@ void add_file_commands(CommandTable& table) {
        false,
        true,
        export_runs,
-       files});
+       complete_export});
 }
 
 }  // namespace assay
