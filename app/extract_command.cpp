@@ -134,15 +134,12 @@ std::vector<Candidate> complete(Shell&, const std::vector<std::string>& before, 
 }  // namespace
 
 void add_extract_command(CommandTable& table) {
-  std::string rules;
-  for (const std::string& name : Extractor::names()) rules += " " + name;
   table.add(
       {"extract",
        {},
        "files",
        "extract RULE FILE|\"TEXT\" [field=text] [n_options=K] [rows=PATH]",
-       "what an extraction rule finds in a text, or in every row of a file; rules:" + rules +
-           " regex:PATTERN regexfirst:PATTERN json:PATH, chains NAME>NAME",
+       "what a rule (letter, gsm8k, tiger_l2, .., regex:PATTERN) finds in a text, or in each row of a file",
        {"extract letter \"I think the answer is (B).\" n_options=4", "extract tiger_l2 replies.jsonl field=output"},
        {},
        2,

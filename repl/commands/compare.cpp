@@ -360,8 +360,7 @@ void add_compare_command(CommandTable& table) {
              {},
              "results",
              "compare A B [metric=NAME[,NAME]]",
-             "two batches or queries paired by item: the difference B - A with its interval, flips, a paired test, and "
-             "what each cost; repeats of an item are averaged first",
+             "two batches or queries paired by item: difference with interval, flips, paired test, what each cost",
              {"compare single debate", "compare \"batch:a category:law\" \"batch:b\"",
               "compare jamba jamba metric=tiger_l1,tiger_l2"},
              {},

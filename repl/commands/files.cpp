@@ -321,22 +321,20 @@ void add_file_commands(CommandTable& table) {
              true,
              save,
              files});
-  table.add(
-      {"export",
-       {},
-       group,
-       "export FORMAT PATH [QUERY]",
-       "write runs: csv (a table), jsonl, openai-batch (the calls they wait for: `help bulk`), or another program's "
-       "form (tiger, ..): into one file where PATH ends in .json, else into a folder, a file a batch",
-       {"export csv runs.csv", "export openai-batch out", "export tiger out kind:qa"},
-       {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"},
-        {"--force", "", "forms of other programs: write over a file that is there"}},
-       2,
-       SIZE_MAX,
-       false,
-       true,
-       export_runs,
-       complete_export});
+  table.add({"export",
+             {},
+             group,
+             "export FORMAT PATH [QUERY]",
+             "write runs: csv, jsonl, openai-batch (`help bulk`), tiger ..: PATH.json is one file, else a file a batch",
+             {"export csv runs.csv", "export openai-batch out", "export tiger out kind:qa"},
+             {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"},
+              {"--force", "", "forms of other programs: write over a file that is there"}},
+             2,
+             SIZE_MAX,
+             false,
+             true,
+             export_runs,
+             complete_export});
 }
 
 }  // namespace assay
