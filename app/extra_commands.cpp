@@ -6,6 +6,7 @@
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
 #include "core/text/words.hpp"
+#include "repl/run_list.hpp"
 #include "repl/shell.hpp"
 #include "runners/prompt/cases.hpp"
 #include "runners/prompt/find_prompt.hpp"
@@ -160,6 +161,26 @@ void prompt_command(Shell& shell, const PromptLimits& limits, const Arguments& a
       "usage: prompt list [KIND] | show NAME|FILE | check FILE.. | render FILE data=CONTEXT.json | test CASES.json");
 }
 
+std::vector<Candidate> complete(Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+  std::vector<Candidate> found;
+  if (before.size() == 1) {
+    for (const char* what : {"list", "show", "check", "render", "test"}) {
+      if (std::string_view(what).starts_with(word)) found.push_back({what, ""});
+    }
+    return found;
+  }
+  for (const Kind* kind : shell.kinds().all()) {
+    if (before[1] == "list" && kind->name().starts_with(word)) found.push_back({kind->name(), kind->summary()});
+    if (before[1] == "list" || before[1] == "test") continue;
+    for (const ShippedPrompt& prompt : kind->prompts()) {
+      if (prompt.name.starts_with(word)) found.push_back({prompt.name, "comes with " + kind->name()});
+    }
+  }
+  if (before[1] == "list") return found;
+  for (Candidate& file : complete_file(word)) found.push_back(std::move(file));
+  return found;
+}
+
 }  // namespace
 
 void add_extra_commands(CommandTable& table, const Services& services) {
@@ -177,7 +198,7 @@ void add_extra_commands(CommandTable& table, const Services& services) {
              [limits = services.prompt_limits](Shell& shell, const Arguments& arguments, Reply& reply) {
                prompt_command(shell, limits(), arguments, reply);
              },
-             {}});
+             complete});
 }
 
 }  // namespace assay

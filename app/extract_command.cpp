@@ -8,6 +8,7 @@
 #include "experiments/qa/extract.hpp"
 #include "experiments/qa/json_path.hpp"
 #include "experiments/qa/rows.hpp"
+#include "repl/run_list.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
@@ -115,18 +116,30 @@ void extract(Shell&, const Arguments& arguments, Reply& reply) {
   reply.line(count_text(hits) + " of " + count_text(rows) + " texts: something found by " + request.rule);
 }
 
+std::vector<Candidate> complete(Shell&, const std::vector<std::string>& before, std::string_view word) {
+  if (before.size() == 2) return complete_file(word);
+  std::vector<Candidate> found;
+  if (before.size() == 1) {
+    for (const std::string& rule : Extractor::names()) {
+      if (rule.starts_with(word)) found.push_back({rule, ""});
+    }
+  } else {
+    for (const char* parameter : {"field=", "n_options=", "rows="}) {
+      if (std::string_view(parameter).starts_with(word)) found.push_back({parameter, "", ""});
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 void add_extract_command(CommandTable& table) {
-  std::string rules;
-  for (const std::string& name : Extractor::names()) rules += " " + name;
   table.add(
       {"extract",
        {},
        "files",
        "extract RULE FILE|\"TEXT\" [field=text] [n_options=K] [rows=PATH]",
-       "what an extraction rule finds in a text, or in every row of a file; rules:" + rules +
-           " regex:PATTERN regexfirst:PATTERN json:PATH, chains NAME>NAME",
+       "what a rule (letter, gsm8k, tiger_l2, .., regex:PATTERN) finds in a text, or in each row of a file",
        {"extract letter \"I think the answer is (B).\" n_options=4", "extract tiger_l2 replies.jsonl field=output"},
        {},
        2,
@@ -134,7 +147,7 @@ void add_extract_command(CommandTable& table) {
        false,
        true,
        extract,
-       {}});
+       complete});
 }
 
 }  // namespace assay

@@ -32,10 +32,11 @@ struct Item {
 };
 
 struct Side {
-  std::string name, metric;  // metric: "" is the score
-  std::vector<RunId> runs;
-  std::vector<std::string> order;  // items as they first appear
+  std::string name, metric;             // metric: "" is the score
+  std::vector<RunId> runs, first_runs;  // first_runs: one of each batch
+  std::vector<std::string> order;       // items as they first appear
   std::unordered_map<std::string, Item> items;
+  bool forked = false;  // some of its runs share their first steps with others, and have not paid for them
   // After pairing, over the items that both sides have:
   std::uint64_t only_here = 0, no_value = 0;
   double sum = 0;  // over those that have a value here
@@ -68,6 +69,36 @@ void check_metric(const RunTable::Reader& table, const Side& side) {
               {}, names.empty() ? "it has none" : "metrics: " + joined(names, ", "));
 }
 
+/// The items of the side's runs.
+void read_items(Shell& shell, Side& side) {
+  const RunTable::Reader table = shell.table().read();
+  if (!side.metric.empty()) check_metric(table, side);
+  std::unordered_map<BatchId, bool> repeated;
+  for (const RunId run : side.runs) {
+    const RunRow& row = table.row(run);
+    const auto [found, fresh] = repeated.try_emplace(row.batch, false);
+    if (fresh) {
+      side.first_runs.push_back(run);
+      const Json& params = table.batch(row.batch).params;
+      const auto epochs = params.is_object() ? params.find("epochs") : params.end();
+      found->second = epochs != params.end() && epochs->is_number() && epochs->get<double>() > 1;
+    }
+    const std::string id = item_of(table.id(run), found->second);
+    const auto [at, first] = side.items.try_emplace(id);
+    if (first) side.order.push_back(id);
+    Item& item = at->second;
+    ++item.runs;
+    item.usage += UsageSum{row.calls, row.tokens_in, 0, row.tokens_out, 0, row.cost, row.possible};
+    const double value = !side.metric.empty()                ? table.metric(run, side.metric)
+                         : row.verdict == Verdict::correct   ? 1.0
+                         : row.verdict == Verdict::incorrect ? 0.0
+                                                             : kUndefined;
+    if (!std::isfinite(value)) continue;
+    item.sum += value;
+    ++item.scored;
+  }
+}
+
 /// A batch by its name, else a query.
 void select_side(Shell& shell, Side& side) {
   std::optional<BatchId> batch;
@@ -89,30 +120,12 @@ void select_side(Shell& shell, Side& side) {
     }
   }
   std::sort(side.runs.begin(), side.runs.end());
-  const RunTable::Reader table = shell.table().read();
-  if (!side.metric.empty()) check_metric(table, side);
-  std::unordered_map<BatchId, bool> repeated;
-  for (const RunId run : side.runs) {
-    const RunRow& row = table.row(run);
-    const auto [found, fresh] = repeated.try_emplace(row.batch, false);
-    if (fresh) {
-      const Json& params = table.batch(row.batch).params;
-      const auto epochs = params.is_object() ? params.find("epochs") : params.end();
-      found->second = epochs != params.end() && epochs->is_number() && epochs->get<double>() > 1;
-    }
-    const std::string id = item_of(table.id(run), found->second);
-    const auto [at, first] = side.items.try_emplace(id);
-    if (first) side.order.push_back(id);
-    Item& item = at->second;
-    ++item.runs;
-    item.usage += UsageSum{row.calls, row.tokens_in, 0, row.tokens_out, 0, row.cost, row.possible};
-    const double value = !side.metric.empty()                ? table.metric(run, side.metric)
-                         : row.verdict == Verdict::correct   ? 1.0
-                         : row.verdict == Verdict::incorrect ? 0.0
-                                                             : kUndefined;
-    if (!std::isfinite(value)) continue;
-    item.sum += value;
-    ++item.scored;
+  read_items(shell, side);
+  for (const RunId run : side.first_runs) {
+    const StoredPayloads stored = shell.store().payloads(run);
+    if (stored.data.empty()) continue;
+    const Json data = parse_json(stored.data, side.name);
+    side.forked = side.forked || (data.is_object() && data.contains("forked_from"));
   }
 }
 
@@ -207,6 +220,7 @@ Json side_json(const Side& side, double mean) {
   Json json = Json::object({{"name", side.name}, {"runs", runs}, {"items", side.items.size()}});
   if (!side.metric.empty()) json["metric"] = side.metric;
   json[side.metric.empty() ? "accuracy" : "mean"] = number(mean);
+  if (side.forked) json["forked"] = true;
   json["only_here"] = side.only_here;
   json["no_value"] = side.no_value;
   json["calls"] = side.usage.calls;
@@ -253,6 +267,12 @@ void draw(const Side& a, const Side& b, const Comparison& result, Reply& reply) 
              count_text(b.only_here) + " that only B has; without a value: " + count_text(a.no_value) + " in A, " +
              count_text(b.no_value) + " in B");
   reply.line("calls, tokens and cost are those of the " + count_text(result.common) + " items that both have");
+  for (const auto& [letter, side] : {std::pair("A", &a), std::pair("B", &b)}) {
+    if (side->forked) {
+      reply.line(std::string(letter) +
+                 " is a fork: what its runs share with their parents is not in its calls and cost");
+    }
+  }
   if (result.differences.empty()) {
     reply.line(StyledText().add("no item has a value on both sides: nothing to compare", TextRole::warn));
     return;
@@ -340,8 +360,7 @@ void add_compare_command(CommandTable& table) {
              {},
              "results",
              "compare A B [metric=NAME[,NAME]]",
-             "two batches or queries paired by item: the difference B - A with its interval, flips, a paired test, and "
-             "what each cost; repeats of an item are averaged first",
+             "two batches or queries paired by item: difference with interval, flips, paired test, what each cost",
              {"compare single debate", "compare \"batch:a category:law\" \"batch:b\"",
               "compare jamba jamba metric=tiger_l1,tiger_l2"},
              {},

@@ -289,6 +289,20 @@ void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.result = Json::object({{"file", path}, {"runs", selection.runs.size()}});
 }
 
+std::vector<Candidate> complete_export(Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+  if (before.size() == 2) return complete_file(word);
+  if (before.size() > 2) return complete_query(shell, before, word);
+  std::vector<Candidate> found;
+  for (const auto& [format, what] :
+       {std::pair("csv", "a table"), std::pair("jsonl", "JSON lines"), std::pair("openai-batch", "calls to be made")}) {
+    if (std::string_view(format).starts_with(word)) found.push_back({format, what});
+  }
+  for (const auto& [format, kinds] : kinds_by_format(shell)) {
+    if (format.starts_with(word)) found.push_back({format, "of kind " + kinds.front()->name()});
+  }
+  return found;
+}
+
 }  // namespace
 
 void add_file_commands(CommandTable& table) {
@@ -307,22 +321,20 @@ void add_file_commands(CommandTable& table) {
              true,
              save,
              files});
-  table.add(
-      {"export",
-       {},
-       group,
-       "export FORMAT PATH [QUERY]",
-       "write runs: csv (a table), jsonl, openai-batch (the calls they wait for: `help bulk`), or another program's "
-       "form (tiger, ..): into one file where PATH ends in .json, else into a folder, a file a batch",
-       {"export csv runs.csv", "export openai-batch out", "export tiger out kind:qa"},
-       {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"},
-        {"--force", "", "forms of other programs: write over a file that is there"}},
-       2,
-       SIZE_MAX,
-       false,
-       true,
-       export_runs,
-       files});
+  table.add({"export",
+             {},
+             group,
+             "export FORMAT PATH [QUERY]",
+             "write runs: csv, jsonl, openai-batch (`help bulk`), tiger ..: PATH.json is one file, else a file a batch",
+             {"export csv runs.csv", "export openai-batch out", "export tiger out kind:qa"},
+             {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"},
+              {"--force", "", "forms of other programs: write over a file that is there"}},
+             2,
+             SIZE_MAX,
+             false,
+             true,
+             export_runs,
+             complete_export});
 }
 
 }  // namespace assay
