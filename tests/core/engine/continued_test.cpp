@@ -22,8 +22,8 @@ struct Debate {
       for (const char* key : {"a", "b", "c"}) {
         if (step.number() == 2 && std::string_view(key) == "c" && !mended) continue;
         const std::string request = dump_json(Json{{"ask", at + key}});
-        calls.push_back(step.begin(key, std::make_unique<TimedEffect>(world, request, "to " + at + key,
-                                                                      std::chrono::milliseconds(1))));
+        calls.push_back(step.begin(
+            key, std::make_unique<TimedEffect>(world, request, "to " + at + key, std::chrono::milliseconds(1))));
       }
       for (const CallHandle call : calls) run.say("assistant", step.get(call).reply);
       if (calls.size() < 3) throw RunFailure("auth", "c has no key");

@@ -276,7 +276,10 @@ TEST_CASE("every form that a column may have, and what is wrong with it, with ro
   const std::vector<Case> cases{
       {"x.json", R"({"rows":[{"question":"q","answer":1}]})", {}, ""},
       {"x.json", R"({"a":{"b":[{"question":"q","answer":1}]}})", {{"rows", "a.b"}}, ""},
-      {"x.json", R"({"a":{"b":[{"question":"q","answer":1}]}})", {{"rows", "a.c"}}, "an object without an array at \"a.c\""},
+      {"x.json",
+       R"({"a":{"b":[{"question":"q","answer":1}]}})",
+       {{"rows", "a.c"}},
+       "an object without an array at \"a.c\""},
       {"x.json", "[{\"question\":\"q\"\n,}]", {}, "x.json:2: column 2"},
       {"x.jsonl", "{\"question\":\"q\",\"answer\":1}\n{\"question\":q}\n", {}, "x.jsonl:2: "},
       {"x.csv", "question,answer\n\"open,1\n", {}, "x.csv:2: the quote that opens here (byte "},
