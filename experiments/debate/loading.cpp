@@ -119,11 +119,13 @@ void pin_models(Json& params, Json& pinned, const ModelRegistry& models) {
     pinned["model:" + entry->name] = to_json(*entry);
     return {"model:" + entry->name, entry->name};
   };
-  for (Json& agent : pinned["agents"]) {
+  Json agents = pinned["agents"];  // a new key moves what stands in `pinned`
+  for (Json& agent : agents) {
     const auto [key, name] = keep(agent.value("model", std::string()));
     agent["model_key"] = key;
     agent["model"] = name;
   }
+  pinned["agents"] = std::move(agents);
   if (const std::string name = params.value("summary_model", std::string()); !name.empty()) {
     pinned["summary_model_key"] = keep(name).first;
   }

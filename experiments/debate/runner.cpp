@@ -95,9 +95,8 @@ void DebateRunner::setup(Run& run, Step& step) {
   remembered(run, "draw") = step.random();
 }
 
-DebateRunner::Question DebateRunner::question(std::size_t agent, Round& round) const {
+DebateRunner::Question DebateRunner::question(std::size_t agent, const Transcript& said, Round& round) const {
   const DebatePlan& plan = composer_.plan();
-  const Transcript said(round.context);
   const DebateMoment moment = round.moment(said);
   Question question{agent, plan.adversarial() && agent == plan.judge() ? "judge" : key_of_agent(agent), {}, {}};
   question.fresh = composer_.turn(agent, moment);
@@ -118,7 +117,10 @@ DebateRunner::Question DebateRunner::question(std::size_t agent, Round& round) c
 void DebateRunner::ask_together(const std::vector<std::size_t>& agents, Round& round) const {
   std::vector<Question> questions;
   std::vector<CallHandle> handles;
-  for (const std::size_t agent : agents) questions.push_back(question(agent, round));
+  {
+    const Transcript said(round.context);
+    for (const std::size_t agent : agents) questions.push_back(question(agent, said, round));
+  }
   for (const Question& one : questions) {
     handles.push_back(client_.begin(round.step, one.key, models_.agents.at(one.agent).model, one.request));
   }

@@ -45,7 +45,7 @@ class DebateRunner final : public Runner {
  private:
   struct Round;
   struct Question;
-  Question question(std::size_t agent, Round& round) const;
+  Question question(std::size_t agent, const Transcript& said, Round& round) const;
   ChatReply ask_part(Round& round, std::string_view part, const std::string& key, const DebateModels::One& model,
                      std::vector<RenderedMessage> messages, std::optional<std::size_t> reader = {}) const;
   void ask_together(const std::vector<std::size_t>& agents, Round& round) const;
