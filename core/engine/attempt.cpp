@@ -86,7 +86,10 @@ class Execution {
     } else {
       read_payloads();
     }
-    if (plan_.continued && !parts_.replay) ledger_.load_earlier(parts_.store, plan_.continued->number);
+    for (auto from = parts_.replay ? std::nullopt : plan_.continued; from;) {
+      ledger_.load_earlier(parts_.store, from->number);
+      from = from->number > 1 ? continued_attempt(parts_.store, plan_.run, from->number) : std::nullopt;
+    }
     if (plan_.resumed) {
       ledger_.load(parts_.store);
       std::vector<StoredStep> steps;

@@ -156,6 +156,13 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
     serve_earlier(index, *earlier);
     return index;
   }
+  if (const CallRecord* other = ledger_.earlier_other(number_, key, hash)) {
+    write_log(LogLevel::warn,
+              "the request at \"" + std::string(key) + "\" differs from the one answered in attempt " +
+                  std::to_string(other->attempt) +
+                  request_difference(parts_.store.call_request(other->id), call.effect->request_text()) +
+                  ": it is asked and paid for again");
+  }
   const EffectOrigin origin{control_->run(), parts_.job, number_ > 1 || index > 0,
                             parts_.run_id,   number_,    earlier_ + index + 1};
   call.port = std::make_shared<Port>(door_, mailbox_, origin, key, index, epoch_, parts_.files);
@@ -167,14 +174,16 @@ CallHandle LiveStep::begin(std::string_view key, std::unique_ptr<Effect> effect)
 void LiveStep::serve_earlier(std::uint32_t index, const CallRecord& earlier) {
   calls_[index]->replayed = true;
   EffectDone done;
-  done.state = CallState::answered;
-  done.usage = earlier.usage;
+  done.state = earlier.state;
+  done.last_try = earlier.last_try;
+  done.last_try.ended_at = 0;
+  done.last_try.details.clear();
   done.reply = parts_.store.call_reply(earlier.id);
   done.model = earlier.model;
-  done.priced = true;
+  done.priced = true;  // its tokens and its money are the earlier attempt's
   done.from_cache = true;
-  done.saved = earlier.from_cache ? earlier.saved : earlier.cost;
-  done.note = "was answered in attempt " + std::to_string(earlier.attempt) + ": nothing is sent";
+  done.note = std::string(done.state == CallState::answered ? "was answered" : "failed for good") + " in attempt " +
+              std::to_string(earlier.attempt) + ": nothing is sent";
   parts_.counters.replayed.fetch_add(1, std::memory_order_relaxed);
   record_end(index, std::move(done));
 }

@@ -8,11 +8,27 @@ namespace assay {
 
 void AttemptLedger::load(Store& store) { calls_ = store.calls(run_, attempt_); }
 
-void AttemptLedger::load_earlier(Store& store, std::uint32_t attempt) { earlier_ = store.calls(run_, attempt); }
+void AttemptLedger::load_earlier(Store& store, std::uint32_t attempt) {
+  const std::vector<StoredStep> steps = store.steps(run_, attempt);
+  const std::uint32_t completed = steps.empty() ? 0 : steps.back().number;
+  std::vector<CallRecord> older;
+  for (CallRecord& call : store.calls(run_, attempt)) {
+    const bool decided = call.state == CallState::failed && call.step <= completed;
+    if (call.state == CallState::answered || decided) older.push_back(std::move(call));
+  }
+  earlier_.insert(earlier_.begin(), std::make_move_iterator(older.begin()), std::make_move_iterator(older.end()));
+}
 
 const CallRecord* AttemptLedger::earlier(std::uint32_t step, std::string_view key, const Hash128& hash) const {
   const auto found = std::find_if(earlier_.rbegin(), earlier_.rend(), [&](const CallRecord& call) {
-    return call.step == step && call.key == key && call.state == CallState::answered && call.request_hash == hash;
+    return call.step == step && call.key == key && call.request_hash == hash;
+  });
+  return found == earlier_.rend() ? nullptr : &*found;
+}
+
+const CallRecord* AttemptLedger::earlier_other(std::uint32_t step, std::string_view key, const Hash128& hash) const {
+  const auto found = std::find_if(earlier_.rbegin(), earlier_.rend(), [&](const CallRecord& call) {
+    return call.step == step && call.key == key && call.state == CallState::answered && !(call.request_hash == hash);
   });
   return found == earlier_.rend() ? nullptr : &*found;
 }

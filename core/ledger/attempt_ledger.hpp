@@ -18,10 +18,13 @@ class AttemptLedger {
   AttemptLedger(RunId run, std::uint32_t attempt) : run_(run), attempt_(attempt) {}
   /// Reads what earlier sessions recorded of this attempt.
   void load(Store& store);
-  /// Reads the answers of an attempt that failed, which this one goes on with.
+  /// Reads the results of an attempt that failed, which this one goes on with; of those before it after it.
   void load_earlier(Store& store, std::uint32_t attempt);
-  /// The answer that the attempt before has to the same request at this place; nullptr: none.
+  /// What came of the same request at this place in the newest attempt that has it: an answer, or, in a step that was
+  /// completed there (by a run that went on without it), a failure. nullptr: none.
   const CallRecord* earlier(std::uint32_t step, std::string_view key, const Hash128& request_hash) const;
+  /// An answer to another request at this place; nullptr: none.
+  const CallRecord* earlier_other(std::uint32_t step, std::string_view key, const Hash128& request_hash) const;
 
   struct Lookup {
     /// The recorded result (an answer, or a file's refusal) of the same request at this place; nullptr: it has to be

@@ -164,6 +164,7 @@ std::shared_ptr<Runner> DebateKind::make_evaluator(const BatchInfo& batch, const
   Json pinned = Json::object();  // no message is written: no prompt is needed
   if (batch.pinned.is_object() && batch.pinned.contains("agents")) pinned["agents"] = batch.pinned["agents"];
   Composer composer = composer_of(params, pinned, dependencies_.limits());
+  check_reading(params, composer.plan().agents.size());
   return std::make_shared<DebateRunner>(dependencies_.client, DebateModels{}, std::move(composer), batch, round);
 }
 

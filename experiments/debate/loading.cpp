@@ -41,6 +41,28 @@ void take_defaults(Json& params, const PromptFile& first) {
   if (first.stop_words && !first.stop_words->empty()) fill(params, "stop_words", dump_json(Json(*first.stop_words)));
 }
 
+/// Variables of a prompt that its parameter has none of.
+std::vector<std::string> never_given(const PromptFile& file, const std::string& parameter) {
+  std::set<std::string> given{"question",  "stem",  "options", "labels", "category", "id",
+                              "n_options", "round", "rounds",  "agents", "agent"};
+  if (parameter == "collaborative_prompt") {
+    given.insert({"peers", "other_agent_responses", "own", "groups", "summary"});
+  } else if (parameter == "critic_prompt") {
+    given.insert("initial_solution_messages");
+  } else if (parameter == "synthesizer_prompt") {
+    given.insert({"initial_solution_messages", "critique_message"});
+  } else if (parameter == "summary_prompt") {
+    given.insert("peers");
+  } else if (parameter != "initial_prompt" && parameter != "system") {
+    given.insert({"debate_chain", "turns", "opponent", "own"});
+  }
+  std::vector<std::string> never;
+  for (const std::string& name : file.variables()) {
+    if (!given.contains(name)) never.push_back(name);
+  }
+  return never;
+}
+
 DebateModels::One one_of(const Json& params, const Json& agent, ModelHandle model) {
   Json merged = params;
   merged.erase("seed_model");
@@ -88,6 +110,11 @@ Json pin_debate(Json& params, const std::vector<DebateAgent>& agents, const Prom
   const auto choose = [&](const std::string& name, const std::string& parameter) {
     PromptChoice choice = choose_prompt(name, shipped, "debate", parameter, overrides);
     warnings.insert(warnings.end(), choice.file.warnings.begin(), choice.file.warnings.end());
+    const std::string never = joined(never_given(choice.file, parameter), ", ");
+    if (!never.empty() && params.value("undefined", std::string("strict")) == "strict") {
+      warnings.push_back(parameter + "=" + name + " takes " + never +
+                         ", which it is never given (`prompt show debate_initial`, README of experiments/debate)");
+    }
     return choice;
   };
   Json pinned{{"prompts", Json::object()}, {"agents", Json::array()}};

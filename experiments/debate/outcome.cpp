@@ -73,7 +73,10 @@ void add_changes(const Item& item, const DebateReader& reader, const std::vector
   if (first.values.size() != last.values.size()) return;
   std::size_t changed = 0, up = 0, down = 0;
   for (std::size_t i = 0; i < first.values.size(); ++i) {
-    if (first.silent == i || last.silent == i) continue;
+    const auto absent = [&](const RoundReading& round) {
+      return round.silent == i || std::find(round.dropped.begin(), round.dropped.end(), i) != round.dropped.end();
+    };
+    if (absent(first) || absent(last)) continue;
     const bool before = reader.right(item, first.values[i]), after = reader.right(item, last.values[i]);
     if (first.values[i] != last.values[i]) ++changed;
     if (!before && after) ++up;

@@ -5,6 +5,7 @@
 #include "core/text/error.hpp"
 #include "core/text/pattern.hpp"
 #include "core/text/words.hpp"
+#include "experiments/debate/legacy_rules.hpp"
 #include "experiments/debate/topology.hpp"
 #include "experiments/debate/verdict.hpp"
 #include "experiments/qa/parameters.hpp"
@@ -88,6 +89,25 @@ void check_protocol(const std::string& protocol, const ParameterTexts& given, Ch
       "initial_prompt is not used under protocol=adversarial (initial_debater_prompt, initial_judge_prompt)");
 }
 
+void check_reading_of(const Json& params, std::optional<std::int64_t> agents, Checks& checks) {
+  const std::string protocol = params.value("protocol", std::string("collaborative"));
+  if (params.contains("aggregate")) {
+    const std::string aggregate = params["aggregate"];
+    checks.require(aggregate != "judge" || protocol == "adversarial", "aggregate=judge needs protocol=adversarial");
+    checks.require(aggregate != "synthesizer" || protocol == "critic_synth",
+                   "aggregate=synthesizer needs protocol=critic_synth");
+    if (has_form(aggregate, "agent:") && agents) {
+      checks.require(std::stoll(aggregate.substr(6)) < *agents,
+                     "aggregate=" + aggregate + ": the last agent is " + std::to_string(*agents - 1));
+    }
+  }
+  const std::string rule = params.value("rule", std::string("majority"));
+  const auto& rules = legacy_rules();
+  checks.require(rule == "majority" || std::find(rules.begin(), rules.end(), rule) != rules.end(),
+                 "rule=" + rule + ", expected majority, " + joined(rules, ", "));
+  checks.run([&] { const DebateReader reader(params, {}); });
+}
+
 void check_values(const Json& params, std::optional<std::int64_t> agents, Checks& checks) {
   const std::string protocol = params["protocol"];
   const auto rounds = params["rounds"].get<std::int64_t>();
@@ -113,17 +133,20 @@ void check_values(const Json& params, std::optional<std::int64_t> agents, Checks
     checks.require(std::stoll(on_fail.substr(5)) >= 1 && std::stoll(on_fail.substr(5)) <= *agents,
                    "on_agent_fail=" + on_fail + ": there are " + std::to_string(*agents) + " agents");
   }
-  if (params.contains("aggregate")) {
-    const std::string aggregate = params["aggregate"];
-    checks.require(aggregate != "judge" || protocol == "adversarial", "aggregate=judge needs protocol=adversarial");
-    checks.require(aggregate != "synthesizer" || protocol == "critic_synth",
-                   "aggregate=synthesizer needs protocol=critic_synth");
-    if (has_form(aggregate, "agent:") && agents) {
-      checks.require(std::stoll(aggregate.substr(6)) < *agents,
-                     "aggregate=" + aggregate + ": the last agent is " + std::to_string(*agents - 1));
-    }
+  if (has_form(stop, "stable:")) checks.require(std::stoll(stop.substr(7)) >= 1, "stop=" + stop + ": at least 1 round");
+  if (has_form(stop, "votes:") && agents) {
+    const auto votes = std::stoll(stop.substr(6));
+    checks.require(votes >= 1 && votes <= *agents,
+                   "stop=" + stop + ": there are " + std::to_string(*agents) + " agents");
   }
-  checks.run([&] { const DebateReader reader(params, {}); });
+  checks.require(!has_form(stop, "stable:") || params["judge"] != "final",
+                 "stop=" + stop + " with judge=final: there is no verdict before the end");
+  for (const char* name : {"temperature", "top_p"}) {
+    checks.require(!params.contains(name) || params[name].get<double>() >= 0, std::string(name) + " is negative");
+  }
+  checks.require(!params.contains("reuse_round") || params["reuse_round"].get<std::int64_t>() >= 1,
+                 "reuse_round is below 1");
+  check_reading_of(params, agents, checks);
   if (params.contains("judge_stop")) {
     checks.run([&] { const Pattern pattern(params["judge_stop"].get<std::string>()); });
   }
@@ -285,6 +308,12 @@ Json resolve_debate(const ParameterTexts& given) {
     if (needed && !params.contains(prompt.name)) params[prompt.name] = prompt.shipped;
   }
   return params;
+}
+
+void check_reading(const Json& params, std::size_t agents) {
+  Checks checks;
+  check_reading_of(params, static_cast<std::int64_t>(agents), checks);
+  checks.finish();
 }
 
 Json debate_run_parameters(const Json& resolved) {

@@ -23,6 +23,10 @@ const std::vector<PromptParameter>& prompt_parameters();
 /// contradictory, in one message.
 Json resolve_debate(const ParameterTexts& given);
 
+/// How replies are read and put together, of a batch with so many agents: what `evaluate` may have changed. Throws
+/// Error "usage" with everything that does not fit.
+void check_reading(const Json& params, std::size_t agents);
+
 /// What a saved run needs to go on elsewhere: the parameters that differ from the defaults, without those that only say
 /// how the file was read.
 Json debate_run_parameters(const Json& resolved);

@@ -34,7 +34,7 @@ class Rebuilding {
     const Transcript said(before);
     const Json agent = first.more.at("agent");
     const auto round = first.more.at("round").get<std::uint32_t>();
-    const DebateMoment moment{item_, said, round, draws_, round == forked_at_ + 1 && forked_at_ > 0 ? added_ : ""};
+    const DebateMoment moment{item_, said, round, draws_, round == forked_at_ + 1 ? added_ : ""};
     if (agent.is_number()) return composer_.turn(agent.get<std::size_t>(), moment);
     if (agent == kCritic) return composer_.critic(moment);
     if (agent == kSynthesizer) return composer_.synthesizer(moment);

@@ -60,6 +60,11 @@ void add_overview(Report& report) {
       f.contains("majority") ? "the verdict of round 1" : "the vote of round 1 (self-consistency)";
   report.text("one agent alone " + percent(b["single"]) + ", " + first + " " + percent(b["self_consistency"]) +
               ", the debate " + percent(b["debate"]));
+  if (const Json last = f["rounds"].empty() ? Json::object() : f["rounds"].back();
+      last.contains("accuracy") && last["n"] == f["scored"] && last["accuracy"] != f["accuracy"]) {
+    report.text("this score is not that of the last round, " + percent(last["accuracy"]) +
+                ": `evaluate` has read another round, or by another rule; a plain `evaluate` takes it back");
+  }
   if (f.contains("majority")) {
     report.text("beside the judge, the vote of the debaters: " + percent(f["majority"]["accuracy"]));
   }

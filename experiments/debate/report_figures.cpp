@@ -126,7 +126,8 @@ std::vector<DebateCost> Collector::costs_of(const RunView& run) {
     DebateCost& cost = at(call.step == kEvaluateStep ? 0 : call.step);
     cost.money += call.cost;
     if (call.attempt != newest) continue;
-    cost.calls += std::max<std::uint32_t>(1, call.last_try.number);
+    const bool refused = call.state == CallState::failed && call.last_try.sent_at == 0;  // it never went out
+    if (!refused) cost.calls += std::max<std::uint32_t>(1, call.last_try.number);
     cost.in += call.usage.in.value_or(0);
     cost.out += call.usage.out.value_or(0);
   }
@@ -221,7 +222,11 @@ Json Collector::baselines(const Json& rounds, const Json& accuracy) const {
   if (!rounds.empty() && rounds[0].contains("per_agent")) {
     double sum = 0;
     std::uint64_t n = 0;
-    for (const Json& agent : rounds[0]["per_agent"]) {
+    const Json& agents = rounds[0]["per_agent"];
+    const bool judged =
+        batch_.info().params.is_object() && batch_.info().params.value("protocol", std::string()) == "adversarial";
+    for (std::size_t i = 0; i + (judged ? 1 : 0) < agents.size(); ++i) {  // a judge has read the others
+      const Json& agent = agents[i];
       if (agent["accuracy"].is_null()) continue;
       sum += agent["accuracy"].get<double>();
       ++n;

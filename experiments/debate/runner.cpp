@@ -68,7 +68,7 @@ struct DebateRunner::Round {
 
   DebateMoment moment(const Transcript& said) { return {item, said, number, random, added, &memo}; }
   void keep(const ChatReply& reply, const std::string& who) {
-    sent += reply.sent;
+    sent += std::max<std::uint32_t>(1, reply.sent);  // one that is served from the record is a call of this debate too
     for (const auto& flag : reply.flags.names()) step.log(who + ": reply " + flag);
   }
 };
@@ -147,7 +147,10 @@ void DebateRunner::ask_in_turn(const std::vector<std::size_t>& agents, Round& ro
   for (const std::size_t agent : agents) {
     if (round.number > 1 && plan.peers == DebatePlan::Peers::summary && plan.summary_per_agent) summarize(agent, round);
     ask_together({agent}, round);
-    if (!round.errors.empty() && !plan.least_alive) return;
+    const bool held = !round.errors.empty() && !round.errors.back().held.empty();
+    const bool too_few =
+        !round.errors.empty() && agents.size() < round.errors.size() + plan.least_alive.value_or(SIZE_MAX);
+    if (held || too_few) return;  // what would be asked now might be asked again
   }
 }
 
@@ -232,9 +235,12 @@ Next DebateRunner::step(Run& run, Step& step) {
   }
 
   // What is no fault of the run, a refused key, holds it whatever else went wrong.
+  for (const CallError& error : round.errors) {
+    if (!error.held.empty()) fail_run(error);
+  }
   for (std::size_t i = 0; i < round.errors.size(); ++i) {
     const std::size_t alive = agents.size() - round.errors.size();
-    const bool goes_on = plan.least_alive && alive >= *plan.least_alive && round.errors[i].held.empty();
+    const bool goes_on = plan.least_alive && alive >= *plan.least_alive;
     const std::string& name = plan.agents[round.failed[i]].name;
     if (!goes_on) fail_run(round.errors[i], name);
     step.log(LogLevel::warn, name + " is left out of round " + std::to_string(round.number) + ": " +

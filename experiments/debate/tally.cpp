@@ -25,8 +25,10 @@ RoundMarks marks_of(const DebateReader& reader, const Item& item, const RoundRea
     const auto& value = reading.values[i];
     const bool dropped = std::find(reading.dropped.begin(), reading.dropped.end(), i) != reading.dropped.end();
     const bool right = reader.right(item, value);
-    marks.agents.push_back(dropped || reading.silent == i ? Agent::absent : right ? Agent::right : Agent::wrong);
-    if (marks.agents.back() != Agent::absent && !value) ++marks.unextracted;
+    const bool absent = dropped || reading.silent == i;
+    if (!absent && !value) ++marks.unextracted;
+    const bool unmarked = absent || item.answer.is_null();  // without a right answer nobody is wrong
+    marks.agents.push_back(unmarked ? Agent::absent : right ? Agent::right : Agent::wrong);
     marks.any_correct = marks.any_correct || right;
   }
   marks.dropped = static_cast<std::uint32_t>(reading.dropped.size());

@@ -72,7 +72,7 @@ void fork(Shell& shell, const Arguments& arguments, Reply& reply) {
     std::string line = ": " + count_text(batch.count) + (batch.count == 1 ? " run" : " runs") + ", kind " + batch.kind;
     if (!batch.model.empty()) line += ", model " + batch.model;
     reply.line(StyledText().add(batch.name, TextRole::name).add(line));
-    names += (names.empty() ? "batch:" : " | batch:") + quote_shell_word(batch.name);
+    names += (names.empty() ? "batch:" : " | all batch:") + quote_shell_word(batch.name);
     reply.result["batches"].push_back(
         Json::object({{"batch", batch.name}, {"kind", batch.kind}, {"runs", batch.count}, {"step", request.step}}));
   }
@@ -84,7 +84,7 @@ void fork(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.line((request.step == 0 ? who + (one ? " begins" : " begin") + " anew, with the same data"
                                 : who + (one ? " shares " : " share ") + shared + " with " +
                                       (one ? "its parent" : "their parents") + ", at no cost") +
-             "; `run_n 8 " + names + "` goes on");
+             "; `run_n 8 all " + names + "` goes on");
   reply.result["runs"] = forks.runs;
   reply.result["step"] = request.step;
 }

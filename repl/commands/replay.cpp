@@ -77,6 +77,7 @@ Rebuilt rebuild(Shell& shell, const std::vector<RunId>& runs) {
 }
 
 std::string rebuilt_text(const Rebuilt& rebuilt) {
+  if (rebuilt.compared == 0) return "no message of a prompt is recorded: there was nothing to rebuild";
   if (rebuilt.equal == rebuilt.compared)
     return count_text(rebuilt.compared) + (rebuilt.compared == 1 ? " message" : " messages") +
            " rebuilt, byte for byte as recorded";

@@ -105,7 +105,7 @@ void evaluate(Shell& shell, const Arguments& arguments, Reply& reply) {
     } catch (const Error& error) {
       if (rules.empty() || error.kind() != "usage") throw;
       throw Error(error.kind(), error.message(), error.place(),
-                  "nothing was changed; name the runs it is meant for, e.g. kind:qa");
+                  "nothing was changed; name the runs it is meant for: batch:NAME, or their kind");
     }
   } else {
     reply.result = Json::object({{"job", nullptr},
@@ -240,7 +240,7 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
              (possible > 0 ? ", possibly " + format_usd(possible) + " more (`calls --in-doubt`, `bulk list`)" : ""));
   if (from_cache > 0) {
     reply.line(format_count(static_cast<std::int64_t>(from_cache)) +
-               " of the calls were answered from the cache: " + format_usd(saved) + " saved");
+               " of the calls were served from the cache or an earlier attempt: " + format_usd(saved) + " saved");
   }
   if (unpriced > 0) {
     reply.line(StyledText().add(

@@ -368,6 +368,10 @@ TEST_CASE("everything that contradicts is refused at load, in one message") {
                                                                                    {"rounds", "101"},
                                                                                    {"peers", "half"},
                                                                                    {"stop", "votes:x"},
+                                                                                   {"stop", "votes:4"},
+                                                                                   {"stop", "stable:0"},
+                                                                                   {"rule", "foo"},
+                                                                                   {"temperature", "-1"},
                                                                                    {"stop", "judge"},
                                                                                    {"aggregate", "agent:3"},
                                                                                    {"aggregate", "best"},
@@ -476,6 +480,59 @@ TEST_CASE("a fork shares the first rounds and goes on differently; what would ch
   CHECK(fork.runs[0].answer["value"] == "A");
   CHECK(fork.runs[0].context.size() == 12);
   CHECK_THROWS_AS(room.kind->fork_start(room.batch.info, view, 4), Error);
+}
+
+TEST_CASE("a prompt that takes what it is never given is named at load, before anything is paid") {
+  DebateRoom room;
+  const auto warned = [&](const ParameterTexts& params) {
+    const LoadedBatch batch = room.load(params);
+    return std::any_of(batch.warnings.begin(), batch.warnings.end(),
+                       [](const std::string& line) { return line.find("never given") != std::string::npos; });
+  };
+  CHECK(warned({{"initial_prompt", room.prompt("typo", "{{ qestion }}")}}));
+  CHECK(warned({{"collaborative_prompt", "debate_critic"}}));
+  CHECK_FALSE(warned({{"collaborative_prompt", "debate_critique"}}));
+  CHECK_FALSE(warned({{"initial_prompt", room.prompt("typo", "{{ qestion }}")}, {"undefined", "lenient"}}));
+}
+
+TEST_CASE("evaluate refuses what load refuses") {
+  DebateRoom room;
+  room.batch = room.load({});
+  for (const ParameterTexts& params :
+       {ParameterTexts{{"aggregate", "agent:3"}}, ParameterTexts{{"aggregate", "judge"}},
+        ParameterTexts{{"aggregate", "synthesizer"}}, ParameterTexts{{"extract", "leter"}}}) {
+    CHECK_THROWS_AS(room.kind->make_evaluator(room.batch.info, params), Error);
+  }
+  CHECK(room.kind->make_evaluator(room.batch.info, {{"aggregate", "agent:2"}}));
+}
+
+TEST_CASE("a held target holds the run whatever else went wrong; nobody is asked in turn after it") {
+  DebateRoom room;
+  room.batch = room.load({{"on_agent_fail", "drop:2"}, {"rounds", "1"}});
+  room.transport.replies.push_back(reply_with(400, R"({"error":{"message":"odd"}})"));
+  room.transport.replies.push_back(reply_with(401, R"({"error":{"message":"no key"}})"));
+  room.transport.replies.push_back(chat("Answer: B"));
+  CHECK_THROWS_AS(execute_all(room, *room.kind, room.batch), RunHeld);
+
+  DebateRoom turn;
+  turn.batch = turn.load({{"on_agent_fail", "drop:2"}, {"schedule", "sequential"}});
+  for (int i = 0; i < 3; ++i) turn.transport.replies.push_back(chat("Answer: B"));
+  const std::string empty = R"({"error":{"message":"You exceeded your quota","code":"insufficient_quota"}})";
+  turn.transport.replies.push_back(reply_with(429, empty));
+  CHECK_THROWS_AS(execute_all(turn, *turn.kind, turn.batch), RunHeld);
+  CHECK(turn.transport.sent.size() == 4);
+}
+
+TEST_CASE("each of four agents asks its own model") {
+  DebateRoom room;
+  const std::string file = room.write("four.yaml",
+                                      "agents:\n  - {model: openai/a}\n  - {model: openai/b}\n  - {model: openai/c}\n"
+                                      "  - {model: openai/d}\n");
+  room.debate({{"agents", file}, {"rounds", "1"}}, replies_of(4, 1));
+  Texts models;
+  for (const auto& request : room.transport.sent)
+    models.push_back(Json::parse(request.body)["model"].get<std::string>());
+  CHECK(models == Texts{"a", "b", "c", "d"});
 }
 
 }  // namespace
