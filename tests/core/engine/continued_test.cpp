@@ -17,7 +17,8 @@ struct Debate {
 
   Debate() {
     runner->on_step = [this](Run& run, Step& step) {
-      const std::string at = "step " + std::to_string(step.number()) + " of " + std::to_string(step.random() % 1000);
+      const std::string at = "step " + std::to_string(step.number()) + " of run " + run.id + ", drawn " +
+                             std::to_string(step.random() % 1000);
       std::vector<CallHandle> calls;
       for (const char* key : {"a", "b", "c"}) {
         if (step.number() == 2 && std::string_view(key) == "c" && !mended) continue;
