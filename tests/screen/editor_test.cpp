@@ -254,6 +254,11 @@ TEST_CASE("Ctrl-R searches the history while lines come in above") {
   CHECK(pty.wait_for("demo> run_n 20 status:FAIL x"));
   pty.send("\r");
   CHECK(pty.wait_for("got: [run_n 20 status:FAIL x]"));
+  // Before the next prompt the terminal itself would take Ctrl-R for its own.
+  CHECK(pty.wait_until([&] {
+    const auto at = pty.cursor();
+    return pty.screen().at(static_cast<std::size_t>(at.row)).starts_with("demo> ") && at.column == 6;
+  }));
   pty.type("\x12zzz", 20ms);
   CHECK(pty.wait_for("failed reverse-i-search"));
   pty.send("\x03");

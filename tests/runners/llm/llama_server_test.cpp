@@ -202,7 +202,8 @@ TEST_CASE("a file that it can't load: its last error line is the message, and th
                               ": E srv    load_model: failed to load model, '" + path + "'");
   CHECK(outcome.reply.error().held.find("models log qwen") != std::string::npos);
   CHECK(room.ask("qwen", "1+1").name() == "held/local");
-  CHECK(room.facts("qwen").state.starts_with("held: llama-server ended with status 1"));
+  CHECK(
+      LocalRoom::soon([&] { return room.facts("qwen").state.starts_with("held: llama-server ended with status 1"); }));
   CHECK(room.log("qwen").find("is not within the file bounds") != std::string::npos);
 }
 
