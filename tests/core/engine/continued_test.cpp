@@ -77,7 +77,7 @@ TEST_CASE(
     "what two failed attempts had answered between them is asked once; a failure that a run went on without stays "
     "one") {
   World world;
-  int attempt = 0;
+  std::atomic<int> attempt{0};
   const auto runner = std::make_shared<FunctionRunner>();
   runner->on_step = [&](Run& run, Step& step) {
     const std::string at = std::to_string(step.number());

@@ -2,7 +2,9 @@
 #include "core/engine/fork.hpp"
 
 #include <doctest/doctest.h>
+
 #include <sqlite3.h>
+#include <atomic>
 
 #include "core/engine/estimate.hpp"
 #include "core/engine/replay.hpp"
@@ -20,7 +22,8 @@ namespace {
 struct Story {
   World world;
   std::string word = "ask";
-  std::uint32_t fails_at = 0, setups = 0;
+  std::uint32_t fails_at = 0;
+  std::atomic<std::uint32_t> setups{0};
   std::shared_ptr<FunctionRunner> runner = std::make_shared<FunctionRunner>();
 
   Story() {
