@@ -9,8 +9,7 @@
 #include "repl/run_list.hpp"
 #include "repl/shell.hpp"
 #include "runners/prompt/cases.hpp"
-#include "runners/prompt/find_prompt.hpp"
-#include "runners/prompt/prompt_file.hpp"
+#include "runners/prompt/prompt_choice.hpp"
 
 namespace assay {
 namespace {
@@ -41,7 +40,7 @@ class Prompts {
       for (ShippedPrompt& prompt : kind->prompts()) shipped.push_back(std::move(prompt));
     }
     overrides.limits = limits_;
-    return load_prompt(find_prompt(name, shipped, "any kind", "prompt", limits_.max_template).text, name, overrides);
+    return choose_prompt(name, shipped, "any kind", "prompt", overrides).file;
   }
   PromptFile open(const ShippedPrompt& prompt) const {
     PromptOverrides overrides;

@@ -171,6 +171,15 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
   reply.result = Json::object({{"matched", runs.size()}, {"runs", std::move(list)}});
 }
 
+std::vector<Candidate> complete_batch(Shell& shell, const std::vector<std::string>&, std::string_view word) {
+  std::vector<Candidate> names;
+  const RunTable::Reader table = shell.table().read();
+  for (const BatchInfo& batch : table.batches()) {
+    if (!batch.dropped && batch.name.starts_with(word)) names.push_back({quote_shell_word(batch.name), batch.kind});
+  }
+  return names;
+}
+
 std::vector<Candidate> complete_query(Shell& shell, const std::vector<std::string>&, std::string_view word) {
   std::vector<Candidate> found;
   for (const std::string& text : complete_query(word, shell.table())) {

@@ -139,6 +139,8 @@ class Shell {
 
 /// Candidates for a word of a query: fields, their values, batch names.
 std::vector<Candidate> complete_query(Shell& shell, const std::vector<std::string>& before, std::string_view word);
+/// Names of batches.
+std::vector<Candidate> complete_batch(Shell& shell, const std::vector<std::string>& before, std::string_view word);
 
 /// Registers every command of the shell.
 void add_session_commands(CommandTable& table);

@@ -31,4 +31,21 @@ std::string counted(std::uint64_t n, const char* one, const char* many) {
   return format_count(static_cast<std::int64_t>(n)) + " " + (n == 1 ? one : many);
 }
 
+std::string url_encoded(std::string_view text, std::string_view kept, std::string_view digits) {
+  std::string out;
+  for (const char raw : text) {
+    const auto c = static_cast<unsigned char>(raw);
+    const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~' || kept.find(raw) != std::string_view::npos;
+    if (plain) {
+      out += raw;
+    } else {
+      out += '%';
+      out += digits[c >> 4U];
+      out += digits[c & 15U];
+    }
+  }
+  return out;
+}
+
 }  // namespace assay

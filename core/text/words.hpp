@@ -16,4 +16,8 @@ std::string joined(const std::vector<std::string>& words, std::string_view betwe
 /// "1 file", "1,200 files".
 std::string counted(std::uint64_t n, const char* one, const char* many);
 
+/// Percent-encoded bytes (RFC 3986); letters, digits, - . _ ~ and those of `kept` stay. `digits`: of the hexadecimals.
+std::string url_encoded(std::string_view text, std::string_view kept = "",
+                        std::string_view digits = "0123456789ABCDEF");
+
 }  // namespace assay

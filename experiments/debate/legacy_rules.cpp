@@ -212,7 +212,7 @@ RuleOutcome apply_debate_rule(const BatchView& batch, const std::string& rule, s
   const auto& names = legacy_rules();
   if (std::find(names.begin(), names.end(), rule) == names.end()) {
     const auto near = nearest(rule, names);
-    throw Error("usage", "rule=" + rule + " is not known", "rule",
+    throw Error("usage", "rule=" + rule + " is not known", {},
                 near ? "did you mean " + *near + "?" : "majority, " + joined(names, ", "));
   }
   const LegacyRule legacy(rule, round);

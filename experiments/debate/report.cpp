@@ -41,19 +41,7 @@ std::string p_text(const Json& p) {
 
 void add_overview(Report& report) {
   const Json& f = report.figures;
-  ReportTable table{"",
-                    {{"runs", Form::count},
-                     {"scored", Form::count},
-                     {"correct", Form::count},
-                     {"accuracy", Form::ratio},
-                     {"low", Form::ratio},
-                     {"high", Form::ratio},
-                     {"worst", Form::ratio},
-                     {"best", Form::ratio}},
-                    {}};
-  table.rows.push_back({f["n"], f["scored"], f["correct"], f["accuracy"], element(f["ci95"], 0), element(f["ci95"], 1),
-                        element(f["bounds"], 0), element(f["bounds"], 1)});
-  report.table(std::move(table));
+  report.table(overview_table(f));
   const Json& b = f["baselines"];
   // Beside a judge it is a verdict, no vote.
   const std::string first =

@@ -265,18 +265,7 @@ Json Collector::rules() const {
 }
 
 Json Collector::figures() const {
-  Json f = Json::object();
-  f["n"] = all_.n;
-  f["scored"] = all_.scored;
-  f["correct"] = all_.correct;
-  f["accuracy"] = all_.accuracy();
-  f["ci95"] = low_high(proportion(scores_, score_items_));
-  f["unextracted"] = all_.unextracted;
-  f["unextracted_scored"] = all_.unextracted_scored;
-  f["failed"] = all_.failed;
-  f["not_run"] = all_.not_run;
-  f["unscored"] = all_.unscored;
-  f["bounds"] = all_.bounds();
+  Json f = tally_figures(all_, low_high(proportion(scores_, score_items_)));
   f["dropped"] = dropped_;
   const Json rows = rounds();
   f["baselines"] = baselines(rows, f["accuracy"]);

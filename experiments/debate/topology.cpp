@@ -9,7 +9,7 @@ namespace assay {
 namespace {
 
 [[noreturn]] void refuse(const std::string& topology, const std::string& why) {
-  throw Error("usage", "topology=" + topology + ": " + why, "topology",
+  throw Error("usage", "topology=" + topology + ": " + why, {},
               "full, none, ring, neighbours:K, star, chain, tree, or adj:0<1+2/1<0/2<");
 }
 

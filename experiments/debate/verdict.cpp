@@ -16,7 +16,7 @@ constexpr double kSameWeight = 1e-9;
 std::uint32_t number_after(const std::string& text, std::string_view prefix, const char* parameter) {
   const std::string digits = text.substr(prefix.size());
   if (digits.empty() || digits.size() > 6 || digits.find_first_not_of("0123456789") != std::string::npos) {
-    throw Error("usage", std::string(parameter) + "=" + text + ": expected a whole number after the colon", parameter);
+    throw Error("usage", std::string(parameter) + "=" + text + ": expected a whole number after the colon");
   }
   return static_cast<std::uint32_t>(std::stoul(digits));
 }
@@ -99,7 +99,7 @@ DebateReader::DebateReader(const Json& params, std::vector<double> weights)
   const bool known = chosen_ || least_ > 0 || aggregate_ == "majority" || aggregate_ == "weighted" ||
                      aggregate_ == "judge" || aggregate_ == "synthesizer";
   if (!known) {
-    throw Error("usage", "aggregate=" + aggregate_ + " is not known", "aggregate",
+    throw Error("usage", "aggregate=" + aggregate_ + " is not known", {},
                 "majority, weighted, majority_min:K, judge, synthesizer, agent:I");
   }
 }

@@ -24,24 +24,13 @@ enum Repetition : std::int64_t { kRequired, kOptional, kRepeated };
 Element read_element(ThriftReader& in) {
   Element element;
   for (ThriftStruct s(in); s.next();) {
-    switch (s.id()) {
-      case 1:
-        element.type = s.count(7);
-        break;
-      case 3:
-        element.repetition = s.count(kRepeated);
-        break;
-      case 4:
-        element.name = s.text();
-        break;
-      case 5:
-        element.children = s.count(INT32_MAX);
-        break;
-      case 6:
-        element.converted = s.integer();
-        break;
-      default:
-        s.skip();
+    if (s.id() == 4) {
+      element.name = s.text();
+    } else if (!take_integer(s, {{1, &element.type, 7},
+                                 {3, &element.repetition, kRepeated},
+                                 {5, &element.children, INT32_MAX},
+                                 {6, &element.converted, kAnyInteger}})) {
+      s.skip();
     }
   }
   return element;
@@ -168,30 +157,12 @@ ParquetChunk read_chunk(ThriftReader& in) {
         break;
       case 3:
         described = true;
-        for (ThriftStruct m(s.structure()); m.next();) {
-          switch (m.id()) {
-            case 1:
-              chunk.type = m.integer();
-              break;
-            case 4:
-              chunk.codec = m.integer();
-              break;
-            case 5:
-              chunk.values = m.count();
-              break;
-            case 7:
-              chunk.bytes = m.count();
-              break;
-            case 9:
-              chunk.data_offset = m.count();
-              break;
-            case 11:
-              chunk.dictionary_offset = m.count();
-              break;
-            default:
-              m.skip();
-          }
-        }
+        read_integers(s.structure(), {{1, &chunk.type, kAnyInteger},
+                                      {4, &chunk.codec, kAnyInteger},
+                                      {5, &chunk.values},
+                                      {7, &chunk.bytes},
+                                      {9, &chunk.data_offset},
+                                      {11, &chunk.dictionary_offset}});
         break;
       case 8:
       case 9:
@@ -301,87 +272,47 @@ ParquetFile read_parquet_footer(std::string_view bytes) {
 
 ParquetPage read_parquet_page(std::string_view bytes) {
   ParquetPage page;
-  std::int64_t kind = -1;
+  std::int64_t kind = -1, plain = 0, packed = 0, values = 0, definitions = 0, repetitions = 0;
   bool described = false;
   ThriftReader in(bytes);
   for (ThriftStruct s(in); s.next();) {
     switch (s.id()) {
-      case 1:
-        kind = s.count();
-        break;
-      case 2:
-        page.plain_bytes = static_cast<std::size_t>(s.count(INT32_MAX));
-        break;
-      case 3:
-        page.packed_bytes = static_cast<std::size_t>(s.count(INT32_MAX));
-        break;
       case 4:
         page.crc = static_cast<std::uint32_t>(s.integer());
         break;
       case 5:
         described = true;
-        for (ThriftStruct d(s.structure()); d.next();) {
-          switch (d.id()) {
-            case 1:
-              page.values = static_cast<std::size_t>(d.count(INT32_MAX));
-              break;
-            case 2:
-              page.encoding = d.integer();
-              break;
-            case 3:
-              page.definition_encoding = d.integer();
-              break;
-            case 4:
-              page.repetition_encoding = d.integer();
-              break;
-            default:
-              d.skip();
-          }
-        }
+        read_integers(s.structure(), {{1, &values, INT32_MAX},
+                                      {2, &page.encoding, kAnyInteger},
+                                      {3, &page.definition_encoding, kAnyInteger},
+                                      {4, &page.repetition_encoding, kAnyInteger}});
         break;
       case 7:
         described = true;
-        for (ThriftStruct d(s.structure()); d.next();) {
-          switch (d.id()) {
-            case 1:
-              page.values = static_cast<std::size_t>(d.count(INT32_MAX));
-              break;
-            case 2:
-              page.encoding = d.integer();
-              break;
-            default:
-              d.skip();
-          }
-        }
+        read_integers(s.structure(), {{1, &values, INT32_MAX}, {2, &page.encoding, kAnyInteger}});
         break;
       case 8:
         described = true;
         for (ThriftStruct d(s.structure()); d.next();) {
-          switch (d.id()) {
-            case 1:
-              page.values = static_cast<std::size_t>(d.count(INT32_MAX));
-              break;
-            case 4:
-              page.encoding = d.integer();
-              break;
-            case 5:
-              page.definition_bytes = static_cast<std::size_t>(d.count(INT32_MAX));
-              break;
-            case 6:
-              page.repetition_bytes = static_cast<std::size_t>(d.count(INT32_MAX));
-              break;
-            case 7:
-              page.packed = d.boolean();
-              break;
-            default:
-              d.skip();
+          if (d.id() == 7) {
+            page.packed = d.boolean();
+          } else if (!take_integer(d, {{1, &values, INT32_MAX},
+                                       {4, &page.encoding, kAnyInteger},
+                                       {5, &definitions, INT32_MAX},
+                                       {6, &repetitions, INT32_MAX}})) {
+            d.skip();
           }
         }
         break;
       default:
-        s.skip();
+        if (!take_integer(s, {{1, &kind}, {2, &plain, INT32_MAX}, {3, &packed, INT32_MAX}})) s.skip();
     }
   }
+  page.plain_bytes = static_cast<std::size_t>(plain);
+  page.packed_bytes = static_cast<std::size_t>(packed);
+  page.values = static_cast<std::size_t>(values);
+  page.definition_bytes = static_cast<std::size_t>(definitions);
+  page.repetition_bytes = static_cast<std::size_t>(repetitions);
   if (kind < 0 || kind > 3) throw ParquetFault("a page of unknown type " + std::to_string(kind));
   page.kind = static_cast<ParquetPage::Kind>(kind);
   if (!described && page.kind != ParquetPage::Kind::index) throw ParquetFault("a damaged page header");

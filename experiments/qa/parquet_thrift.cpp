@@ -152,4 +152,19 @@ ThriftReader& ThriftStruct::structure() {
   return in_;
 }
 
+bool take_integer(ThriftStruct& fields, std::initializer_list<ThriftInteger> wanted) {
+  for (const ThriftInteger& one : wanted) {
+    if (one.id != fields.id()) continue;
+    *one.to = one.most == kAnyInteger ? fields.integer() : fields.count(one.most);
+    return true;
+  }
+  return false;
+}
+
+void read_integers(ThriftReader& in, std::initializer_list<ThriftInteger> wanted) {
+  for (ThriftStruct fields(in); fields.next();) {
+    if (!take_integer(fields, wanted)) fields.skip();
+  }
+}
+
 }  // namespace assay

@@ -3,6 +3,7 @@
 // thread. Every length is checked against what is left. Source: apache/thrift, doc/specs/thrift-compact-protocol.md.
 
 #include <cstdint>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -82,5 +83,17 @@ class ThriftStruct {
   std::int64_t id_ = 0;
   ThriftReader::Type type_ = ThriftReader::Type::stop;
 };
+
+/// An integer field of a struct and where it goes: from 0 to `most`, or any (kAnyInteger).
+struct ThriftInteger {
+  std::int64_t id;
+  std::int64_t* to;
+  std::int64_t most = INT64_MAX;
+};
+inline constexpr std::int64_t kAnyInteger = -1;
+/// Takes the field that stands next if it is one of them.
+bool take_integer(ThriftStruct& fields, std::initializer_list<ThriftInteger> wanted);
+/// A whole struct of which only these fields count.
+void read_integers(ThriftReader& in, std::initializer_list<ThriftInteger> wanted);
 
 }  // namespace assay

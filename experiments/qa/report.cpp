@@ -182,19 +182,8 @@ void Collector::add_repeats(Json& figures) const {
 }
 
 Json Collector::figures() const {
-  Json f = Json::object();
-  f["n"] = all_.n;
-  f["scored"] = all_.scored;
-  f["correct"] = all_.correct;
-  f["accuracy"] = all_.accuracy();
-  f["ci95"] = interval();
-  f["unextracted"] = all_.unextracted;
-  f["unextracted_scored"] = all_.unextracted_scored;
+  Json f = tally_figures(all_, interval());
   f["out_of_options"] = all_.out_of_options;
-  f["failed"] = all_.failed;
-  f["not_run"] = all_.not_run;
-  f["unscored"] = all_.unscored;
-  f["bounds"] = all_.bounds();
   f["macro_accuracy"] = macro();
   f["chance"] = choice_runs_ == 0 ? Json() : Json(chance_sum_ / static_cast<double>(choice_runs_));
   if (all_.scored > 0) {
@@ -221,21 +210,10 @@ Json Collector::figures() const {
 }
 
 void add_overview(Report& report) {
-  const Json& f = report.figures;
-  ReportTable table{"",
-                    {{"runs", Form::count},
-                     {"scored", Form::count},
-                     {"correct", Form::count},
-                     {"accuracy", Form::ratio},
-                     {"low", Form::ratio},
-                     {"high", Form::ratio},
-                     {"worst", Form::ratio},
-                     {"best", Form::ratio},
-                     {"macro", Form::ratio},
-                     {"chance", Form::ratio}},
-                    {}};
-  table.rows.push_back({f["n"], f["scored"], f["correct"], f["accuracy"], element(f["ci95"], 0), element(f["ci95"], 1),
-                        element(f["bounds"], 0), element(f["bounds"], 1), f["macro_accuracy"], f["chance"]});
+  ReportTable table = overview_table(report.figures);
+  for (const char* name : {"macro", "chance"}) table.columns.push_back({name, Form::ratio});
+  table.rows.front().push_back(report.figures["macro_accuracy"]);
+  table.rows.front().push_back(report.figures["chance"]);
   report.table(std::move(table));
 }
 

@@ -19,6 +19,36 @@ Json ci95(const QaTally& tally) { return low_high(wilson(tally.correct, tally.sc
 
 Json element(const Json& pair, std::size_t index) { return pair.is_array() ? pair[index] : Json(); }
 
+Json tally_figures(const QaTally& tally, Json interval) {
+  return {{"n", tally.n},
+          {"scored", tally.scored},
+          {"correct", tally.correct},
+          {"accuracy", tally.accuracy()},
+          {"ci95", std::move(interval)},
+          {"unextracted", tally.unextracted},
+          {"unextracted_scored", tally.unextracted_scored},
+          {"failed", tally.failed},
+          {"not_run", tally.not_run},
+          {"unscored", tally.unscored},
+          {"bounds", tally.bounds()}};
+}
+
+ReportTable overview_table(const Json& f) {
+  ReportTable table{"",
+                    {{"runs", Form::count},
+                     {"scored", Form::count},
+                     {"correct", Form::count},
+                     {"accuracy", Form::ratio},
+                     {"low", Form::ratio},
+                     {"high", Form::ratio},
+                     {"worst", Form::ratio},
+                     {"best", Form::ratio}},
+                    {}};
+  table.rows.push_back({f["n"], f["scored"], f["correct"], f["accuracy"], element(f["ci95"], 0), element(f["ci95"], 1),
+                        element(f["bounds"], 0), element(f["bounds"], 1)});
+  return table;
+}
+
 Json category_figures(const Ordered<QaTally>& categories) {
   Json list = Json::array();
   for (const auto& [name, tally] : categories.entries()) {

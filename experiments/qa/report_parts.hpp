@@ -33,6 +33,11 @@ Json ci95(const QaTally& tally);
 /// An element of a pair that may be null.
 Json element(const Json& pair, std::size_t index);
 
+/// n, scored, correct, accuracy, ci95 (as given), unextracted, unextracted_scored, failed, not_run, unscored, bounds;
+/// and the table of them that every report begins with.
+Json tally_figures(const QaTally& tally, Json interval);
+ReportTable overview_table(const Json& figures);
+
 /// [{"category","n","correct","accuracy","ci95","unextracted","bounds"}..], and its table in a report that has them.
 Json category_figures(const Ordered<QaTally>& categories);
 void add_categories(Report& report);

@@ -344,15 +344,6 @@ void compare_batches(Shell& shell, const Arguments& arguments, Reply& reply) {
                                {"uneven_missing", result.uneven}});
 }
 
-std::vector<Candidate> batch_names(Shell& shell, const std::vector<std::string>&, std::string_view word) {
-  std::vector<Candidate> names;
-  const RunTable::Reader table = shell.table().read();
-  for (const BatchInfo& batch : table.batches()) {
-    if (!batch.dropped && batch.name.starts_with(word)) names.push_back({quote_shell_word(batch.name), batch.kind});
-  }
-  return names;
-}
-
 }  // namespace
 
 void add_compare_command(CommandTable& table) {
@@ -369,7 +360,7 @@ void add_compare_command(CommandTable& table) {
              false,
              true,
              compare_batches,
-             batch_names});
+             complete_batch});
 }
 
 }  // namespace assay

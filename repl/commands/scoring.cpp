@@ -249,15 +249,6 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
 }
 
-std::vector<Candidate> batch_names(Shell& shell, const std::vector<std::string>&, std::string_view word) {
-  std::vector<Candidate> names;
-  const RunTable::Reader table = shell.table().read();
-  for (const BatchInfo& batch : table.batches()) {
-    if (!batch.dropped && batch.name.starts_with(word)) names.push_back({quote_shell_word(batch.name), batch.kind});
-  }
-  return names;
-}
-
 }  // namespace
 
 void add_scoring_commands(CommandTable& table) {
@@ -287,7 +278,7 @@ void add_scoring_commands(CommandTable& table) {
              false,
              true,
              report,
-             batch_names});
+             complete_batch});
   table.add({"cost",
              {},
              group,

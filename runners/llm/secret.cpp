@@ -4,30 +4,13 @@
 #include <cstring>
 
 #include "core/text/hash.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
 
 /// At least this long: shorter texts would blank out ordinary words.
 constexpr std::size_t kShortest = 8;
-
-/// With the hex digits given; `kept`: characters that pass beside letters, digits and - . _ ~.
-std::string url_encoded(std::string_view text, std::string_view digits, std::string_view kept) {
-  std::string out;
-  for (const char raw : text) {
-    const auto c = static_cast<unsigned char>(raw);
-    const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~' || kept.find(raw) != std::string_view::npos;
-    if (plain) {
-      out += raw;
-    } else {
-      out += '%';
-      out += digits[c >> 4U];
-      out += digits[c & 15U];
-    }
-  }
-  return out;
-}
 
 /// `slashes`: as PHP and many others write them; `html`: & < > as Go writes them.
 std::string json_escaped(std::string_view text, bool slashes, bool html) {
@@ -73,7 +56,7 @@ void SecretFilter::add(std::string_view name, const Secret& secret) {
   for (char& c : base64) c = c == '+' ? '-' : c == '/' ? '_' : c;
   put(std::move(base64));
   for (const std::string_view digits : {"0123456789ABCDEF", "0123456789abcdef"}) {
-    for (const std::string_view kept : {"", "/"}) put(url_encoded(value, digits, kept));
+    for (const std::string_view kept : {"", "/"}) put(url_encoded(value, kept, digits));
   }
   for (const bool slashes : {false, true}) {
     for (const bool html : {false, true}) put(json_escaped(value, slashes, html));

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "runners/llm/hints.hpp"
 #include "runners/llm/urls.hpp"
 
@@ -173,23 +174,9 @@ void WebReader::get(const std::vector<std::string>& addresses, const std::string
 }
 
 std::string page_address(const std::string& address, const std::vector<std::pair<std::string, std::string>>& query) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string out = address;
   for (const auto& [name, value] : query) {
-    out += out.size() == address.size() ? '?' : '&';
-    out += name + "=";
-    for (const char c : value) {
-      const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-                         c == '.' || c == '_' || c == '~';
-      if (plain) {
-        out += c;
-        continue;
-      }
-      const auto byte = static_cast<unsigned char>(c);
-      out += '%';
-      out += kDigits[byte >> 4U];
-      out += kDigits[byte & 15U];
-    }
+    out += (out.size() == address.size() ? "?" : "&") + name + "=" + url_encoded(value);
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/text/utf8.hpp"
+#include "core/text/words.hpp"
 #include "runners/prompt/characters.hpp"
 #include "runners/prompt/entities.hpp"
 #include "runners/prompt/filters.hpp"
@@ -114,21 +115,8 @@ Value run_striptags(const FilterCall& call) {
 std::string quote_url(Runtime& runtime, const Value& value, bool for_query) {
   const std::string text = to_text(runtime, value);
   runtime.work(text.size());
-  std::string out;
-  for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (letter || c == '_' || c == '.' || c == '-' || c == '~' || (c == '/' && !for_query)) {
-      out += c;
-    } else if (c == ' ' && for_query) {
-      out += '+';
-    } else {
-      static constexpr char kDigits[] = "0123456789ABCDEF";
-      const auto byte = static_cast<unsigned char>(c);
-      out += '%';
-      out += kDigits[byte >> 4U];
-      out += kDigits[byte & 15U];
-    }
-  }
+  std::string out = url_encoded(text, for_query ? " " : "/");
+  if (for_query) std::replace(out.begin(), out.end(), ' ', '+');
   return out;
 }
 

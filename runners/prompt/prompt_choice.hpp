@@ -16,8 +16,8 @@ struct PromptChoice {
   Json pin;  ///< path: as typed; "" for one that comes with the kind
 };
 
-/// `parameter`: named in errors. Throws Error "usage" for a name that is neither (with both places and the nearest
-/// name), and what load_prompt throws.
+/// `kind`: whose the shipped ones are; `parameter`: both for messages. Throws Error "usage" for a name that is neither
+/// (with both places and the nearest name), for a file beyond `overrides.limits`, and what load_prompt throws.
 PromptChoice choose_prompt(const std::string& name, const std::vector<ShippedPrompt>& shipped, const std::string& kind,
                            const std::string& parameter, const PromptOverrides& overrides = {});
 /// The prompt of a pin. Throws as load_prompt does.
