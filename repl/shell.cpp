@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <map>
 
 #include "core/engine/stoppable_sleep.hpp"
 #include "core/text/duration.hpp"
@@ -221,6 +222,20 @@ RunId Shell::select_one(const std::string& query) {
     throw Error("usage", "one run is needed; " + query + " selects " + count_text(selection.runs.size()));
   }
   return selection.runs.front();
+}
+
+std::vector<std::unique_ptr<BatchView>> Shell::views(const std::vector<RunId>& runs) {
+  std::map<BatchId, std::vector<RunId>> members;
+  {
+    const RunTable::Reader reader = table().read();
+    for (const RunId run : runs) members[reader.row(run).batch].push_back(run);
+  }
+  std::vector<std::unique_ptr<BatchView>> views;
+  for (auto& [batch, ids] : members) {
+    std::sort(ids.begin(), ids.end());
+    views.push_back(experiment().view(batch, std::move(ids)));
+  }
+  return views;
 }
 
 void Shell::wait_for_job(JobId job) {

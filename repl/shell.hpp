@@ -79,6 +79,8 @@ class Shell {
   Selection select(const std::string& query, bool all_runs = false, bool must_match = true);
   /// Exactly one run.
   RunId select_one(const std::string& query);
+  /// Runs as their batches, a view of each, in the order of the batches.
+  std::vector<std::unique_ptr<BatchView>> views(const std::vector<RunId>& runs);
   const std::optional<std::vector<RunId>>& listing() const { return listing_; }
   void set_listing(std::vector<RunId> runs) { listing_ = std::move(runs); }
 

@@ -44,8 +44,8 @@ void make_ids_unique(LoadedBatch& loaded) {
 
 class StoredBatchView final : public BatchView {
  public:
-  StoredBatchView(Experiment& experiment, BatchInfo info, std::vector<RunId> runs)
-      : experiment_(experiment), info_(std::move(info)), runs_(std::move(runs)) {}
+  StoredBatchView(const Experiment& experiment, Store& store, BatchInfo info, std::vector<RunId> runs)
+      : experiment_(experiment), store_(store), info_(std::move(info)), runs_(std::move(runs)) {}
 
   const BatchInfo& info() const override { return info_; }
   std::uint32_t size() const override { return static_cast<std::uint32_t>(runs_.size()); }
@@ -62,7 +62,7 @@ class StoredBatchView final : public BatchView {
       std::unordered_map<RunId, StoredPayloads> read;
       const auto [low, high] = std::minmax_element(runs_.begin() + static_cast<std::ptrdiff_t>(from),
                                                    runs_.begin() + static_cast<std::ptrdiff_t>(to));
-      experiment_.store().each_payload(
+      store_.each_payload(
           *low, *high - *low + 1, [&](RunId run) { return wanted.contains(run); },
           [&](RunId run, const StoredPayloads& stored) { read.emplace(run, stored); });
       for (std::size_t i = from; i < to; ++i) {
@@ -78,7 +78,8 @@ class StoredBatchView final : public BatchView {
     }
   }
 
-  std::vector<CallRecord> calls(RunId run) const override { return experiment_.store().calls(run); }
+  std::vector<CallRecord> calls(RunId run) const override { return store_.calls(run); }
+  const ExperimentView* experiment() const override { return &experiment_; }
 
  private:
   RunView row_of(RunId run) const {
@@ -100,10 +101,12 @@ class StoredBatchView final : public BatchView {
     view.usage.cost = row.cost;
     view.usage.possible = row.possible;
     view.seconds = static_cast<double>(row.seconds);
+    view.ended_at = row.ended_at;
     return view;
   }
 
-  Experiment& experiment_;
+  const Experiment& experiment_;
+  Store& store_;
   BatchInfo info_;
   std::vector<RunId> runs_;
 };
@@ -413,6 +416,19 @@ void Experiment::each_serialized(const std::vector<RunId>& runs,
 }
 
 std::unique_ptr<BatchView> Experiment::view(BatchId batch, std::optional<std::vector<RunId>> selection) {
+  return view_of(batch, std::move(selection));
+}
+
+std::vector<BatchInfo> Experiment::batches() const {
+  std::vector<BatchInfo> batches;
+  const RunTable::Reader table = table_.read();
+  for (const BatchInfo& info : table.batches()) {
+    if (!info.dropped) batches.push_back(info);
+  }
+  return batches;
+}
+
+std::unique_ptr<BatchView> Experiment::view_of(BatchId batch, std::optional<std::vector<RunId>> selection) const {
   const RunTable::Reader table = table_.read();
   const BatchInfo info = table.batch(batch);
   std::vector<RunId> runs;
@@ -425,7 +441,7 @@ std::unique_ptr<BatchView> Experiment::view(BatchId batch, std::optional<std::ve
       if (table.visible(run)) runs.push_back(run);
     }
   }
-  return std::make_unique<StoredBatchView>(*this, info, std::move(runs));
+  return std::make_unique<StoredBatchView>(*this, *store_, info, std::move(runs));
 }
 
 }  // namespace assay

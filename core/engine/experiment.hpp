@@ -28,11 +28,11 @@ struct ExperimentParts {
   std::function<void()> on_go_on = {};
 };
 
-class Experiment {
+class Experiment : public ExperimentView {
  public:
   /// Reads all run rows into the table. Throws Error kind "store".
   explicit Experiment(ExperimentParts parts);
-  ~Experiment();
+  ~Experiment() override;
 
   /// Ends the writing and closes the file; the process must be left right after. For when threads were left behind.
   void close_file();
@@ -68,9 +68,12 @@ class Experiment {
   /// As `serialized` for many, in order, read in pages.
   void each_serialized(const std::vector<RunId>& runs, const std::function<void(RunId, SerializedRun&&)>& visit);
   /// The runs of a batch that are not dropped, for reports.
-  std::unique_ptr<BatchView> view(BatchId batch, std::optional<std::vector<RunId>> selection = {});
+  std::unique_ptr<BatchView> view(BatchId batch, std::optional<std::vector<RunId>> selection);
+  std::unique_ptr<BatchView> view(BatchId batch) const override { return view_of(batch, std::nullopt); }
+  std::vector<BatchInfo> batches() const override;
 
  private:
+  std::unique_ptr<BatchView> view_of(BatchId batch, std::optional<std::vector<RunId>> selection) const;
   void load_table();
   void push_undo(Json entry);
   std::size_t add_some_scores(std::span<const std::pair<RunId, Score>> scores, bool verdicts);

@@ -84,6 +84,10 @@ struct LoadedBatch {
   BatchInfo info;  // id, first, count and created_at are set by the experiment
   std::vector<NewRun> runs;
   std::vector<std::string> warnings;
+  std::vector<std::string> notes = {};   // what else the person is told of it
+  Json facts = nullptr;                  // an object whose keys stand beside the batch's in --json
+  std::vector<LoadedBatch> before = {};  // batches that it builds on, made first
+  bool may_be_empty = false;             // no run: nothing is made of it, its notes say why
 };
 
 }  // namespace assay

@@ -88,6 +88,11 @@ ExportedFile Kind::export_runs(const std::string& format, const std::vector<cons
   throw Error("usage", "kind " + name() + " has no export format " + format);
 }
 
+JointExport Kind::export_joint(const std::string& format, const std::string&,
+                               const std::vector<const BatchView*>&) const {
+  throw Error("usage", "kind " + name() + " has no export format " + format);
+}
+
 LoadedBatch Kind::fork_batch(const BatchInfo& parent, std::uint32_t, const ParameterTexts& changes) const {
   if (!changes.empty()) {
     throw Error("usage", changes.begin()->first + ": runs of kind " + name() + " are forked without changes");

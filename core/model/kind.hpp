@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/model/batch.hpp"
@@ -30,6 +31,15 @@ struct Parameter {
 /// Parameters of one load after the shell has split the grid: name -> text as typed (quotes removed).
 using ParameterTexts = std::map<std::string, std::string>;
 
+class BatchView;
+class ExperimentView;
+
+/// One load with its grid (key=a,b,c): what all its cells have in common.
+struct LoadGrid {
+  /// Name -> values, in order; a name with several values is varied.
+  std::vector<std::pair<std::string, std::vector<std::string>>> parameters;
+};
+
 /// Where a loader reads from. `embedded` is set for a sample shipped inside the program.
 struct Source {
   std::string name;  // as typed
@@ -37,6 +47,13 @@ struct Source {
   std::optional<std::string_view> embedded;
   std::optional<std::uint64_t> limit = {};  // only the first so many of what is made of it are kept
   std::function<bool()> interrupted = {};   // Ctrl-C: polled by what takes long; may be empty
+  /// The varied parameters of this cell of a grid, and a number that the cells of one load share; empty and 0 without.
+  std::map<std::string, std::string> cell = {};
+  std::int64_t grid = 0;
+  /// The experiment that is loaded into; null: there is none (tests).
+  const ExperimentView* experiment = nullptr;
+  /// What a query (or "BATCH") selects of it, a batch each. Throws Error. May be empty, as `experiment` may be null.
+  std::function<std::vector<std::unique_ptr<BatchView>>(const std::string&)> select = {};
 };
 
 /// One run as a report or a re-evaluation sees it.
@@ -50,6 +67,7 @@ struct RunView {
   std::vector<ContextMessage> context;
   UsageSum usage;
   double seconds = 0;
+  WallTime ended_at = 0;  // of its newest attempt; 0: none has ended here
 };
 
 /// The runs of a batch (or a selection of them), in order, read page by page.
@@ -62,6 +80,18 @@ class BatchView {
   virtual void each(bool payloads, const std::function<void(const RunView&)>& visit) const = 0;
   /// The recorded calls of a run, all attempts, in order of their making.
   virtual std::vector<CallRecord> calls(RunId) const { return {}; }
+  /// The experiment it is a part of; null: it stands alone.
+  virtual const ExperimentView* experiment() const { return nullptr; }
+};
+
+/// All batches, for kinds whose runs build on those of others (annotations of discussions) and for the cells of a grid.
+class ExperimentView {
+ public:
+  virtual ~ExperimentView() = default;
+  /// Those that are not dropped, in the order of their making.
+  virtual std::vector<BatchInfo> batches() const = 0;
+  /// The runs of a batch that are not dropped.
+  virtual std::unique_ptr<BatchView> view(BatchId batch) const = 0;
 };
 
 /// A prompt that comes with a kind: a prompt file (specs/prompts.md 1) that is named without a path.
@@ -75,6 +105,23 @@ struct ExportedFile {
   std::string name;                      // as that program names it; without a folder
   std::string text;                      // the whole file
   std::uint64_t runs = 0, left_out = 0;  // left out: those that are not COMPLETE
+};
+
+/// A form that shows runs of several kinds together: one file, or a folder of files.
+struct JointFormat {
+  std::string name;                // "comments"; a variant follows a colon: "comments:legacy"
+  std::vector<std::string> kinds;  // whose runs it takes
+  bool folder = false;
+  std::string help;  // one line
+};
+struct JointExport {
+  struct File {
+    std::string name;  // relative to the folder; of a single file: the path as given
+    std::string text;
+  };
+  std::vector<File> files;
+  std::vector<std::string> notes;  // for the person: what was left out, and why
+  std::uint64_t runs = 0;
 };
 
 /// A scoring rule of others over a selection of runs: figures beside the score, the score itself only when `as_score`.
@@ -108,6 +155,9 @@ class Kind {
 
   /// Reads a file. Throws Error (file, line or row, what was found, what was expected); then nothing is loaded.
   virtual LoadedBatch load(const Source& source, const ParameterTexts& params) const = 0;
+  /// Called once a load, before it is split into the cells of its grid: what the source says to vary is added, what all
+  /// cells must share (a seed that nobody gave) is drawn. Throws Error.
+  virtual void complete_grid(const Source&, LoadGrid&) const {}
   /// Could run.data of an unknown save be of this kind? Used when a save names no kind.
   virtual bool accepts(const Json& data) const = 0;
   /// The runner of a stored batch. `overrides`: parameters given to `evaluate`. Throws Error when something it needs
@@ -126,6 +176,12 @@ class Kind {
   /// One file of these batches (or selections of them), not empty. Throws Error: a form it has not, batches that can't
   /// stand in one file.
   virtual ExportedFile export_runs(const std::string& format, const std::vector<const BatchView*>& batches) const;
+
+  /// Forms that take runs of this and other kinds; of one name, those of one kind only.
+  virtual std::vector<JointFormat> joint_formats() const { return {}; }
+  /// `format` with its variant. `path` as the person gave it. Throws Error; then nothing is written.
+  virtual JointExport export_joint(const std::string& format, const std::string& path,
+                                   const std::vector<const BatchView*>& batches) const;
 
   /// The rule of others that the parameters of `evaluate` name; nullopt: they name none, and each run is evaluated by
   /// its runner. Throws Error for a parameter that the rule does not take.

@@ -1,6 +1,8 @@
 // load, ls, batches, rename, drop, undo, tag
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <numeric>
 #include <random>
 #include <unordered_set>
@@ -18,8 +20,8 @@ namespace {
 
 struct LoadWords {
   std::vector<std::string> files;
-  std::vector<std::pair<std::string, std::vector<std::string>>> parameters;  // name -> values: more than one is a grid
-  ParameterTexts shared;                                                     // as, limit, shuffle, epochs
+  LoadGrid grid;
+  ParameterTexts shared;  // as, limit, shuffle, epochs
 };
 
 /// key=value, where a quote anywhere in the value makes it one value whatever commas it holds.
@@ -51,10 +53,11 @@ LoadWords parse_load(const Arguments& arguments, std::size_t first) {
         from = comma + 1;
       }
     }
-    if (std::any_of(load.parameters.begin(), load.parameters.end(), [&](const auto& p) { return p.first == key; })) {
+    auto& parameters = load.grid.parameters;
+    if (std::any_of(parameters.begin(), parameters.end(), [&](const auto& p) { return p.first == key; })) {
       throw Error("usage", "the parameter " + key + " is given twice");
     }
-    load.parameters.emplace_back(key, std::move(values));
+    parameters.emplace_back(key, std::move(values));
   }
   return load;
 }
@@ -121,18 +124,38 @@ void warn_of_repeated_ids(LoadedBatch& batch) {
                            " that another file has too: they are named ID.2, ID.3 ..");
 }
 
-void report_batch(const BatchInfo& info, const std::vector<std::string>& warnings, Reply& reply) {
+/// What the person is told of a batch that has been loaded.
+struct Told {
+  std::vector<std::string> warnings, notes;
+  Json facts;
+
+  explicit Told(LoadedBatch& batch)
+      : warnings(batch.warnings), notes(std::move(batch.notes)), facts(std::move(batch.facts)) {}
+
+  void say(Reply& reply, Json row) {
+    for (const std::string& note : notes) reply.line("  " + note);
+    for (const std::string& warning : warnings)
+      reply.line(StyledText().add("  warning: ", TextRole::warn).add(warning));
+    row["warnings"] = std::move(warnings);
+    if (facts.is_object()) row.update(facts);
+    reply.result["batches"].push_back(std::move(row));
+  }
+};
+
+void add_batch(Shell& shell, LoadedBatch&& batch, Reply& reply) {
+  for (LoadedBatch& first : batch.before) add_batch(shell, std::move(first), reply);
+  Told told(batch);
+  if (batch.runs.empty() && batch.may_be_empty) {
+    return told.say(reply, Json::object({{"batch", nullptr}, {"kind", batch.info.kind}, {"runs", 0}}));
+  }
+  const BatchInfo info = shell.experiment().add(std::move(batch));
   reply.line(StyledText()
                  .add(info.name, TextRole::name)
                  .add(": " + format_count(info.count) + (info.count == 1 ? " run, kind " : " runs, kind ") +
                       (info.kind.empty() ? "unknown" : info.kind) +
                       (info.model.empty() ? "" : ", model " + info.model)));
-  for (const std::string& warning : warnings) reply.line(StyledText().add("  warning: ", TextRole::warn).add(warning));
-  reply.result["batches"].push_back(Json::object({{"batch", info.name},
-                                                  {"kind", info.kind},
-                                                  {"runs", info.count},
-                                                  {"model", info.model},
-                                                  {"warnings", warnings}}));
+  told.say(reply,
+           Json::object({{"batch", info.name}, {"kind", info.kind}, {"runs", info.count}, {"model", info.model}}));
 }
 
 Source find_source(const Kind& kind, const std::string& name, std::vector<std::string>& keep) {
@@ -145,40 +168,59 @@ Source find_source(const Kind& kind, const std::string& name, std::vector<std::s
   return source;
 }
 
-void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply& reply) {
-  const LoadWords load = parse_load(arguments, 1);
-  if (load.files.empty()) {
-    std::string hint = "usage: load KIND FILE.. [key=value ..]";
-    for (const std::string& sample : kind.samples()) hint += "; try `load " + kind.name() + " " + sample + "`";
-    throw Error("usage", "load " + kind.name() + ": which file?", {}, hint);
-  }
-  std::vector<ParameterTexts> grid(1);
-  for (const auto& [name, values] : load.parameters) {
+/// Every combination of the values.
+std::vector<ParameterTexts> cells_of(const LoadGrid& grid) {
+  std::vector<ParameterTexts> cells(1);
+  for (const auto& [name, values] : grid.parameters) {
     std::vector<ParameterTexts> next;
-    for (const ParameterTexts& base : grid) {
+    for (const ParameterTexts& base : cells) {
       for (const std::string& value : values) {
         next.push_back(base);
         next.back()[name] = value;
       }
     }
-    grid = std::move(next);
-    if (grid.size() > 1000) throw Error("usage", "the grid has more than 1,000 combinations");
+    cells = std::move(next);
+    if (cells.size() > 1000) throw Error("usage", "the grid has more than 1,000 combinations");
+  }
+  return cells;
+}
+
+void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply& reply) {
+  LoadWords load = parse_load(arguments, 1);
+  if (load.files.empty()) {
+    std::string hint = "usage: load KIND FILE.. [key=value ..]";
+    for (const std::string& sample : kind.samples()) hint += "; try `load " + kind.name() + " " + sample + "`";
+    throw Error("usage", "load " + kind.name() + ": which file?", {}, hint);
   }
   // Nothing is stored before everything is read: one bad file of three loads nothing.
   std::vector<LoadedBatch> batches;
   std::vector<std::string> keep;
-  for (const ParameterTexts& parameters : grid) {
+  const auto source_of = [&](const std::string& file) {
+    Source source = find_source(kind, file, keep);
+    source.interrupted = [&shell] { return shell.interrupted(); };
+    if (load.shared.contains("limit") && !load.shared.contains("shuffle")) {
+      source.limit = parse_count(load.shared.at("limit"), "limit", 1);
+    }
+    source.experiment = &shell.experiment();
+    source.select = [&shell](const std::string& query) { return shell.views(shell.select(query, true).runs); };
+    return source;
+  };
+  for (const std::string& file : load.files) kind.complete_grid(source_of(file), load.grid);
+  const std::vector<ParameterTexts> cells = cells_of(load.grid);
+  const std::int64_t grid = cells.size() > 1 ? shell.experiment().clock().wall() : 0;
+  for (const ParameterTexts& parameters : cells) {
     std::string suffix;
-    for (const auto& [name, values] : load.parameters) {
-      if (values.size() > 1) suffix += " " + name + "=" + parameters.at(name);
+    std::map<std::string, std::string> cell;
+    for (const auto& [name, values] : load.grid.parameters) {
+      if (values.size() < 2) continue;
+      suffix += " " + name + "=" + parameters.at(name);
+      cell.emplace(name, parameters.at(name));
     }
     std::vector<LoadedBatch> parts;
     for (const std::string& file : load.files) {
-      Source source = find_source(kind, file, keep);
-      source.interrupted = [&shell] { return shell.interrupted(); };
-      if (load.shared.contains("limit") && !load.shared.contains("shuffle")) {
-        source.limit = parse_count(load.shared.at("limit"), "limit", 1);
-      }
+      Source source = source_of(file);
+      source.cell = cell;
+      source.grid = grid;
       parts.push_back(kind.load(source, parameters));
       parts.back().info.kind = kind.name();
       if (parts.back().info.source.empty()) parts.back().info.source = file;
@@ -190,6 +232,8 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
         first.runs.insert(first.runs.end(), std::make_move_iterator(parts[i].runs.begin()),
                           std::make_move_iterator(parts[i].runs.end()));
         first.warnings.insert(first.warnings.end(), parts[i].warnings.begin(), parts[i].warnings.end());
+        first.notes.insert(first.notes.end(), parts[i].notes.begin(), parts[i].notes.end());
+        std::move(parts[i].before.begin(), parts[i].before.end(), std::back_inserter(first.before));
         first.info.source += " " + parts[i].info.source;
         join_pinned(first.info.pinned, parts[i].info.pinned);
       }
@@ -211,15 +255,12 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
       }
       part.info.name += suffix;
       apply_shared(part, load.shared);
-      if (part.runs.empty()) throw Error("file", "there is no item in it", part.info.source);
+      if (part.runs.empty() && !part.may_be_empty) throw Error("file", "there is no item in it", part.info.source);
       batches.push_back(std::move(part));
     }
   }
   reply.result["batches"] = Json::array();
-  for (LoadedBatch& batch : batches) {
-    const std::vector<std::string> warnings = batch.warnings;
-    report_batch(shell.experiment().add(std::move(batch)), warnings, reply);
-  }
+  for (LoadedBatch& batch : batches) add_batch(shell, std::move(batch), reply);
 }
 
 void load(Shell& shell, const Arguments& arguments, Reply& reply) {
@@ -233,8 +274,8 @@ void load(Shell& shell, const Arguments& arguments, Reply& reply) {
     shell.kinds().require(first);
   }
   const LoadWords words = parse_load(arguments, 0);
-  if (!words.parameters.empty()) {
-    throw Error("usage", "load FILE takes a save as it is; " + words.parameters.front().first +
+  if (!words.grid.parameters.empty()) {
+    throw Error("usage", "load FILE takes a save as it is; " + words.grid.parameters.front().first +
                              "= needs a kind: load KIND FILE ..");
   }
   reply.result["batches"] = Json::array();
@@ -242,8 +283,7 @@ void load(Shell& shell, const Arguments& arguments, Reply& reply) {
     std::vector<LoadedBatch> batches = read_save(file, shell.kinds());
     for (LoadedBatch& batch : batches) {
       if (const auto as = words.shared.find("as"); as != words.shared.end()) batch.info.name = as->second;
-      const std::vector<std::string> warnings = batch.warnings;
-      report_batch(shell.experiment().add(std::move(batch)), warnings, reply);
+      add_batch(shell, std::move(batch), reply);
     }
   }
 }

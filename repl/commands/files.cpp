@@ -161,18 +161,11 @@ struct OutFile {
 /// The files that the kinds make of the selected batches: one for all of a kind where `path` is a file, else one each.
 std::vector<OutFile> files_of_kinds(Shell& shell, const std::string& format, const std::vector<const Kind*>& kinds,
                                     const std::string& path, const Selection& selection, std::size_t& others) {
-  std::map<BatchId, std::vector<RunId>> runs;
-  {
-    const RunTable::Reader table = shell.table().read();
-    for (const RunId run : selection.runs) runs[table.row(run).batch].push_back(run);
-  }
   std::map<const Kind*, std::vector<std::unique_ptr<BatchView>>> views;
-  for (auto& [batch, members] : runs) {
-    std::sort(members.begin(), members.end());
-    std::unique_ptr<BatchView> view = shell.experiment().view(batch, members);
+  for (auto& view : shell.views(selection.runs)) {
     const Kind* kind = shell.kinds().find(view->info().kind);
     if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
-      others += members.size();
+      others += view->size();
       continue;
     }
     views[kind].push_back(std::move(view));
