@@ -69,7 +69,10 @@ ChartScale chart_scale(const ReportChart& chart) {
     scale.low = std::max(scale.low, 0.0);
     scale.high = std::min(std::max(scale.high, scale.low + 0.1), 1.0);
   }
-  if (!(scale.high > scale.low)) scale.high = scale.low + unit;
+  if (!(scale.high > scale.low)) {  // all alike: room on the side that has some
+    const bool at_top = chart.form == ReportTable::Form::ratio && scale.high >= 1;
+    (at_top ? scale.low : scale.high) = at_top ? 0 : scale.low + unit;
+  }
   const int units = static_cast<int>(std::lround((scale.high - scale.low) / unit));
   scale.steps = units == 1 ? 5 : units < 4 ? 2 * units : units;
   return scale;

@@ -1,11 +1,24 @@
 #include "repl/report_cells.hpp"
 
+#include <array>
 #include <cmath>
+#include <cstdio>
 
 #include "core/text/duration.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
+
+namespace {
+
+/// Four digits are what a table needs; figures and --json have them all.
+std::string rounded_text(double number) {
+  std::array<char, 32> text{};
+  const int length = std::snprintf(text.data(), text.size(), "%.4g", number);
+  return std::fabs(number) < 1e4 ? std::string(text.data(), static_cast<std::size_t>(length)) : number_text(number);
+}
+
+}  // namespace
 
 std::string report_cell_text(const Json& value, ReportTable::Form form) {
   if (value.is_null()) return "-";
@@ -22,6 +35,8 @@ std::string report_cell_text(const Json& value, ReportTable::Form form) {
     case ReportTable::Form::count:
       return format_count(std::llround(number));
     case ReportTable::Form::number:
+      if (value.is_number_float()) return rounded_text(number);
+      break;
     case ReportTable::Form::text:
       break;
   }

@@ -1,7 +1,5 @@
 #include "repl/views.hpp"
 
-#include <time.h>
-
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -9,6 +7,7 @@
 
 #include "core/statistics/proportion.hpp"
 #include "core/text/duration.hpp"
+#include "core/text/local_time.hpp"
 #include "repl/chart_view.hpp"
 #include "repl/report_cells.hpp"
 
@@ -19,14 +18,6 @@ std::string formatted(const char* format, double value) {
   std::array<char, 64> text{};
   const int length = std::snprintf(text.data(), text.size(), format, value);
   return {text.data(), static_cast<std::size_t>(length)};
-}
-
-std::string local_time(WallTime at, const char* format) {
-  const auto seconds = static_cast<time_t>(at / 1'000'000);
-  tm parts{};
-  localtime_r(&seconds, &parts);
-  std::array<char, 64> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), format, &parts)};
 }
 
 Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }

@@ -47,6 +47,7 @@ class BatchForks {
     Json from = Json::object({{"run", name}, {"step", request_.step}});
     if (!request_.message.empty()) from["message"] = request_.message;
     run.data["forked_from"] = std::move(from);
+    kind.make_fork(run);
     {
       const RunTable::Reader table = experiment_.table().read();
       for (const std::string& facet : table.facet_names(parent_.id)) {

@@ -46,6 +46,7 @@ struct Source {
   std::filesystem::path path;
   std::optional<std::string_view> embedded;
   std::optional<std::uint64_t> limit = {};  // only the first so many of what is made of it are kept
+  std::uint64_t epochs = 1;                 // how often each run will be repeated
   std::function<bool()> interrupted = {};   // Ctrl-C: polled by what takes long; may be empty
   /// The varied parameters of this cell of a grid, and a number that the cells of one load share; empty and 0 without.
   std::map<std::string, std::string> cell = {};
@@ -158,6 +159,8 @@ class Kind {
   /// Called once a load, before it is split into the cells of its grid: what the source says to vary is added, what all
   /// cells must share (a seed that nobody gave) is drawn. Throws Error.
   virtual void complete_grid(const Source&, LoadGrid&) const {}
+  /// With epochs=K: a copy becomes the repeat number `epoch` (1 .. K) of its item. Its id has got its "@epoch" already.
+  virtual void make_repeat(NewRun&, std::uint64_t) const {}
   /// Could run.data of an unknown save be of this kind? Used when a save names no kind.
   virtual bool accepts(const Json& data) const = 0;
   /// The runner of a stored batch. `overrides`: parameters given to `evaluate`. Throws Error when something it needs
@@ -199,6 +202,8 @@ class Kind {
   virtual std::optional<NewRun::Start> fork_start(const BatchInfo&, const RunView&, std::uint32_t) const {
     return std::nullopt;
   }
+  /// The fork's data are a copy of its parent's: what must be its own (an id) is given to it here.
+  virtual void make_fork(NewRun&) const {}
 };
 
 /// Kinds by name. Filled by app at start, constant afterwards: any thread.

@@ -67,6 +67,8 @@ struct AtomicFile::Impl {
 
   void open(const std::string& typed, const AtomicFileOptions& options) {
     path = typed;
+    may_replace = options.may_replace;
+    sync = options.sync;
     if (options.follow_links) path = follow_links(typed);
     const std::size_t slash = path.rfind('/');
     name = slash == std::string::npos ? path : path.substr(slash + 1);
@@ -175,18 +177,30 @@ struct AtomicFile::Impl {
   void commit() {
     drain(true);
     if (mode != 0600 && ::fchmod(file.fd, mode) != 0) fail("cannot set its mode: " + system_message(errno));
-    if (::fsync(file.fd) != 0) fail("cannot bring it to the disk: " + system_message(errno));
+    if (sync && ::fsync(file.fd) != 0) fail("cannot bring it to the disk: " + system_message(errno));
     if (file.close() != 0) fail("cannot write: " + system_message(errno));
-    if (::renameat(folder.fd, temporary.c_str(), folder.fd, name.c_str()) != 0) {
+    if (!put_in_place()) {
+      if (!may_replace && errno == EEXIST) fail("exists");
       fail("cannot put it in place: " + system_message(errno));
     }
     committed = true;
-    if (::fsync(folder.fd) != 0) fail("cannot bring its folder to the disk: " + system_message(errno));
+    if (sync && ::fsync(folder.fd) != 0) fail("cannot bring its folder to the disk: " + system_message(errno));
+  }
+
+  bool put_in_place() const {
+    if (may_replace) return ::renameat(folder.fd, temporary.c_str(), folder.fd, name.c_str()) == 0;
+    // One that came to be since it was opened stays. A link, as renameat2 is not known to all file systems.
+    if (::linkat(folder.fd, temporary.c_str(), folder.fd, name.c_str(), 0) == 0) {
+      return ::unlinkat(folder.fd, temporary.c_str(), 0) == 0;
+    }
+    if (errno == EEXIST) return false;
+    return ::renameat(folder.fd, temporary.c_str(), folder.fd, name.c_str()) == 0;
   }
 
   std::string path, name, temporary;
   Descriptor folder, file;
   mode_t mode = 0600;
+  bool may_replace = true, sync = true;
   Packing packing = Packing::none;
   z_stream gzip{};
   ZSTD_CCtx* zstd = nullptr;
@@ -219,6 +233,13 @@ void write_file(const std::string& path, std::string_view bytes, AtomicFileOptio
   AtomicFile file(path, options);
   file.append(bytes);
   file.commit();
+}
+
+void sync_files(const std::string& path) {
+  Descriptor any;
+  any.fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (any.fd < 0 || ::syncfs(any.fd) != 0)
+    throw Error("file", "cannot bring it to the disk: " + system_message(errno), path);
 }
 
 std::string safe_file_name(std::string_view text) {

@@ -13,6 +13,7 @@ struct AtomicFileOptions {
   bool compress_by_name = true;  ///< .gz and .zst are packed
   bool may_replace = true;       ///< false: an existing target is refused
   bool follow_links = true;      ///< false, for names made from data: a link at the target is refused
+  bool sync = true;              ///< false, for many files: commit() waits for no disk, sync_files() does for all
 };
 
 class AtomicFile {
@@ -41,6 +42,9 @@ class AtomicFile {
 
 /// The whole of `bytes` to `path` by an AtomicFile.
 void write_file(const std::string& path, std::string_view bytes, AtomicFileOptions options = {});
+
+/// Waits until what was written to the file system of `path` is on the disk. Throws Error "file".
+void sync_files(const std::string& path);
 
 /// A file name for any text (a batch, a run): [A-Za-z0-9._-] stay, all else is %XX, no leading dot, never empty, at
 /// most 200 bytes: longer ones are cut and end in "~" and 16 hex digits of the hash of the text. Different texts have

@@ -2,9 +2,9 @@
 
 #include <array>
 #include <cstdlib>
-#include <ctime>
 
 #include "core/text/error.hpp"
+#include "core/text/local_time.hpp"
 
 namespace assay {
 namespace {
@@ -120,13 +120,7 @@ std::string format_bytes(std::uint64_t bytes) {
   return number + " " + std::string(names[unit]);
 }
 
-std::string format_clock(std::int64_t unix_us) {
-  const auto seconds = static_cast<time_t>(unix_us / 1'000'000);
-  tm parts{};
-  localtime_r(&seconds, &parts);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%H:%M:%S", &parts)};
-}
+std::string format_clock(std::int64_t unix_us) { return local_time(unix_us, "%H:%M:%S"); }
 
 std::string format_usd(std::int64_t pico_usd) {
   constexpr std::uint64_t dollar = 1'000'000'000'000U;

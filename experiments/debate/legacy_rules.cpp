@@ -9,10 +9,10 @@
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
 #include "core/text/pattern.hpp"
+#include "core/text/python_json.hpp"
 #include "core/text/words.hpp"
 #include "experiments/debate/imported.hpp"
 #include "experiments/debate/mad_export.hpp"
-#include "experiments/debate/python_json.hpp"
 
 namespace assay {
 namespace {

@@ -6,8 +6,8 @@
 #include <set>
 
 #include "core/text/error.hpp"
+#include "core/text/python_json.hpp"
 #include "experiments/debate/imported.hpp"
-#include "experiments/debate/python_json.hpp"
 
 namespace assay {
 namespace {

@@ -74,7 +74,7 @@ void shuffle_runs(std::vector<NewRun>& runs, std::uint64_t seed) {
   }
 }
 
-void apply_shared(LoadedBatch& batch, const ParameterTexts& shared) {
+void apply_shared(const Kind& kind, LoadedBatch& batch, const ParameterTexts& shared) {
   const auto given = [&](const char* name) -> const std::string* {
     const auto found = shared.find(name);
     return found == shared.end() ? nullptr : &found->second;
@@ -93,6 +93,7 @@ void apply_shared(LoadedBatch& batch, const ParameterTexts& shared) {
         for (std::uint64_t e = 1; e <= k; ++e) {
           repeated.push_back(run);
           repeated.back().id += "@" + std::to_string(e);
+          kind.make_repeat(repeated.back(), e);
         }
       }
       batch.runs = std::move(repeated);
@@ -185,6 +186,16 @@ std::vector<ParameterTexts> cells_of(const LoadGrid& grid) {
   return cells;
 }
 
+/// The batch of that name, else what the query selects.
+std::vector<std::unique_ptr<BatchView>> named_views(Shell& shell, const std::string& query) {
+  std::vector<std::unique_ptr<BatchView>> views;
+  if (const auto batch = shell.table().read().find_batch(query)) {
+    views.push_back(shell.experiment().view(*batch, {}));
+    return views;
+  }
+  return shell.views(shell.select(query, true).runs);
+}
+
 void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply& reply) {
   LoadWords load = parse_load(arguments, 1);
   if (load.files.empty()) {
@@ -201,8 +212,9 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
     if (load.shared.contains("limit") && !load.shared.contains("shuffle")) {
       source.limit = parse_count(load.shared.at("limit"), "limit", 1);
     }
+    if (load.shared.contains("epochs")) source.epochs = parse_count(load.shared.at("epochs"), "epochs", 1);
     source.experiment = &shell.experiment();
-    source.select = [&shell](const std::string& query) { return shell.views(shell.select(query, true).runs); };
+    source.select = [&shell](const std::string& query) { return named_views(shell, query); };
     return source;
   };
   for (const std::string& file : load.files) kind.complete_grid(source_of(file), load.grid);
@@ -229,6 +241,12 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
     if (as != load.shared.end()) {  // one name joins several files into one batch
       for (std::size_t i = 1; i < parts.size(); ++i) {
         auto& first = parts.front();
+        if (first.info.model != parts[i].info.model) {
+          throw Error("usage",
+                      load.files[i] + " is to be asked of " + parts[i].info.model + ", " + load.files[0] + " of " +
+                          first.info.model + ": they can't become one batch",
+                      {}, "load them one by one, or with one model=");
+        }
         first.runs.insert(first.runs.end(), std::make_move_iterator(parts[i].runs.begin()),
                           std::make_move_iterator(parts[i].runs.end()));
         first.warnings.insert(first.warnings.end(), parts[i].warnings.begin(), parts[i].warnings.end());
@@ -247,14 +265,14 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
             std::filesystem::path(load.files.at(std::min<std::size_t>(&part - parts.data(), load.files.size() - 1)))
                 .filename()
                 .string();
-        for (const char* ending : {".gz", ".zst", ".jsonl", ".json", ".csv", ".tsv", ".parquet"}) {
+        for (const char* ending : {".gz", ".zst", ".jsonl", ".json", ".csv", ".tsv", ".parquet", ".yml", ".yaml"}) {
           if (part.info.name.ends_with(ending))
             part.info.name.resize(part.info.name.size() - std::string_view(ending).size());
         }
         if (part.info.name == "sample" || part.info.name.empty()) part.info.name = kind.name();
       }
       part.info.name += suffix;
-      apply_shared(part, load.shared);
+      apply_shared(kind, part, load.shared);
       if (part.runs.empty() && !part.may_be_empty) throw Error("file", "there is no item in it", part.info.source);
       batches.push_back(std::move(part));
     }

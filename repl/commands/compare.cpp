@@ -275,6 +275,8 @@ void draw(const Side& a, const Side& b, const Comparison& result, Reply& reply) 
   }
   if (result.differences.empty()) {
     reply.line(StyledText().add("no item has a value on both sides: nothing to compare", TextRole::warn));
+    if (a.metric.empty())
+      reply.line("metric=NAME compares a figure of the runs instead of their score; a name that is none lists them");
     return;
   }
   reply.line(StyledText()

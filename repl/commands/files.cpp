@@ -15,12 +15,24 @@
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
 #include "repl/commands/bulk.hpp"
+#include "repl/commands/files.hpp"
 #include "repl/run_list.hpp"
 #include "repl/save_file.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
+
+void refuse_experiment_file(Shell& shell, const std::string& path) {
+  std::error_code problem;
+  const std::string file = shell.store().path();
+  for (const char* ending : {"", "-wal", "-shm", "-lock", "-reserve"}) {
+    if (std::filesystem::equivalent(path, file + ending, problem)) {
+      throw Error("file", "that is the open experiment itself", path, "name another file");
+    }
+  }
+}
+
 namespace {
 
 /// saves/EXPERIMENT-20261121-140211.json
@@ -34,17 +46,6 @@ std::string default_save_name(const std::string& experiment, WallTime now) {
   std::array<char, 32> text{};
   return "saves/" + safe_file_name(name) + "-" +
          std::string(text.data(), std::strftime(text.data(), text.size(), "%Y%m%d-%H%M%S", &parts)) + ".json";
-}
-
-/// The experiment file and its companions are never written over.
-void refuse_experiment_file(Shell& shell, const std::string& path) {
-  std::error_code problem;
-  const std::string file = shell.store().path();
-  for (const char* ending : {"", "-wal", "-shm", "-lock", "-reserve"}) {
-    if (std::filesystem::equivalent(path, file + ending, problem)) {
-      throw Error("file", "that is the open experiment itself", path, "name another file");
-    }
-  }
 }
 
 void save(Shell& shell, const Arguments& arguments, Reply& reply) {
@@ -262,13 +263,25 @@ void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
   const auto own = kinds_by_format(shell);
   if (const auto found = own.find(format); found != own.end())
     return export_for_others(shell, arguments, found->second, reply);
+  const std::vector<JointChoice> joint = joint_choices(shell.kinds());
+  if (const auto choice = find_joint(joint, format)) return export_joint(shell, *choice, arguments, reply);
   if (format != "csv" && format != "jsonl") {
     std::vector<std::string> formats = {"csv", "jsonl", "openai-batch"};
     for (const auto& [name, kinds] : own) formats.push_back(name);
+    std::vector<std::string> shown = formats;
+    for (const JointChoice& choice : joint) {
+      const std::string& name = choice.format.name;
+      formats.push_back(name);
+      if (name.find(':') == std::string::npos) {
+        shown.push_back(name);
+      } else if (!shown.back().ends_with(']')) {
+        shown.back() += "[:VARIANT]";
+      }
+    }
     const auto near = nearest(format, formats);
     throw Error("usage",
                 "export " + format + ": there is no such format" + (near ? "; did you mean " + *near + "?" : ""), {},
-                "formats: " + joined(formats, ", "));
+                "formats: " + joined(shown, ", "));
   }
   if (arguments.has("--force"))
     throw Error("usage", "--force goes with the formats of kinds; " + format + " always writes over a file");
@@ -293,6 +306,9 @@ std::vector<Candidate> complete_export(Shell& shell, const std::vector<std::stri
   for (const auto& [format, kinds] : kinds_by_format(shell)) {
     if (format.starts_with(word)) found.push_back({format, "of kind " + kinds.front()->name()});
   }
+  for (const JointChoice& choice : joint_choices(shell.kinds())) {
+    if (choice.format.name.starts_with(word)) found.push_back({choice.format.name, choice.format.help});
+  }
   return found;
 }
 
@@ -314,20 +330,21 @@ void add_file_commands(CommandTable& table) {
              true,
              save,
              files});
-  table.add({"export",
-             {},
-             group,
-             "export FORMAT PATH [QUERY]",
-             "write runs: csv, jsonl, openai-batch (`help bulk`), tiger ..: PATH.json is one file, else a file a batch",
-             {"export csv runs.csv", "export openai-batch out", "export tiger out kind:qa"},
-             {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"},
-              {"--force", "", "forms of other programs: write over a file that is there"}},
-             2,
-             SIZE_MAX,
-             false,
-             true,
-             export_runs,
-             complete_export});
+  table.add(
+      {"export",
+       {},
+       group,
+       "export FORMAT PATH [QUERY]",
+       "write runs: csv, jsonl, openai-batch (`help bulk`), forms of other programs: tiger, syndisco, comments ..",
+       {"export csv runs.csv", "export openai-batch out", "export tiger out kind:qa", "export comments comments.csv"},
+       {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"},
+        {"--force", "", "forms of other programs: write over files that are there"}},
+       2,
+       SIZE_MAX,
+       false,
+       true,
+       export_runs,
+       complete_export});
 }
 
 }  // namespace assay

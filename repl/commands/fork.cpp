@@ -99,6 +99,8 @@ std::vector<Candidate> runs_and_parameters(Shell& shell, const std::vector<std::
   if (before.size() > 1) {
     offer("step=", "how many steps are shared; 0: none");
     offer("message=", "for the runner, at its next step");
+    offer("name=", "discussion: who says the message");
+    offer("reseed=", "discussion: new draws of who speaks");
     offer("as=", "name of the new batch");
     std::vector<std::string> kinds;
     {
@@ -122,20 +124,20 @@ std::vector<Candidate> runs_and_parameters(Shell& shell, const std::vector<std::
 }  // namespace
 
 void add_fork_command(CommandTable& table) {
-  table.add(
-      {"fork",
-       {},
-       "batches and runs",
-       "fork RUN.. step=K [key=value ..] [message=TEXT] [as=NAME]",
-       "new runs that share the first K steps of these and go on differently; what is shared costs nothing",
-       {"fork all step=1 collaborative_prompt=other.yaml", "fork gen:17 step=2 message=\"Think again.\" as=again"},
-       {},
-       1,
-       SIZE_MAX,
-       true,
-       true,
-       fork,
-       runs_and_parameters});
+  table.add({"fork",
+             {},
+             "batches and runs",
+             "fork RUN.. step=K [key=value ..] [message=TEXT] [as=NAME]",
+             "new runs that share the first K steps of these and go on differently; what is shared costs nothing",
+             {"fork all step=1 collaborative_prompt=other.yaml", "fork gen:17 step=2 message=\"Think again.\" as=again",
+              "fork all batch:forum step=7 mod_instructions=kind.txt"},
+             {},
+             1,
+             SIZE_MAX,
+             true,
+             true,
+             fork,
+             runs_and_parameters});
 }
 
 }  // namespace assay

@@ -11,6 +11,7 @@
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
 #include "core/text/hash.hpp"
+#include "core/text/pattern.hpp"
 #include "core/text/utf8.hpp"
 #include "runners/llm/body.hpp"
 #include "runners/llm/hints.hpp"
@@ -318,6 +319,26 @@ SimSpec parse_sim(std::string_view model) {
   return spec;
 }
 
+namespace {
+
+/// Each "{LO-HI}" of a reply becomes a whole number from LO to HI; nullopt: it has none.
+std::optional<std::string> with_numbers(const std::string& reply, RandomStream& stream) {
+  static const Pattern slot("\\{(\\d{1,9})-(\\d{1,9})\\}");
+  std::string text;
+  std::size_t from = 0;
+  for (const Pattern::Match& match : slot.find_all(reply)) {
+    const std::uint64_t low = std::stoull(std::string(*match.groups[1])),
+                        high = std::stoull(std::string(*match.groups[2]));
+    if (high < low) continue;
+    text += reply.substr(from, match.begin - from) + std::to_string(low + stream.next() % (high - low + 1));
+    from = match.end;
+  }
+  if (from == 0) return std::nullopt;
+  return text + reply.substr(from);
+}
+
+}  // namespace
+
 SimDraw draw_sim(const SimSpec& spec, std::string_view canonical, const std::optional<Hint>& hint, int try_no) {
   SimDraw draw;
   draw.latency_ms = draw_latency_ms(spec.latency, stream_of("latency", canonical, spec.seed, try_no));
@@ -334,7 +355,8 @@ SimDraw draw_sim(const SimSpec& spec, std::string_view canonical, const std::opt
   }
   RandomStream stream = stream_of("answer", canonical, spec.seed, 0);
   if (!hint) {
-    draw.text = "sim " + to_hex(stream.next());
+    RandomStream numbers = stream;
+    draw.text = with_numbers(spec.reply, numbers).value_or("sim " + to_hex(stream.next()));
   } else {
     std::string answer = hint->answer;
     draw.correct = stream.uniform() < spec.accuracy;

@@ -32,6 +32,8 @@ SimLatency parse_sim_latency(const std::string& text);
 struct SimSpec {
   std::string name = "default";  // default, qa, echo, script:FILE
   double accuracy = 0.8;
+  /// {answer}: what was drawn for a question whose answer is known. {1-5}: a whole number, drawn by the request, for
+  /// whoever asks without one (annotators); without either such requests get "sim HEX".
   std::string reply = "The answer is ({answer}).";
   SimLatency latency;
   std::vector<std::pair<std::string, double>> fail;  // in the order written

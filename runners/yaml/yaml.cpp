@@ -30,18 +30,16 @@ std::size_t from_one(int at) { return static_cast<std::size_t>(std::max(at, 0)) 
 /// Builds YamlNodes from events; counts nodes and depth as they come, so that nothing large is ever built.
 class Builder : public YAML::EventHandler {
  public:
-  Builder(std::string_view text, const std::string& place, const YamlLimits& limits)
-      : text_(text), place_(place), limits_(limits) {}
+  Builder(std::string_view text, const std::string& place, const YamlLimits& limits,
+          std::vector<YamlRepeatedKey>* repeated)
+      : text_(text), place_(place), limits_(limits), repeated_(repeated) {}
 
   YamlNode take() { return done_ ? std::move(root_) : empty(); }
   bool done() const { return done_; }
   /// "models.judge: ", the keys that lead to where reading is; "" unless the limits ask for it.
   std::string keys_here() const {
     if (!limits_.name_keys) return "";
-    std::string path;
-    for (const Open& level : open_) {
-      if (level.key) path += (path.empty() ? "" : ".") + level.key->text;
-    }
+    std::string path = key_path();
     if (path.empty() && !open_.empty() && !open_.front().node.entries.empty()) {
       path = "after " + open_.front().node.entries.back().key.text;
     }
@@ -128,6 +126,14 @@ class Builder : public YAML::EventHandler {
     YamlNode node;
     std::size_t depth, nodes;
   };
+
+  std::string key_path() const {
+    std::string path;
+    for (const Open& level : open_) {
+      if (level.key) path += (path.empty() ? "" : ".") + level.key->text;
+    }
+    return path;
+  }
 
   static YamlNode empty() {
     YamlNode node;
@@ -235,17 +241,45 @@ class Builder : public YAML::EventHandler {
              "a value that begins with {{ must stand in quotes or in a block:\ntemplate: |\n  {{ x }}");
       }
       // `1` and `"1"` differ for YAML, but not as names.
-      if (!parent.keys.insert(node.text).second) fail("the key " + node.text + " appears twice", mark);
+      const bool fresh = parent.keys.insert(node.text).second;
+      if (!fresh && repeated_ == nullptr) fail("the key " + node.text + " appears twice", mark);
       parent.key = std::move(node);
+      if (!fresh) tell_repeated(parent);
     } else {
-      parent.node.entries.push_back({std::move(*parent.key), std::move(node)});
+      YamlEntry entry{std::move(*parent.key), std::move(node)};
       parent.key.reset();
+      if (YamlEntry* earlier = repeated_ == nullptr ? nullptr : entry_of(parent, entry.key.text)) {
+        *earlier = std::move(entry);
+      } else {
+        parent.node.entries.push_back(std::move(entry));
+      }
+    }
+  }
+
+  static YamlEntry* entry_of(Open& map, const std::string& key) {
+    if (map.keys.size() > map.node.entries.size()) return nullptr;  // all so far differ
+    const auto found = std::find_if(map.node.entries.begin(), map.node.entries.end(),
+                                    [&](const YamlEntry& entry) { return entry.key.text == key; });
+    return found == map.node.entries.end() ? nullptr : &*found;
+  }
+
+  /// The key that is read in `map` has been there before.
+  void tell_repeated(Open& map) {
+    const std::string path = key_path();
+    const auto told =
+        std::find_if(repeated_->begin(), repeated_->end(), [&](const YamlRepeatedKey& one) { return one.key == path; });
+    if (told != repeated_->end()) {
+      told->lines.push_back(map.key->line);
+    } else {
+      const YamlEntry* earlier = entry_of(map, map.key->text);
+      repeated_->push_back({path, {earlier == nullptr ? map.key->line : earlier->key.line, map.key->line}});
     }
   }
 
   std::string_view text_;
   const std::string& place_;
   const YamlLimits& limits_;
+  std::vector<YamlRepeatedKey>* repeated_;
   std::vector<Open> open_;
   std::unordered_map<YAML::anchor_t, Anchored> anchors_;
   YamlNode root_;
@@ -373,7 +407,8 @@ std::string normalize_yaml(std::string_view text) {
   return out;
 }
 
-YamlNode parse_yaml(std::string_view text, const std::string& place, const YamlLimits& limits) {
+YamlNode parse_yaml(std::string_view text, const std::string& place, const YamlLimits& limits,
+                    std::vector<YamlRepeatedKey>* repeated) {
   if (text.size() > limits.max_bytes) {
     throw Error("yaml", "more than " + std::to_string(limits.max_bytes) + " bytes", place);
   }
@@ -390,12 +425,12 @@ YamlNode parse_yaml(std::string_view text, const std::string& place, const YamlL
     const auto bad = begin + static_cast<std::ptrdiff_t>(bad_byte);
     refuse(wrong, place, static_cast<std::size_t>(std::count(begin, bad, '\n')) + 1, 1);
   }
-  Builder builder(clean, place, limits);
+  Builder builder(clean, place, limits, repeated);
   try {
     std::istringstream stream(clean);
     YAML::Parser parser(stream);
     if (parser.HandleNextDocument(builder)) {
-      Builder second(clean, place, limits);
+      Builder second(clean, place, limits, repeated);
       if (parser.HandleNextDocument(second)) throw Error("yaml", "one document is wanted, here are more", place);
     }
   } catch (const YAML::Exception& error) {

@@ -35,9 +35,17 @@ struct YamlEntry {
   YamlNode key, value;
 };
 
+/// A key that a map has more than once.
+struct YamlRepeatedKey {
+  std::string key;                 ///< with those that lead to it: "actions.generate_discussions"
+  std::vector<std::size_t> lines;  ///< of all that it stands on, from 1
+};
+
 /// One document (null for an empty one). Throws Error "yaml" at "PLACE:LINE:COLUMN": syntax, repeated keys, tags,
-/// limits, a second document.
-YamlNode parse_yaml(std::string_view text, const std::string& place, const YamlLimits& limits = {});
+/// limits, a second document. With `repeated`, a repeated key is told there and its last value counts, at the place of
+/// the first.
+YamlNode parse_yaml(std::string_view text, const std::string& place, const YamlLimits& limits = {},
+                    std::vector<YamlRepeatedKey>* repeated = nullptr);
 
 /// What safe_load gives: plain scalars resolved (booleans, integers, doubles, null; dates and 1e3 stay texts).
 Json yaml_to_json(const YamlNode& node);

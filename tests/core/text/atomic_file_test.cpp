@@ -61,6 +61,16 @@ TEST_CASE("the target is the old file until commit, the new one after it") {
   CHECK(mode_of(path) == 0640);
 }
 
+TEST_CASE("many files need not wait for the disk one by one") {
+  TemporaryFolder folder;
+  const AtomicFileOptions together{.sync = false};
+  for (const char* name : {"a", "b"}) write_file(folder.path(name), name, together);
+  sync_files(folder.path(""));
+  CHECK(read_file(folder.path("b")) == "b");
+  CHECK(entries(folder.path("")) == 2);
+  CHECK_THROWS_AS(sync_files(folder.path("absent")), Error);
+}
+
 TEST_CASE("equal texts pack to equal files") {
   TemporaryFolder folder;
   for (const std::string name : {"a.gz", "a.zst"}) {

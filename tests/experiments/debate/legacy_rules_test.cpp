@@ -117,7 +117,7 @@ TEST_CASE("a run without a gold, or that has not come to its end, is no right or
   auto batch = debate("A", {{"is (a)"}});
   batch.runs()[0].status = Status::fail;
   CHECK(apply_debate_rule(batch, "mad_mmlu", {}, false).scores.empty());
-  CHECK_THROWS_WITH_AS(apply_debate_rule(batch, "mad_mmul", {}, false), "rule: rule=mad_mmul is not known", Error);
+  CHECK_THROWS_WITH_AS(apply_debate_rule(batch, "mad_mmul", {}, false), "rule=mad_mmul is not known", Error);
 }
 
 TEST_CASE("system messages don't move the place of a reply") {

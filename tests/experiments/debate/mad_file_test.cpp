@@ -7,7 +7,6 @@
 #include "core/model/context_text.hpp"
 #include "core/text/error.hpp"
 #include "experiments/debate/mad_export.hpp"
-#include "experiments/debate/python_json.hpp"
 #include "tests/experiments/debate/debate_files.hpp"
 
 namespace assay {
@@ -277,29 +276,6 @@ TEST_CASE("only COMPLETE runs go out; several batches of one configuration share
   second.mutable_info().params["rounds"] = 3;
   CHECK_THROWS_WITH(export_mad({&first, &second}),
                     "batches b and c differ in rounds: one file holds one configuration");
-}
-
-TEST_CASE("floats are written as Python writes them") {
-  for (const auto& [value, text] : {std::pair{0.7, "0.7"},
-                                    {1.0, "1.0"},
-                                    {0.0, "0.0"},
-                                    {-2.5, "-2.5"},
-                                    {1e-4, "0.0001"},
-                                    {1e-5, "1e-05"},
-                                    {1.5e-7, "1.5e-07"},
-                                    {1e15, "1000000000000000.0"},
-                                    {1e16, "1e+16"},
-                                    {1.25e22, "1.25e+22"},
-                                    {1e300, "1e+300"},
-                                    {0.1 + 0.2, "0.30000000000000004"},
-                                    {1.0 / 0.0, "inf"}}) {
-    CHECK(python_float(value) == text);
-  }
-  std::string text;
-  append_python_json(text, Json{{"a", Json::array()}, {"b", Json::object()}, {"c", {1, 0.5, true, nullptr}}});
-  CHECK(text ==
-        "{\n    \"a\": [],\n    \"b\": {},\n    \"c\": [\n        1,\n        0.5,\n        true,\n        null\n    "
-        "]\n}");
 }
 
 TEST_CASE("published and golden result files come out again with the same bytes") {
