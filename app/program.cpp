@@ -23,8 +23,10 @@
 #include "core/text/byte_size.hpp"
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
+#include "experiments/annotation/annotation.hpp"
 #include "experiments/arithmetic/arithmetic.hpp"
 #include "experiments/debate/debate.hpp"
+#include "experiments/discussion/discussion.hpp"
 #include "experiments/qa/hub.hpp"
 #include "experiments/qa/qa.hpp"
 #include "repl/commands/budget.hpp"
@@ -80,6 +82,12 @@ Program::Program() : parts_(std::make_unique<Parts>()) {
   });
   add_kind([](const Services& services) {
     return make_debate_kind({services.chat, services.models, services.hub, services.prompt_limits});
+  });
+  add_kind([](const Services& services) {
+    return make_discussion_kind({services.chat, services.models, services.budget_left});
+  });
+  add_kind([](const Services& services) {
+    return make_annotation_kind({services.chat, services.models, services.budget_left});
   });
 }
 
@@ -192,9 +200,14 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   if (const auto token = environment(kHubToken); token && !token->empty()) secrets.put(kHubToken, *token);
   const WebReader web({*transport, [&opened] { return opened.reserve_call(); }, secrets, kVersion});
   const Hub hub(web, [&settings] { return settings.get("hf.base"); });
-  const Services services{chat, models, &hub, [&settings] {
-                            return prompt_limits([&](std::string_view name) { return settings.get(name); });
-                          }};
+  const Services services{
+      chat, models, &hub,
+      [&settings] { return prompt_limits([&](std::string_view name) { return settings.get(name); }); },
+      [&budget]() -> std::optional<Pico> {
+        const BudgetState all = budget.tally({});
+        if (all.cap < 0) return std::nullopt;
+        return std::max<Pico>(0, all.cap - all.settled - all.possible - all.reserved);
+      }};
   KindRegistry registry;
   for (const auto& make : kinds) registry.add(make(services));
 

@@ -27,8 +27,9 @@ class Hub;
 struct Services {
   ChatClient& chat;
   const ModelRegistry& models;
-  const Hub* hub = nullptr;                     // data sets of the hub
-  std::function<PromptLimits()> prompt_limits;  // for load_prompt: as set at this moment
+  const Hub* hub = nullptr;                               // data sets of the hub
+  std::function<PromptLimits()> prompt_limits;            // for load_prompt: as set at this moment
+  std::function<std::optional<Pico>()> budget_left = {};  // what the experiment's cap leaves; nullopt: no cap
 };
 
 /// Reads a file into runs (id and data are enough). Throws Error.

@@ -21,10 +21,17 @@ struct AnnotationPlan {
   std::string query;
   std::filesystem::path path, fallback;
   std::string model;
-  Json params, sources, inputs;
+  std::uint64_t seed = 0;
+  Json params, sources, inputs, recorded;  ///< as those of a DiscussionPlan
   std::vector<MovedPath> moved;
+  LogSettings log;
   std::vector<std::string> warnings, notes;
 };
+/// Reads a configuration, personas with parameters, or a generated annotator with all that it names. Throws Error with
+/// all problems (at most 20).
 AnnotationPlan plan_annotations(const Source& source, const ParameterTexts& given);
+
+/// As complete_discussion_grid.
+void complete_annotation_grid(const Source& source, LoadGrid& grid);
 
 }  // namespace assay

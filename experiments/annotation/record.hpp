@@ -24,11 +24,12 @@ struct AnnotationRecord {
   Json ctx_length;
   struct Entry {
     std::optional<std::size_t> index;  ///< position in the discussion's log; of loaded files known after join()
-    std::string name;                  ///< speaker; "" of loaded files
+    std::string name;                  ///< speaker; of loaded files known after join()
     std::string message, annotation;
   };
   std::vector<Entry> entries;
   Json source;
+  std::string source_text;  ///< as in DiscussionRecord
 };
 
 /// Throws Error "file" when data is that of no annotation.

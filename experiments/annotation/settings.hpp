@@ -6,7 +6,8 @@
 // [{"name","text"},..]}, "annotator": {"index", "name", "persona" or "attributes"}, "settings": {..}, "seed",
 // "inputs"}; of a loaded result: {"source","file","format"} (and "source_text") as in discussion/record.hpp.
 // run.context: for each judged comment `user` (the comment; more: index, name) and `assistant` (the filtered reply;
-// more: index). run.answer: a list, one a judged comment: {"index", "values": {KEY: number,..}, "malformed": n}.
+// more: index). run.answer: a list, one a judged comment: {"index", "values": {KEY: number,..}, "malformed": n,
+// "scale": {KEY: [lo, hi]}}, the scale only where an evaluation read by another than the run's own.
 
 #include <cstdint>
 #include <map>

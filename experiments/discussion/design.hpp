@@ -67,7 +67,8 @@ struct DesignRequest {
   bool refuse_equal_names = false;
 };
 
-/// The discussions of one batch. Equal names among the sampled users become NAME_2, NAME_3 ..: each counted in
+/// The discussions of one batch. Equal names among the sampled users, and the moderator's, become NAME_2, NAME_3 ..:
+/// each counted in
 /// `*renamed` (may be null), or Error "usage" with refuse_equal_names.
 std::vector<DiscussionDesign> draw_designs(const DesignPools& pools, const DesignRequest& request,
                                            std::size_t* renamed = nullptr);

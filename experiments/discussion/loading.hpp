@@ -10,6 +10,7 @@
 
 #include "core/model/kind.hpp"
 #include "experiments/discussion/design.hpp"
+#include "experiments/discussion/run_log.hpp"
 #include "experiments/discussion/settings.hpp"
 
 namespace assay {
@@ -51,6 +52,8 @@ struct DiscussionPlan {
   Json sources;  ///< name -> where it came from: "default", "command line", "FILE:LINE key"
   Json inputs;   ///< key -> {"path","sha256"}, a list for folders
   std::vector<MovedPath> moved;
+  Json recorded;    ///< key of the file -> value: kept with the batch, not acted on
+  LogSettings log;  ///< checked: a file is written only where that can be
   std::vector<std::string> warnings, notes;
   std::optional<std::int64_t> context_width;  ///< ctx_width_tokens: only warned about
 };
@@ -69,9 +72,9 @@ struct PathSearch {
 };
 std::optional<std::filesystem::path> find_path(const std::string& written, const PathSearch& search);
 
-/// Personas of a file or folder (2.3), for annotators too. Throws Error.
+/// Personas of a file or folder (2.3), for annotators too. `notes` may be null. Throws Error.
 std::vector<Participant> read_personas(const std::filesystem::path& path, Generation generation,
-                                       std::vector<std::string>& warnings);
+                                       std::vector<std::string>& warnings, std::vector<std::string>* notes = nullptr);
 /// A text file: BOM dropped, LF line ends. Throws Error with the byte of invalid UTF-8.
 std::string read_input_text(const std::filesystem::path& path);
 

@@ -20,7 +20,8 @@ struct PromptSpeaker {
   std::string instructions;
 };
 
-/// fields, fields_sex, phrases, phrases_intent: how g0 lists a persona; g1-g3 always `fields`. 7.2, joined by ", ".
+/// fields, fields_sex, phrases, phrases_intent, auto (style_of): how g0 lists a persona; g1-g3 always `fields`. 7.2,
+/// joined by ", ".
 std::string persona_attributes(const Json& persona, std::string_view style);
 /// persona_style=auto of g0.
 std::string_view style_of(const Json& persona);
@@ -35,6 +36,9 @@ std::string system_prompt(Generation format, const PromptSpeaker& speaker, std::
                           std::string_view topic, std::string_view style = "fields");
 /// The user message of a turn: `history` = window items joined by LF.
 std::string turn_prompt(Generation format, std::string_view name, std::string_view history);
+/// The messages of turn_policy=llm to the model that chooses who speaks. Specs: 4.1.
+std::string selector_system();
+std::string selector_prompt(std::string_view history, const std::vector<std::string>& participants);
 /// The user message for an annotator.
 std::string annotation_prompt(Generation format, std::string_view history);
 std::string_view annotator_context(Generation format);

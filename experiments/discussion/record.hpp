@@ -20,10 +20,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/model/kind.hpp"
-#include "experiments/discussion/generation.hpp"
+#include "experiments/discussion/settings.hpp"
 
 namespace assay {
 
@@ -34,34 +35,49 @@ struct DiscussionEvent {
   bool silent = false;
   bool logged = true;  ///< false: a silent user turn, which is in no file
   std::string banned;
+  std::string prompt = {};  ///< of g5 files: the speaker's system message
 };
 ContextMessage to_message(const DiscussionEvent& event, std::optional<std::size_t> index);
+DiscussionEvent event_of(const ContextMessage& message);
+
+/// What files call the model of an opening.
+inline constexpr const char* kOpeningModel = "hardcoded";
 
 struct DiscussionRecord {
   Generation format = Generation::g2;
-  bool loaded = false;    ///< came from a result file
-  std::string file;       ///< of a loaded one: its relative path without .json
-  std::string id;         ///< of g5 the file
-  std::string timestamp;  ///< "25-02-02-10-09"; "" while it has not ended
-  std::vector<std::string> users;
-  std::vector<Json> personas;  ///< one a user: the object, or what its prompt says of it; null: unknown
-  std::optional<std::string> moderator;
+  bool loaded = false;                    ///< came from a result file
+  std::string file;                       ///< of a loaded one: its relative path without .json
+  std::string id;                         ///< of g5 the file
+  std::string timestamp;                  ///< "25-02-02-10-09"; "" while it has not ended
+  std::vector<std::string> users;         ///< of g5 files: who speaks in them
+  std::vector<Json> personas;             ///< one a user: the object, or what its prompt says of it; null: unknown
+  std::optional<std::string> moderator;   ///< of g5 files: the speaker whose name holds "moderator"
   std::vector<std::string> user_prompts;  ///< in the order of users; empty for g5 files
   std::optional<std::string> moderator_prompt;
   Json ctx_length;
   std::vector<DiscussionEvent> events;  ///< in order, silent user turns too
   std::string stop_reason;              ///< "" of loaded ones
   Json source;                          ///< of a loaded one its JSON, else null
+  std::string source_text;              ///< its bytes where writing `source` would not give them, else ""
 
   /// Log entries only, in order.
   std::vector<const DiscussionEvent*> log() const;
 };
 
-/// Throws Error "file" when data is that of no discussion.
-DiscussionRecord discussion_record(const RunView& run);
+/// Whether it is an item of the window that later speakers see: all of the log, but for a silent moderator's texts
+/// where these take no place.
+bool takes_place(const DiscussionEvent& event, const DiscussionSettings& settings);
+
+/// Throws Error "file" when data is that of no discussion. `settings`: those that hold at its end where they are not
+/// those of its data (a fork).
+DiscussionRecord discussion_record(const RunView& run, const DiscussionSettings* settings = nullptr);
+/// What a result file of a generation says. Throws Error "file" naming the key or log entry that is not as it must be.
+DiscussionRecord record_of_file(Json source, Generation format, const std::string& file);
 
 /// The persona behind a system prompt (10, "comments"): JSON prompts are parsed, texts split at the known field names;
 /// null: it tells none.
 Json persona_in_prompt(std::string_view prompt);
+/// A system message that is a JSON object with a persona (g4, g5); nullopt: it is a text.
+std::optional<Json> json_prompt(std::string_view prompt);
 
 }  // namespace assay

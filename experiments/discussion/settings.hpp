@@ -36,8 +36,9 @@ struct DiscussionSettings {
 
   std::string turn_policy = "round_robin";  ///< as in the table of 4.1
   double p_respond = 0.5;
-  bool biased_start = false;  ///< round_robin_random_start with the bias of SynDisco 2.2
-  Json weights;               ///< of `weighted`: {"name": w}
+  bool biased_start = false;          ///< round_robin_random_start with the bias of SynDisco 2.2
+  Json weights;                       ///< of `weighted`: {"name": w}
+  std::vector<std::string> speakers;  ///< of `fixed`, where the design names none
   std::uint32_t num_turns = 1;
 
   bool include_mod = true, mod_first = false;
@@ -48,8 +49,12 @@ struct DiscussionSettings {
 
   std::string context;  ///< the context prompt
   std::string user_instructions, mod_instructions, troll_instructions;
-  std::string persona_style = "fields";    ///< fields, fields_sex, phrases, phrases_intent
+  std::string persona_style = "fields";    ///< fields, fields_sex, phrases, phrases_intent; auto: style_of() each
   std::string pseudoname, mod_pseudoname;  ///< what files call the models
+
+  /// System messages used as they stand, where a result file goes on (forks): one a user, in their order.
+  std::vector<std::string> user_prompts;
+  std::string moderator_prompt;
 
   // Ends before num_turns; "" and 0: never.
   std::string stop_phrase, ban_phrase;  ///< regular expressions

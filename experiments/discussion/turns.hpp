@@ -20,8 +20,13 @@ double expected_two_before(const std::string& policy, double p_respond, std::siz
 
 class TurnOrder {
  public:
-  /// `reseed`: new draws from its key on (forks); "" continues the design's own.
-  TurnOrder(const DiscussionSettings& settings, const DiscussionDesign& design, std::string_view reseed = {});
+  TurnOrder(const DiscussionSettings& settings, const DiscussionDesign& design);
+
+  /// From the next turn on by these settings (forks): the streams go on where they are, with `reseed` anew from it.
+  void go_on_with(const DiscussionSettings& settings, std::optional<std::uint64_t> reseed = {});
+
+  /// The speakers that the design names no longer count: a policy takes their place.
+  void forget_speakers() { key_.speakers.clear(); }
 
   /// Position among the design's users of who speaks in the next turn; nullopt: nobody is left. For the policy `llm`,
   /// what its selector falls back on is not known here: see needs_selector.
@@ -39,19 +44,27 @@ class TurnOrder {
   bool everybody_banned() const;
 
  private:
+  void take(const DiscussionSettings& settings);
   std::vector<std::size_t> present() const;
-  std::size_t other_than_last(const std::vector<std::size_t>& present, NamedStream& stream) const;
+  std::vector<std::size_t> others() const;
+  bool can_speak(std::size_t user) const { return !banned_[user]; }
+  std::size_t in_rotation();
+  std::size_t responding();
+  std::size_t in_shuffled_cycle();
+  std::size_t by_weight();
+  std::size_t in_fixed_order();
 
+  DiscussionDesign key_;  ///< without its users and openings: what the streams are named by
   std::string policy_;
-  double p_respond_;
-  bool biased_start_;
+  double p_respond_ = 0;
+  bool biased_start_ = false;
   std::vector<std::string> names_;
   std::vector<double> weights_;
   std::vector<std::size_t> fixed_, cycle_;
   std::vector<bool> banned_;
   NamedStream turns_, selector_;
   std::vector<std::size_t> said_;  ///< speakers of the turns so far
-  std::size_t start_ = 0, in_cycle_ = 0;
+  std::size_t in_cycle_ = 0, in_fixed_ = 0;
 };
 
 }  // namespace assay
