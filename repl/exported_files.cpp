@@ -87,10 +87,12 @@ std::optional<JointChoice> find_joint(const std::vector<JointChoice>& choices, c
 }
 
 WrittenFiles write_exported(const JointExport& exported, const std::string& path, bool folder, bool force) {
-  if (folder && fs::exists(path) && !fs::is_directory(path))
+  std::error_code problem;
+  const bool there = fs::exists(path, problem), is_folder = fs::is_directory(path, problem);
+  if (problem && problem != std::errc::no_such_file_or_directory) throw Error("file", problem.message(), path);
+  if (folder && there && !is_folder)
     throw Error("file", "that is a file; this export is a folder of files", path, "name a folder");
-  if (!folder && fs::is_directory(path))
-    throw Error("file", "that is a folder; this export is one file", path, "name a file in it");
+  if (!folder && is_folder) throw Error("file", "that is a folder; this export is one file", path, "name a file in it");
   std::set<fs::path> own;
   std::vector<std::pair<fs::path, const std::string*>> to_write;
   std::vector<std::string> others;
@@ -99,7 +101,7 @@ WrittenFiles write_exported(const JointExport& exported, const std::string& path
     if (!own.insert(place.lexically_normal()).second)
       throw Error("file", "two files of the export have this name; nothing overwritten", place.string());
     if (holds(place, file.text)) continue;
-    if (fs::exists(fs::symlink_status(place))) others.push_back(place.string());
+    if (fs::exists(fs::symlink_status(place, problem))) others.push_back(place.string());
     to_write.emplace_back(place, &file.text);
   }
   if (!force && !others.empty()) {
@@ -107,14 +109,13 @@ WrittenFiles write_exported(const JointExport& exported, const std::string& path
     throw Error("file", "it is there already with other content" + more + "; nothing overwritten", others.front(),
                 "--force writes over it");
   }
-  if (folder && !force && fs::exists(path)) refuse_foreign(path, own);
+  if (folder && !force && there) refuse_foreign(path, own);
   // Thousands of files would wait for the disk one by one.
   const AtomicFileOptions options =
       folder ? AtomicFileOptions{.compress_by_name = false, .follow_links = false, .sync = false} : AtomicFileOptions{};
   std::set<fs::path> made;
   for (const auto& [place, text] : to_write) {
     if (folder && made.insert(place.parent_path()).second) {
-      std::error_code problem;
       fs::create_directories(place.parent_path(), problem);
       if (problem) throw Error("file", "the folder cannot be made: " + problem.message(), place.parent_path().string());
     }

@@ -19,11 +19,6 @@
 namespace assay {
 namespace {
 
-bool is_yes(const ParameterTexts& given, const char* name) {
-  const auto found = given.find(name);
-  return found != given.end() && (found->second == "true" || found->second == "yes");
-}
-
 /// Fields of AnnotationParsing that `evaluate` changes: parse=REGEX, scale=LO..HI, scale.KEY=LO..HI.
 Json changed_reading(const ParameterTexts& given) {
   constexpr std::string_view kFamily = "scale.";
@@ -95,14 +90,8 @@ LoadedBatch AnnotationKind::load(const Source& source, const ParameterTexts& giv
 }
 
 LoadedBatch AnnotationKind::load_results(const Source& source, const ParameterTexts& given) const {
-  for (const auto& [name, text] : given) {
-    if (name != "skip_bad") {
-      throw Error("usage", name + " is of annotations that are to be run; these have been made", name,
-                  "load annotation " + source.name + " takes skip_bad=true only");
-    }
-  }
   LoadedBatch batch;
-  batch.runs = load_annotation_results(source.path, is_yes(given, "skip_bad"), batch.warnings);
+  batch.runs = load_annotation_results(source.path, skips_bad(given, "load annotation " + source.name), batch.warnings);
   batch.info.kind = name();
   batch.info.params = Json::object({{"results", source.name}});
   batch.info.source = source.name;
@@ -140,7 +129,7 @@ LoadedBatch AnnotationKind::pair(const Source& source, const ParameterTexts& giv
   LoadedBatch batch;
   batch.warnings = std::move(plan.warnings);
   batch.notes = std::move(plan.notes);
-  FoundDiscussions found = find_discussions(source, plan, is_yes(given, "skip_bad"));
+  FoundDiscussions found = find_discussions(source, plan, plan.params.value("skip_bad", false));
   batch.warnings.insert(batch.warnings.end(), found.warnings.begin(), found.warnings.end());
   batch.info.pinned = Json::object();
   batch.info.pinned["model"] = pin_model(dependencies_.models, plan.model, plan.settings.pseudoname);
@@ -176,6 +165,7 @@ LoadedBatch AnnotationKind::pair(const Source& source, const ParameterTexts& giv
   batch.info.params = std::move(plan.params);
   batch.info.params["sources"] = std::move(plan.sources);
   batch.info.params["recorded"] = std::move(plan.recorded);
+  batch.info.params["logging"] = to_json(plan.log);
   if (source.grid != 0) {
     batch.info.params["grid"] = Json::object({{"load", source.grid}, {"cell", source.cell}});
   }
@@ -188,7 +178,8 @@ std::shared_ptr<Runner> AnnotationKind::make_runner(const BatchInfo& batch, cons
   const bool pinned = batch.pinned.is_object() && batch.pinned.contains("model");
   ModelHandle model = pinned ? dependencies_.models.callable_pinned(batch.pinned.at("model"))
                              : dependencies_.models.callable(batch.model);
-  return std::make_shared<AnnotationRunner>(dependencies_.client, taking_silence(model));
+  return std::make_shared<AnnotationRunner>(dependencies_.client, taking_silence(model), Json::object(),
+                                            log_of(batch.params));
 }
 
 std::shared_ptr<Runner> AnnotationKind::make_evaluator(const BatchInfo&, const ParameterTexts& overrides) const {

@@ -35,7 +35,8 @@ void CommentTable::row(std::initializer_list<const std::string*> parts) {
   if (form_ == Form::json_lines) text_ += '{';
   bool first = true;
   for (const std::string* part : parts) {
-    if (!first && !part->empty()) text_ += ',';
+    // An empty cell of CSV is a cell; an empty part of an object is nothing.
+    if (!first && (form_ != Form::json_lines || !part->empty())) text_ += ',';
     first = false;
     text_ += *part;
   }

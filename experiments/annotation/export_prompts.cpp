@@ -64,10 +64,7 @@ std::vector<PromptRow> rows_of(const RunView& run, const BatchInfo& batch, Discu
     const AnnotationRecord record = annotation_record(run);
     return annotation_prompts(run, record.loaded ? discussions.of(record) : nullptr);
   }
-  const DiscussionForks forks = forks_of(batch.params);
-  if (forks.empty()) return discussion_prompts(run);
-  const DiscussionParts parts = parts_of(run.data);
-  return discussion_prompts(run, [&](std::uint32_t turn) { return settings_at(parts, forks, turn); });
+  return discussion_prompts(batch, run);
 }
 
 Json message(const char* role, const std::string& content) {

@@ -8,6 +8,7 @@
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
 #include "experiments/annotation/export_forms.hpp"
+#include "experiments/annotation/runner.hpp"
 #include "experiments/discussion/batch_runs.hpp"
 #include "experiments/discussion/result_file.hpp"
 
@@ -96,11 +97,6 @@ WallTime ended_at(const RunView& run) {
 }
 
 /// Annotations have no id of their own: the runner names their files by that of the discussion and the annotator.
-std::string annotation_id(const RunView& run, const AnnotationRecord& record) {
-  const Json annotator = run.data.value("annotator", Json::object());
-  return record.conv_id.substr(0, 8) + "-a" + dump_json(annotator.value("index", Json(0)));
-}
-
 }  // namespace
 
 JointExport export_result_files(std::string_view format, const std::vector<const BatchView*>& batches) {
@@ -135,7 +131,7 @@ JointExport export_result_files(std::string_view format, const std::vector<const
     if (names_needed && !names.fill(record)) ++nameless;
     std::string text = annotation_file(record, generation.value_or(record.format));
     record.loaded ? folder.add_loaded(record.file, info.name, std::move(text))
-                  : folder.add_own(ended_at(run), annotation_id(run, record), std::move(text));
+                  : folder.add_own(ended_at(run), annotation_file_id(annotation_task(run.data)), std::move(text));
   });
   if (out.runs == 0) {
     throw Error("empty", "none of the " + counted(unfinished, "selected run", "selected runs") + " is COMPLETE", {},

@@ -165,7 +165,7 @@ class Planner {
     if (given == nullptr || sheet_.bad("discussions")) return;
     const std::string written = sheet_.get<std::string>("discussions");
     // The folder that the file's discussions went to: looked at only where the experiment has none of them.
-    const bool of_file = config_ && given->key == config_->key_of("discussions", true);
+    const bool of_file = config_ && !given->typed && given->key == config_->key_of("discussions", true);
     if (written.starts_with('@') && !of_file) {
       plan_.query = written.substr(1);
       if (plan_.query.empty()) problems_.add(sheet_.named("discussions") + "; allowed: @BATCH, @QUERY or a path");

@@ -93,7 +93,14 @@ AnnotationRecord own_annotation(const RunView& run) {
         message.content.is_string() ? message.content.get<std::string>() : dump_json(message.content);
     if (message.role == "user") {
       AnnotationRecord::Entry entry;
-      if (more.is_object() && more.contains("index")) entry.index = more["index"].get<std::size_t>();
+      const Json index = more.is_object() ? more.value("index", Json()) : Json();
+      if (!index.is_number_unsigned() || index.get<std::size_t>() >= task.log.size()) {
+        throw Error("file",
+                    "a judged comment stands at " + dump_json(index) + ", expected 0 to " +
+                        std::to_string(task.log.size()) + " - 1",
+                    run.run_id);
+      }
+      entry.index = index.get<std::size_t>();
       if (more.is_object()) entry.name = more.value("name", std::string());
       entry.message = text;
       record.entries.push_back(std::move(entry));
@@ -117,9 +124,7 @@ Schema schema_of(const AnnotationRecord& record) {
   return record.loaded && record.source.contains(kType) ? Schema::typed : schema_of(record.format);
 }
 
-}  // namespace
-
-AnnotationRecord annotation_record(const RunView& run) {
+AnnotationRecord read_record(const RunView& run) {
   const Json& data = run.data;
   if (data.is_object() && data.contains("annotator") && data.contains("discussion")) return own_annotation(run);
   if (!data.is_object() || !data.contains("source")) {
@@ -130,6 +135,16 @@ AnnotationRecord annotation_record(const RunView& run) {
   AnnotationRecord record = record_of_annotation_file(data["source"], *format, data.value("file", run.run_id));
   record.source_text = data.value("source_text", std::string());
   return record;
+}
+
+}  // namespace
+
+AnnotationRecord annotation_record(const RunView& run) {
+  try {
+    return read_record(run);
+  } catch (const Json::exception& problem) {  // a save that somebody has changed
+    throw Error("file", "it holds what no annotation holds: " + std::string(problem.what()), run.run_id);
+  }
 }
 
 bool join(AnnotationRecord& annotation, const DiscussionRecord& discussion) {

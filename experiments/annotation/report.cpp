@@ -90,7 +90,8 @@ void add_values(Report& report) {
     const Json& ndfu = f["ndfu"];
     table.rows.push_back({key, f["values"], f["missing"], f["mean"], element(f["ci95"]["mean"], 0),
                           element(f["ci95"]["mean"], 1), ndfu["fixed"], ndfu["comments_above_0"], ndfu["legacy"]});
-    for (const auto& [value, n] : f["distribution"].items()) found.emplace_back(std::stod(value), value);
+    for (const auto& [value, n] : f["distribution"].items())
+      found.emplace_back(std::strtod(value.c_str(), nullptr), value);
   }
   report.table(std::move(table));
   std::sort(found.begin(), found.end());

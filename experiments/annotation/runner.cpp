@@ -47,6 +47,10 @@ bool is_read(const AnnotationTask& task, const AnnotationTask::Comment& comment)
   return task.settings.include_mod_comments || !is_moderator(task, comment.name);
 }
 
+std::string annotation_file_id(const AnnotationTask& task) {
+  return task.conv_id.substr(0, 8) + "-a" + std::to_string(task.annotator);
+}
+
 AnnotationTask annotation_task(const Json& data) {
   AnnotationTask task;
   try {
@@ -108,7 +112,7 @@ std::string judging_prompt(const AnnotationTask& task, std::size_t index) {
   const AnnotationSettings& settings = task.settings;
   HistoryWindow window(settings.whole_discussion ? std::nullopt : settings.text.history);
   for (std::size_t i = 0; i <= index; ++i) {
-    const auto& comment = task.log[i];
+    const auto& comment = task.log.at(i);
     if (is_read(task, comment))
       window.push(history_item(settings.format, comment.name, comment.text, settings.text.wrap));
   }
@@ -137,13 +141,17 @@ Next AnnotationRunner::step(Run& run, Step& step) {
   run.log(Json::object({{"index", index}, {"name", task.log[index].name}, {"annotation", annotation}}));
   const bool last = at + 1 == judged.size();
   if (last) more["at"] = step.now();
+  if (tell_) {
+    tell_(LogLevel::debug, run.batch + ":" + run.id + " comment " + std::to_string(index) + ": " + annotation,
+          step.now());
+    if (last) tell_(LogLevel::info, run.batch + ":" + run.id + " ends", step.now());
+  }
   run.context.push_back({"assistant", annotation, std::move(more)});
   if (!last) return Next::again;
   if (!task.settings.write_dir.empty()) {
     const AnnotationRecord record = annotation_record(view_of(run));
     const WallTime ended = run.context.back().more["at"].get<WallTime>();
-    // Annotators of one discussion share its id: the run's own id keeps their files apart.
-    const std::string id = task.conv_id.substr(0, 8) + "-a" + std::to_string(task.annotator);
+    const std::string id = annotation_file_id(task);
     try {
       step.log("written to " + write_result(task.settings.write_dir, result_file_name(ended, id), id,
                                             annotation_file(record, record.format)));

@@ -10,6 +10,7 @@
 
 #include "experiments/annotation/record.hpp"
 #include "experiments/annotation/settings.hpp"
+#include "experiments/discussion/run_log.hpp"
 #include "runners/chat_runner.hpp"
 
 namespace assay {
@@ -33,6 +34,8 @@ struct AnnotationTask {
 AnnotationTask annotation_task(const Json& data);
 Json to_json(const AnnotationTask& task);
 
+/// What stands for an id in the name of its file: annotators of one discussion share its id.
+std::string annotation_file_id(const AnnotationTask& task);
 /// Whether the annotator sees the comment at all: not a moderator's with include_mod_comments=false.
 bool is_read(const AnnotationTask& task, const AnnotationTask::Comment& comment);
 /// The annotator's system message.
@@ -53,8 +56,8 @@ class AnnotationRunner final : public Runner {
  public:
   /// `model` is null in a runner that only evaluates; `reading`: fields of AnnotationParsing that are otherwise than
   /// the run says.
-  AnnotationRunner(ChatClient& client, ModelHandle model, Json reading = Json::object())
-      : client_(client), model_(std::move(model)), reading_(std::move(reading)) {}
+  AnnotationRunner(ChatClient& client, ModelHandle model, Json reading = Json::object(), TellLog tell = {})
+      : client_(client), model_(std::move(model)), reading_(std::move(reading)), tell_(std::move(tell)) {}
 
   Next step(Run& run, Step& step) override;
   Score evaluate(Run& run, Step& step) override;
@@ -65,6 +68,7 @@ class AnnotationRunner final : public Runner {
   ChatClient& client_;
   const ModelHandle model_;
   const Json reading_;
+  const TellLog tell_;
 };
 
 }  // namespace assay

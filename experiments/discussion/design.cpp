@@ -103,8 +103,9 @@ const Participant& find_persona(const DesignPools& pools, const std::string& nam
     for (const Participant& persona : pools.personas) {
       if (persona.name != name.substr(0, end)) continue;
       if (nth == "1") return persona;
-      const auto number = std::strtoull(nth.c_str(), nullptr, 10);
-      if (number < 2) break;
+      char* rest = nullptr;
+      const auto number = std::strtoull(nth.c_str(), &rest, 10);
+      if (number < 2 || *rest != '\0') break;
       nth = std::to_string(number - 1);
     }
   }

@@ -9,7 +9,9 @@
 
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
+#include "experiments/discussion/config_file.hpp"
 #include "experiments/discussion/fork.hpp"
+#include "experiments/discussion/parameters.hpp"
 #include "experiments/discussion/report.hpp"
 #include "experiments/discussion/result_file.hpp"
 #include "experiments/discussion/run_log.hpp"
@@ -104,16 +106,8 @@ LoadedBatch DiscussionKind::load(const Source& source, const ParameterTexts& giv
 }
 
 LoadedBatch DiscussionKind::load_results(const Source& source, const ParameterTexts& given) const {
-  for (const auto& [name, text] : given) {
-    if (name != "skip_bad" && name != "seed") {
-      throw Error("usage", name + " is of discussions that are to be run; these have been held", name,
-                  "load discussion " + source.name + " takes skip_bad=true only");
-    }
-  }
-  const auto skip = given.find("skip_bad");
   LoadedBatch batch;
-  batch.runs = load_discussion_results(
-      source.path, skip != given.end() && (skip->second == "true" || skip->second == "yes"), batch.warnings);
+  batch.runs = load_discussion_results(source.path, skips_bad(given, "load discussion " + source.name), batch.warnings);
   batch.info.kind = name();
   batch.info.params = Json::object({{"results", source.name}});
   batch.info.source = source.name;
@@ -290,7 +284,12 @@ LoadedBatch DiscussionKind::fork_batch(const BatchInfo& parent, std::uint32_t st
     pinned["mod_model"] = pin_model(models, forked.mod_model, pseudoname);
     settings["mod_pseudoname"] = pseudoname;
   }
-  const bool moderated = settings.value("include_mod", batch.info.params.value("include_mod", true));
+  bool moderated = true;  // of result files nobody knows before each is looked at
+  if (const auto told = batch.info.params.find("include_mod"); told != batch.info.params.end() && told->is_boolean())
+    moderated = told->get<bool>();
+  DiscussionForks forks = forks_of(batch.info.params);
+  for (const DiscussionFork& earlier : forks) moderated = earlier.settings.value("include_mod", moderated);
+  moderated = settings.value("include_mod", moderated);
   const bool changes_moderator = std::any_of(changes.begin(), changes.end(), [](const auto& change) {
     return change.first.starts_with("mod_") || change.first == "ban_phrase";
   });
@@ -298,10 +297,9 @@ LoadedBatch DiscussionKind::fork_batch(const BatchInfo& parent, std::uint32_t st
     throw Error("usage", "these discussions have no moderator: the fork would change nothing", "fork",
                 "include_mod=true adds one from here on");
   }
-  DiscussionForks forks = forks_of(batch.info.params);
   forks.push_back(std::move(forked.fork));
   batch.info.params["forks"] = to_json(forks);
-  for (const auto& [key, text] : changes) batch.info.params[key] = text;
+  if (!forked.mod_model.empty()) batch.info.params["mod_model"] = forked.mod_model;
   return batch;
 }
 
@@ -311,6 +309,24 @@ Json pin_model(const ModelRegistry& models, const std::string& name, std::string
   const ModelHandle entry = models.entry(name);
   if (pseudoname.empty()) pseudoname = entry->name;
   return to_json(*entry);
+}
+
+bool skips_bad(const ParameterTexts& given, const std::string& command) {
+  ParameterTexts taken;
+  for (const auto& [name, text] : given) {
+    if (name == "seed" && text.starts_with("drawn:")) continue;  // nobody typed it
+    if (name != "skip_bad") {
+      throw Error("usage", name + " is of what is to be run; this has been done", "",
+                  command + " takes skip_bad=true only");
+    }
+    taken[name] = text;
+  }
+  ParameterSheet sheet(discussion_rows());
+  put_typed(sheet, taken);
+  Problems problems;
+  sheet.check(problems);
+  problems.refuse(command);
+  return sheet.get<bool>("skip_bad", false);
 }
 
 void warn_of_known(const Source& source, LoadedBatch& batch) {
@@ -347,19 +363,9 @@ void refuse_results(const BatchInfo& batch, const std::string& instead) {
   throw Error("usage", batch.name + " holds finished work of files: there is nothing to run again", {}, instead);
 }
 
-EstimatePrices pinned_prices(const Json& pinned) {
-  const auto price = [&](const char* key) -> std::optional<Price> {
-    const auto model = pinned.find(pinned.contains(key) ? key : "model");
-    if (model == pinned.end()) return std::nullopt;
-    const auto told = model->find("price");
-    return told == model->end() || !told->is_object() ? std::nullopt : std::optional(price_from_json(*told));
-  };
-  return {price("model"), price("mod_model"), price("selector_model")};
-}
-
 void tell_estimate(const DiscussionEstimate& estimate, const std::function<std::optional<Pico>()>& budget_left,
                    LoadedBatch& batch) {
-  const EstimatePrices prices = pinned_prices(batch.info.pinned);
+  const EstimatePrices prices = prices_of(batch.info.pinned);
   batch.notes.push_back(estimate_line(estimate, prices, budget_left ? budget_left() : std::nullopt));
   batch.facts["estimate"] = to_json(estimate, prices);
 }
@@ -370,7 +376,7 @@ Json moved_json(const std::vector<MovedPath>& moved) {
   return list;
 }
 
-DiscussionRunner::Tell log_of(const Json& params) {
+TellLog log_of(const Json& params) {
   const LogSettings settings = log_settings_from(params.is_object() ? params.value("logging", Json()) : Json());
   if (!settings.write_to_file) return {};
   return [log = std::make_shared<RunLog>(settings)](LogLevel level, std::string_view line, WallTime now) {

@@ -30,19 +30,19 @@ std::unique_ptr<Kind> make_discussion_kind(DiscussionDependencies dependencies);
 
 /// A model as a batch keeps it, and what files call it when nothing else was said.
 Json pin_model(const ModelRegistry& models, const std::string& name, std::string& pseudoname);
+/// skip_bad, the one parameter that a load of result files takes. Throws Error "usage" for another, for no truth value.
+bool skips_bad(const ParameterTexts& given, const std::string& command);
 /// Says of result files that are in the experiment already.
 void warn_of_known(const Source& source, LoadedBatch& batch);
 /// A run of a result file as records are made from it.
 RunView loaded_view(const NewRun& run);
 /// Throws Error "usage" for a batch of result files: nothing of it can run.
 void refuse_results(const BatchInfo& batch, const std::string& instead);
-/// The prices of the models that are pinned.
-EstimatePrices pinned_prices(const Json& pinned);
 /// The line and the JSON of an estimate, into the notes and facts of a batch.
 void tell_estimate(const DiscussionEstimate& estimate, const std::function<std::optional<Pico>()>& budget_left,
                    LoadedBatch& batch);
 Json moved_json(const std::vector<MovedPath>& moved);
 /// Lines into the file log that a batch asks for; empty when it asks for none.
-DiscussionRunner::Tell log_of(const Json& params);
+TellLog log_of(const Json& params);
 
 }  // namespace assay

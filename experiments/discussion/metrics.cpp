@@ -42,6 +42,8 @@ TokenText tokens_of(std::string_view text, Vocabulary& vocabulary) {
     }
   }
   end_word();
+  constexpr std::size_t kMostTokens = 20'000;  // of one comment; the table grows with their square
+  if (made.tokens.size() > kMostTokens) made.tokens.resize(kMostTokens);
   made.row_words = (made.tokens.size() + 63) / 64;
   for (std::size_t i = 0; i < made.tokens.size(); ++i) {
     const auto [row, fresh] = made.rows.try_emplace(made.tokens[i], made.rows.size());

@@ -59,7 +59,7 @@ void add_metrics(Score& score, const DiscussionRecord& record, const DiscussionS
 
 /// ROUGE-L F1 of two texts: tokens are runs of a-z and 0-9 of the lower-cased text, L is the length of their longest
 /// common subsequence, P = L/len(b), R = L/len(a), F1 = 2PR/(P+R); 0 where nothing is in common. Lin 2004 (ACL,
-/// W04-1013), as google-research's rouge_score without stemming.
+/// W04-1013), as google-research's rouge_score without stemming. Of a text its first 20,000 tokens count.
 double rouge_l_f1(std::string_view a, std::string_view b);
 /// 1 - the mean of it over all pairs; NaN for fewer than two texts.
 double diversity(const std::vector<std::string_view>& texts);

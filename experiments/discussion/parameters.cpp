@@ -10,6 +10,8 @@ namespace {
 using Form = ValueForm;
 
 constexpr double kMostCounted = 1e9, kMostRuns = 1e6;
+/// The estimate walks through them, and a run keeps them all in one context.
+constexpr double kMostTurns = 10'000;
 
 /// How both kinds ask models and treat their texts.
 std::vector<ParameterRow> common_rows() {
@@ -77,7 +79,7 @@ const std::vector<ParameterRow>& discussion_rows() {
   static const std::vector<ParameterRow> kRows = joined_rows({
       {"num_experiments", Form::integer, "", "how many discussions", {}, 1, kMostRuns},
       {"num_users", Form::integer, "", "users of a discussion, drawn from personas", {}, 1, kMostCounted},
-      {"num_turns", Form::integer, "", "calls to users in a discussion", {}, 1, kMostCounted},
+      {"num_turns", Form::integer, "", "calls to users in a discussion", {}, 1, kMostTurns},
       {"history_ctx_len", Form::history, "", "how many comments the next speaker sees, or all", {}, 0, kMostCounted},
       {"turn_policy", Form::policy, "", "who speaks next; round_robin unless the file says another"},
       {"p_respond", Form::number, "", "policy respond: how often the one before the last answers; 0.5", {}, 0, 1},

@@ -18,13 +18,12 @@ using EventKind = DiscussionEvent::Kind;
 
 constexpr std::size_t kWrap = 70, kWrapG5 = 900000;
 constexpr const char* kSelector = "selector";
-constexpr const char* kSelectorPolicy = "llm";
 
 /// A discussion of ours, told again event by event.
 class Retold {
  public:
   Retold(DiscussionParts parts, const SettingsAt& settings_at) : parts_(std::move(parts)), settings_at_(settings_at) {
-    begin(parts_.settings);
+    begin(settings_at_ ? settings_at_(0) : parts_.settings);
   }
 
   std::vector<PromptRow> rows(const std::vector<ContextMessage>& context) {
@@ -51,7 +50,7 @@ class Retold {
 
   void asked(const DiscussionEvent& event) {
     const std::string history = window_.text();
-    if (event.kind == EventKind::user && settings_.turn_policy == kSelectorPolicy) {
+    if (event.kind == EventKind::user && asks_selector(settings_, parts_.design)) {
       const auto names = present();
       if (names.size() > 1) {
         rows_.push_back({std::nullopt, kSelector, selector_system(), selector_prompt(history, names)});

@@ -252,7 +252,9 @@ DiscussionRecord record_of_file(Json source, Generation format, const std::strin
   return record;
 }
 
-DiscussionRecord discussion_record(const RunView& run, const DiscussionSettings* settings) {
+namespace {
+
+DiscussionRecord read_record(const RunView& run, const DiscussionSettings* settings) {
   const Json& data = run.data;
   if (!data.is_object()) throw Error("file", "run " + run.run_id + " is no discussion");
   if (!data.contains("source") || data.contains("forked_from")) return own_record(run, settings);
@@ -261,6 +263,16 @@ DiscussionRecord discussion_record(const RunView& run, const DiscussionSettings*
   DiscussionRecord record = record_of_file(data["source"], *format, data.value("file", run.run_id));
   record.source_text = data.value("source_text", std::string());
   return record;
+}
+
+}  // namespace
+
+DiscussionRecord discussion_record(const RunView& run, const DiscussionSettings* settings) {
+  try {
+    return read_record(run, settings);
+  } catch (const Json::exception& problem) {  // a save that somebody has changed
+    throw Error("file", "it holds what no discussion holds: " + std::string(problem.what()), run.run_id);
+  }
 }
 
 }  // namespace assay

@@ -119,7 +119,8 @@ std::string prompt_of(const DiscussionRecord& record, const DiscussionEvent& eve
   if (event.kind == DiscussionEvent::Kind::seed || user == record.users.end()) {
     return python_json_line(Json{{"context", ""}, {"instructions", ""}, {"type", "user"}, {"persona", Json::object()}});
   }
-  return record.user_prompts.at(static_cast<std::size_t>(user - record.users.begin()));
+  const auto at = static_cast<std::size_t>(user - record.users.begin());
+  return at < record.user_prompts.size() ? record.user_prompts[at] : "";
 }
 
 Json log_entry(const DiscussionRecord& record, const DiscussionEvent& event, Schema schema) {
@@ -138,7 +139,9 @@ std::optional<std::string> text_at(const fs::path& path) {
   }
 }
 
-bool has_id(const std::string& text, const std::string& id) {
+/// The same run's file: it has its id, or, where files have none, its bytes.
+bool is_of(const std::string& text, const std::string& id, const std::string& written) {
+  if (text == written) return true;
   const auto value = parse_json_lenient(text);
   return value && value->is_object() && value->value("id", Json()) == id;
 }
@@ -301,7 +304,7 @@ std::string write_result(const fs::path& folder, const std::string& name, const 
     AtomicFileOptions options{.compress_by_name = false, .may_replace = false, .follow_links = false};
     if (fs::exists(fs::symlink_status(path))) {
       const auto there = text_at(path);
-      if (!there || !has_id(*there, id)) continue;
+      if (!there || !is_of(*there, id, text)) continue;
       options.may_replace = true;
     }
     try {

@@ -53,6 +53,7 @@ LogSettings log_settings_from(const Json& value) {
 std::optional<std::string> check_log_folder(LogSettings& settings) {
   if (!settings.write_to_file) return std::nullopt;
   std::error_code none;
+  while (settings.folder.size() > 1 && settings.folder.ends_with('/')) settings.folder.pop_back();
   const fs::path folder(settings.folder);
   if (!settings.folder.empty() &&
       (fs::is_directory(folder, none) || (!fs::exists(folder, none) && fs::is_directory(folder.parent_path(), none)))) {

@@ -3,6 +3,7 @@
 // Specs: discussion.md 13.5. RunLog: any thread.
 
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -28,6 +29,9 @@ LogSettings log_settings_from(const Json& value);
 /// Whether the folder is there or can be made beside an existing parent. Else the file log is switched off, and what to
 /// tell the person is returned.
 std::optional<std::string> check_log_folder(LogSettings& settings);
+
+/// Lines for a log, from any thread; may be empty.
+using TellLog = std::function<void(LogLevel, std::string_view, WallTime)>;
 
 class RunLog {
  public:

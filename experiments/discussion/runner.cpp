@@ -17,7 +17,6 @@ namespace assay {
 namespace {
 
 constexpr const char* kInsertedModel = "inserted";
-constexpr const char* kSelectorSystem = "You choose who speaks next in a discussion.";
 
 /// What a fork says at its first step, to everybody; "" : nothing.
 std::string message_at(const Json& data, std::uint32_t turn) {
@@ -257,12 +256,12 @@ class DiscussionRunner::Turn {
 
   std::optional<std::size_t> next_speaker(TurnOrder& order) {
     if (order.everybody_banned() || !order.needs_selector()) return order.next();
-    std::string names;
+    std::vector<std::string> names;
     for (const Participant& user : parts_.design.users) {
-      if (!is_banned(user.name)) names += (names.empty() ? "" : ", ") + user.name;
+      if (!is_banned(user.name)) names.push_back(user.name);
     }
-    const std::string reply = ask("select", runner_.models_.selector, "the selector", kSelectorSystem,
-                                  history() + "\nParticipants: " + names + "\nAnswer with one name.");
+    const std::string reply =
+        ask("select", runner_.models_.selector, "the selector", selector_system(), selector_prompt(history(), names));
     const auto named = order.named_in(reply);
     fallback_ = !named;
     if (fallback_) step_.log("turn " + std::to_string(number_) + ": the selector named nobody who may speak; drawn");
@@ -439,7 +438,8 @@ Score DiscussionRunner::evaluate(Run& run, Step&) {
 }
 
 std::optional<std::uint64_t> DiscussionRunner::planned_calls(const Run& run) const {
-  const DiscussionSettings settings = settings_at(parts_of(run.data), forks_, UINT32_MAX);
+  const DiscussionParts parts = parts_of(run.data);
+  const DiscussionSettings settings = settings_at(parts, forks_, UINT32_MAX);
   std::uint64_t done = forks_.empty() ? 0 : forks_.back().step, comments = 0;
   for (const ContextMessage& message : run.context) {
     if (!message.more.is_object()) continue;
@@ -448,7 +448,7 @@ std::optional<std::uint64_t> DiscussionRunner::planned_calls(const Run& run) con
     comments += event.kind == DiscussionEvent::Kind::user && event.logged && !event.silent ? 1 : 0;
   }
   const std::uint64_t turns = settings.num_turns > done ? settings.num_turns - done : 0;
-  std::uint64_t calls = turns * (settings.turn_policy == "llm" ? 2 : 1);
+  std::uint64_t calls = turns * (asks_selector(settings, parts.design) ? 2 : 1);
   if (settings.include_mod) {
     calls += (comments + turns) / settings.mod_every - comments / settings.mod_every;
     calls += settings.mod_first && done == 0 && run.context.empty() ? 1 : 0;

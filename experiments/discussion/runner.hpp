@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "experiments/discussion/record.hpp"
+#include "experiments/discussion/run_log.hpp"
 #include "experiments/discussion/speakers.hpp"
 #include "runners/chat_runner.hpp"
 
@@ -36,8 +37,7 @@ Json to_json(const DiscussionForks& forks);
 class DiscussionRunner final : public Runner {
  public:
   /// `tell` (may be empty) gets a line for each thing that happens: the file log. Any thread.
-  using Tell = std::function<void(LogLevel, std::string_view, WallTime)>;
-  DiscussionRunner(ChatClient& client, DiscussionModels models, DiscussionForks forks, Tell tell = {})
+  DiscussionRunner(ChatClient& client, DiscussionModels models, DiscussionForks forks, TellLog tell = {})
       : client_(client), models_(std::move(models)), forks_(std::move(forks)), tell_(std::move(tell)) {}
 
   void setup(Run& run, Step& step) override;
@@ -52,7 +52,7 @@ class DiscussionRunner final : public Runner {
   ChatClient& client_;
   const DiscussionModels models_;
   const DiscussionForks forks_;
-  const Tell tell_;
+  const TellLog tell_;
 };
 
 /// The settings that hold in a turn: those of the run's data, and what the forks before it changed.

@@ -67,6 +67,7 @@ Json to_json(const TextSettings& text) {
 TextSettings text_settings_from(const Json& value) {
   TextSettings text;
   text_fields(text, FieldReader{value});
+  if (text.wrap == 0U) throw Error("file", "found 0, expected 1 or more", "wrap");
   return text;
 }
 
@@ -79,6 +80,10 @@ Json to_json(const DecodingSettings& decoding) {
 DecodingSettings decoding_from(const Json& value) {
   DecodingSettings decoding;
   decoding_fields(decoding, FieldReader{value});
+  const std::string& seed = decoding.model_seed;
+  const bool number = !seed.empty() && seed.size() < 19 && seed.find_first_not_of("0123456789") == std::string::npos;
+  if (seed != "run" && seed != "off" && !number)
+    throw Error("file", "found " + seed + ", expected run, off or a number", "model_seed");
   return decoding;
 }
 
@@ -95,6 +100,7 @@ DiscussionSettings settings_from(const Json& value) {
   fields(settings, FieldReader{value});
   settings.text = text_settings_from(value);
   settings.decoding = decoding_from(value);
+  if (settings.mod_every == 0) throw Error("file", "found 0, expected 1 or more", "mod_every");
   return settings;
 }
 

@@ -15,11 +15,16 @@ std::string between(const std::string& text, std::string_view from, std::string_
   return end == std::string::npos ? "" : text.substr(begin + from.size(), end - begin - from.size());
 }
 
+std::string text_in(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 /// The context prompt that a system message begins with.
 std::string context_in(const std::string& prompt, Generation format) {
   if (has_json_prompts(format)) {
     const auto fields = parse_json_lenient(prompt);
-    return fields && fields->is_object() ? fields->value("context", std::string()) : "";
+    return fields && fields->is_object() ? text_in(*fields, "context") : "";
   }
   if (format == Generation::g0) return between(prompt, " Context: ", " '");
   const auto end = prompt.find(" Your name is ");
@@ -111,6 +116,9 @@ SystemPrompts system_prompts(const DiscussionSettings& settings, const Discussio
 std::string with_instructions(Generation format, const std::string& prompt, const std::string& instructions) {
   if (has_json_prompts(format)) {
     Json fields = parse_json(prompt, "moderator_prompt");
+    if (!fields.is_object())
+      throw Error("file", "the moderator's prompt is no JSON object: its instructions can't change",
+                  "moderator_prompt");
     fields["instructions"] = instructions;
     return python_json_line(fields);
   }
@@ -118,6 +126,10 @@ std::string with_instructions(Generation format, const std::string& prompt, cons
   const auto at = prompt.find(kMark);
   if (at == std::string::npos) return prompt + " Your instructions: " + instructions;
   return prompt.substr(0, at + kMark.size()) + instructions + (format == Generation::g0 ? "." : "");
+}
+
+bool asks_selector(const DiscussionSettings& settings, const DiscussionDesign& design) {
+  return settings.turn_policy == "llm" && design.speakers.empty();
 }
 
 DiscussionParts parts_of(const Json& data) {

@@ -23,6 +23,9 @@ SystemPrompts system_prompts(const DiscussionSettings& settings, const Discussio
 /// A system message with other instructions in place of its own.
 std::string with_instructions(Generation format, const std::string& prompt, const std::string& instructions);
 
+/// Whether a model chooses who speaks: speakers that the design names come before any policy.
+bool asks_selector(const DiscussionSettings& settings, const DiscussionDesign& design);
+
 /// What a run is made of, from its data. Of a result file that goes on (a fork): its users and prompts, round robin.
 struct DiscussionParts {
   DiscussionDesign design;

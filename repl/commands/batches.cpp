@@ -137,8 +137,15 @@ struct Told {
     for (const std::string& note : notes) reply.line("  " + note);
     for (const std::string& warning : warnings)
       reply.line(StyledText().add("  warning: ", TextRole::warn).add(warning));
-    row["warnings"] = std::move(warnings);
-    if (facts.is_object()) row.update(facts);
+    row["warnings"] = warnings;
+    if (facts.is_object()) {
+      row.update(facts);
+      // Of the first batch they stand beside the list, too.
+      for (const auto& [name, value] : facts.items()) {
+        if (!reply.result.contains(name)) reply.result[name] = value;
+      }
+      if (!reply.result.contains("warnings")) reply.result["warnings"] = std::move(warnings);
+    }
     reply.result["batches"].push_back(std::move(row));
   }
 };

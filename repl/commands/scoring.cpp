@@ -86,7 +86,7 @@ void evaluate(Shell& shell, const Arguments& arguments, Reply& reply) {
     const auto equals = word.text.find('=');
     const bool parameter = equals != std::string::npos && equals > 0 && !word.text.starts_with("data.") &&
                            !word.text.starts_with("answer.") && !word.text.starts_with("metric.") &&
-                           word.text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == equals;
+                           word.text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == equals;
     if (parameter) {
       request.overrides[word.text.substr(0, equals)] = word.text.substr(equals + 1);
     } else {

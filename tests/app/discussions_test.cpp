@@ -274,6 +274,39 @@ TEST_CASE("the study of the README goes from personas to agreement, a table and 
   CHECK(said[7].at("calls") == 9 * 7 * 2);
 }
 
+TEST_CASE("forks of forks, models of saves, and another scale: what the batch keeps is what its runs do") {
+  TemporaryFolder folder;
+  write_study(folder, 2, 4);
+  folder.write("mod.jsonl", "{\"match\":{\"contains\":\"posted\"},\"reply\":\"MOD\"}\n");
+  const Finished made = run({assay_program(), ":memory:", "--json", "-c",
+                             "load discussion study.yml seed=1 model=sim/default mod_model=sim/script:mod.jsonl as=t; "
+                             "fork batch:t step=0 num_turns=2 as=f; save s.json"},
+                            folder.path());
+  REQUIRE_MESSAGE(made.status == 0, made.out);
+  const Finished done =
+      run({assay_program(), ":memory:", "--json", "-c",
+           "load s.json; run_n 4; fork all batch:t step=2 include_mod=false as=g; run_n 2 all batch:g; fork all "
+           "batch:g step=3 num_turns=5 as=h; run_n 2 all batch:h; export syndisco out all; load annotation study.yml "
+           "discussions=@t seed=1 as=r model=sim/default?reply=Toxicity={7-9}; run_n 9 all batch:r; report r; "
+           "evaluate all batch:r scale.toxicity=1..9; report r"},
+          folder.path());
+  const std::vector<Json> said = results(done.out);
+  REQUIRE_MESSAGE(said.size() == 12, done.out << done.error);
+  CHECK(said[5].at("complete") == 2);
+  std::size_t moderated = 0;
+  for (const auto& [id, text] : discussions_in(folder.path() / "out")) {
+    const Json file = parse_json(text, id);
+    for (const Json& entry : file.at("logs")) {
+      if (entry.at("name") != "moderator") continue;
+      CHECK(entry.at("text") == "MOD");
+      ++moderated;
+    }
+  }
+  CHECK(moderated == 2 * (4 + 2 + 2 + 2));
+  CHECK(said[9].at("out_of_scale") == said[9].at("annotations"));
+  CHECK(said[11].at("out_of_scale") == 0);
+}
+
 TEST_CASE("what is wrong with a file is said with its place, and nothing is loaded") {
   TemporaryFolder folder;
   write_study(folder);
@@ -285,7 +318,7 @@ TEST_CASE("what is wrong with a file is said with its place, and nothing is load
   const struct {
     std::string command, holds;
   } rows[] = {
-      {"load discussion results model=sim/default", "model is of discussions that are to be run"},
+      {"load discussion results model=sim/default", "model is of what is to be run"},
       {"load discussion results", "empty.json"},
       {"load discussion study.yml num_users=12 model=sim/default", "12"},
       {"load discussion study.yml turn_policy=robin model=sim/default", "round_robin"},

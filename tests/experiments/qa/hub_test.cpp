@@ -95,7 +95,8 @@ struct Room {
   }
 
   std::vector<Item> load(const std::string& name, const ParameterTexts& given = {}) {
-    Source source{name, name, std::nullopt, limit, interrupted};
+    Source source{name, name, std::nullopt, limit};
+    source.interrupted = interrupted;
     return read_items(source, resolve_parameters(qa_parameters(), given, "qa"), warnings, &reading);
   }
   std::string refusal(const std::string& name, const ParameterTexts& given = {}) {
