@@ -9,6 +9,7 @@
 #include "core/text/words.hpp"
 #include "experiments/annotation/runner.hpp"
 #include "experiments/discussion/batch_runs.hpp"
+#include "experiments/discussion/discussion.hpp"
 #include "experiments/discussion/prompt_forms.hpp"
 #include "experiments/discussion/result_file.hpp"
 
@@ -50,12 +51,7 @@ void take_files(const Source& source, const std::filesystem::path& path, bool sk
   LoadedBatch batch;
   const auto known = loaded_results(source.experiment);
   for (NewRun& run : load_discussion_results(path, skip_bad, batch.warnings)) {
-    RunView view;
-    view.run_id = run.id;
-    view.status = Status::complete;
-    view.data = run.data;
-    view.context = run.context;
-    DiscussionRecord record = discussion_record(view);
+    DiscussionRecord record = discussion_record(loaded_view(run));
     const auto [from, to] = known.equal_range(run.id);
     const auto there =
         std::find_if(from, to, [&](const auto& one) { return one.second.second.source == record.source; });

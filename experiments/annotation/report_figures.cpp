@@ -11,6 +11,7 @@
 #include "experiments/annotation/estimate.hpp"
 #include "experiments/annotation/record.hpp"
 #include "experiments/annotation/runner.hpp"
+#include "experiments/discussion/report_figures.hpp"
 
 namespace assay {
 namespace {
@@ -37,13 +38,6 @@ struct Discussion {
 struct Counts {
   std::size_t annotations = 0, missing = 0, malformed = 0, out_of_scale = 0;
 };
-
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
-
-Json interval(const std::pair<double, double>& pair) {
-  if (!std::isfinite(pair.first) || !std::isfinite(pair.second)) return nullptr;
-  return Json::array({pair.first, pair.second});
-}
 
 /// 3 as "3", 2.5 as "2.5".
 std::string value_text(double value) {
@@ -268,31 +262,31 @@ Json Collector::key_figures(const std::string& key, std::optional<std::size_t> o
           {"units", nominal.n},
           {"units_complete", fleiss.n},
           {"scale", {lo, hi}},
-          {"mean", number(mean.value)},
+          {"mean", number_or_null(mean.value)},
           {"distribution", std::move(distribution)},
           {"alpha",
-           {{"nominal", number(nominal.value)},
-            {"ordinal", number(krippendorff_alpha(all, AlphaMetric::ordinal).value)},
-            {"interval", number(krippendorff_alpha(all, AlphaMetric::interval).value)}}},
+           {{"nominal", number_or_null(nominal.value)},
+            {"ordinal", number_or_null(krippendorff_alpha(all, AlphaMetric::ordinal).value)},
+            {"interval", number_or_null(krippendorff_alpha(all, AlphaMetric::interval).value)}}},
           {"ci95",
-           {{"nominal", interval(ci.nominal)},
-            {"ordinal", interval(ci.ordinal)},
-            {"interval", interval(ci.interval)},
-            {"fleiss", interval(ci.fleiss)},
-            {"percent_agreement", interval(ci.percent)},
-            {"ndfu_fixed", interval(ci.ndfu_fixed)},
-            {"ndfu_legacy", interval(ci.ndfu_legacy)},
-            {"mean", interval(ci.mean)}}},
-          {"fleiss", number(fleiss.value)},
+           {{"nominal", interval_or_null(ci.nominal)},
+            {"ordinal", interval_or_null(ci.ordinal)},
+            {"interval", interval_or_null(ci.interval)},
+            {"fleiss", interval_or_null(ci.fleiss)},
+            {"percent_agreement", interval_or_null(ci.percent)},
+            {"ndfu_fixed", interval_or_null(ci.ndfu_fixed)},
+            {"ndfu_legacy", interval_or_null(ci.ndfu_legacy)},
+            {"mean", interval_or_null(ci.mean)}}},
+          {"fleiss", number_or_null(fleiss.value)},
           {"cohen",
-           {{"unweighted", number(plain.mean.value)},
-            {"linear", number(linear.mean.value)},
-            {"quadratic", number(quadratic.mean.value)},
+           {{"unweighted", number_or_null(plain.mean.value)},
+            {"linear", number_or_null(linear.mean.value)},
+            {"quadratic", number_or_null(quadratic.mean.value)},
             {"pairs", plain.pairs - plain.undefined}}},
-          {"percent_agreement", number(percent_agreement(all).value)},
+          {"percent_agreement", number_or_null(percent_agreement(all).value)},
           {"ndfu",
-           {{"fixed", number(polarised.fixed.value)},
-            {"legacy", number(polarised.legacy.value)},
+           {{"fixed", number_or_null(polarised.fixed.value)},
+            {"legacy", number_or_null(polarised.legacy.value)},
             {"comments_above_0", polarised.above_zero}}},
           {"why", std::move(why)}};
 }
