@@ -51,8 +51,8 @@ TEST_CASE("a server is started at its first call, asked until it is ready, told 
   CHECK(outcome.reply->text == "42");
   CHECK(outcome.kept.request.find(R"("endpoint":"gguf:m.gguf:15:)") != std::string::npos);
   CHECK(outcome.kept.request.find(R"("path":"/v1/chat/completions","type":"llama")") != std::string::npos);
+  REQUIRE(LocalRoom::soon([&] { return room.facts("qwen").state == "running"; }));
   const LocalFacts facts = room.facts("qwen");
-  CHECK(facts.state == "running");
   CHECK(facts.slots == 2);
   CHECK(facts.context == 256);  // of one slot
   CHECK(facts.cpu_only);
