@@ -14,6 +14,7 @@
 #include "app/extra_commands.hpp"
 #include "app/extract_command.hpp"
 #include "app/function_kind.hpp"
+#include "app/judge_command.hpp"
 #include "app/opening.hpp"
 #include "app/pinned_models.hpp"
 #include "app/signals.hpp"
@@ -27,6 +28,8 @@
 #include "experiments/arithmetic/arithmetic.hpp"
 #include "experiments/debate/debate.hpp"
 #include "experiments/discussion/discussion.hpp"
+#include "experiments/judge/judge.hpp"
+#include "experiments/peer_prediction/peer_prediction.hpp"
 #include "experiments/qa/hub.hpp"
 #include "experiments/qa/qa.hpp"
 #include "repl/commands/budget.hpp"
@@ -89,6 +92,13 @@ Program::Program() : parts_(std::make_unique<Parts>()) {
   add_kind([](const Services& services) {
     return make_annotation_kind({services.chat, services.models, services.budget_left});
   });
+  add_kind([](const Services& services) {
+    return make_judge_kind({services.chat, services.models, services.prompt_limits,
+                            [setting = services.setting] { return setting ? setting("judge") : std::string(); }});
+  });
+  add_kind([](const Services& services) {
+    return make_peer_prediction_kind({services.chat, services.models, services.prompt_limits});
+  });
 }
 
 Program::~Program() = default;
@@ -131,7 +141,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   SystemEntropy entropy;
   Settings settings;
   for (auto& specs : {engine_settings(), llm_settings(), prompt_settings(), shell_settings(), opening_settings(),
-                      pinned_settings(), hub_settings()}) {
+                      pinned_settings(), hub_settings(), judge_kind_settings()}) {
     for (const SettingSpec& spec : specs) settings.declare(spec);
   }
   read_settings(settings);
@@ -201,13 +211,16 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   const WebReader web({*transport, [&opened] { return opened.reserve_call(); }, secrets, kVersion});
   const Hub hub(web, [&settings] { return settings.get("hf.base"); });
   const Services services{
-      chat, models, &hub,
+      chat,
+      models,
+      &hub,
       [&settings] { return prompt_limits([&](std::string_view name) { return settings.get(name); }); },
       [&budget]() -> std::optional<Pico> {
         const BudgetState all = budget.tally({});
         if (all.cap < 0) return std::nullopt;
         return std::max<Pico>(0, all.cap - all.settled - all.possible - all.reserved);
-      }};
+      },
+      [&settings](std::string_view name) { return settings.get(name); }};
   KindRegistry registry;
   for (const auto& make : kinds) registry.add(make(services));
 
@@ -226,6 +239,10 @@ int Program::Parts::run(const ProgramArguments& arguments) {
        [&chat, &transport] {
          chat.try_targets_again();
          transport->try_again();
+       },
+       [&](const std::string& note) {
+         const std::lock_guard lock(shell_mutex);
+         if (live_shell != nullptr) live_shell->notice(note);
        }});
   open_experiment = &experiment;
   print(doubt_lines(opened, experiment.table()));
@@ -257,6 +274,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     Shell shell({experiment, registry, models, settings, *editor, &bulk}, options);
     add_extra_commands(shell.commands(), services);
     add_extract_command(shell.commands());
+    add_judge_command(shell.commands());
     add_budget_command(shell.commands(), budget_book);
     add_cache_command(shell.commands(), cache);
     add_replay_command(shell.commands(), [&](const BatchInfo& batch) {
@@ -277,6 +295,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
       if (interactive) shell.greet();
       converse(shell, arguments);
       shell.wind_down();
+      if (!experiment.engine().has_lost_workers()) experiment.finish_milestones();
       keep_limits(opened, limiter.learned());
       for (const std::string& line : bulk.finish()) {
         if (!interactive) std::cerr << safe(line, false).text() << "\n";

@@ -30,6 +30,7 @@ struct Services {
   const Hub* hub = nullptr;                               // data sets of the hub
   std::function<PromptLimits()> prompt_limits;            // for load_prompt: as set at this moment
   std::function<std::optional<Pico>()> budget_left = {};  // what the experiment's cap leaves; nullopt: no cap
+  SettingLookup setting = {};                             // any setting, as set at this moment
 };
 
 /// Reads a file into runs (id and data are enough). Throws Error.

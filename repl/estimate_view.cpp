@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/text/duration.hpp"
+#include "core/text/words.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
@@ -24,11 +25,14 @@ Json range_json(const EstimateRange& range, double unit) {
 
 std::string money_text(const Estimate& made) {
   if (made.calls_unpriced == made.calls) return "not known: no price is known for its model";
+  const std::string unpriced =
+      "price unknown for " + count_text(made.calls_unpriced) + " of " + counted(made.calls, "call", "calls");
+  if (made.calls_unpriced > 0 && made.cost && made.cost->high < 1) return unpriced + "; the others cost nothing";
   std::string text =
       made.cost ? range_text(*made.cost, usd_text) + " expected" : "not known: nothing bounds the answers";
   text += made.cost_most ? ", at most " + usd_text(*made.cost_most)
                          : ", not bounded [max_tokens, or max_output: N in models.yaml]";
-  if (made.calls_unpriced > 0) text += "; " + count_text(made.calls_unpriced) + " calls unpriced are not in it";
+  if (made.calls_unpriced > 0) text += "; " + unpriced + ", which are not in it";
   return text;
 }
 

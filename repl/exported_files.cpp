@@ -72,13 +72,14 @@ std::vector<JointChoice> joint_choices(const KindRegistry& kinds) {
   return choices;
 }
 
-std::optional<JointChoice> find_joint(const std::vector<JointChoice>& choices, const std::string& text) {
+std::vector<JointChoice> find_joint(const std::vector<JointChoice>& choices, const std::string& text) {
+  std::vector<JointChoice> found;
   std::vector<std::string> variants;
   for (const JointChoice& choice : choices) {
-    if (choice.format.name == text) return choice;
+    if (choice.format.name == text) found.push_back(choice);
     if (base_name(choice.format.name) == base_name(text)) variants.push_back(choice.format.name);
   }
-  if (variants.empty()) return std::nullopt;
+  if (!found.empty() || variants.empty()) return found;
   const auto near = nearest(text, variants);
   throw Error("usage",
               "export " + text + ": " + base_name(text) + " has no such variant" +

@@ -2,7 +2,6 @@
 // Exports that show runs of several kinds together (JointFormat): which there are, and their files on disk. Any thread.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,9 +15,9 @@ struct JointChoice {
 };
 /// All forms of all kinds, in the order of the kinds.
 std::vector<JointChoice> joint_choices(const KindRegistry& kinds);
-/// nullopt: no form of that name, whatever its variant. Throws Error "usage" for an unknown variant, naming those there
-/// are.
-std::optional<JointChoice> find_joint(const std::vector<JointChoice>& choices, const std::string& text);
+/// The forms of that name: of several kinds, each for its own runs; none: no form of that name, whatever its variant.
+/// Throws Error "usage" for an unknown variant, naming those there are.
+std::vector<JointChoice> find_joint(const std::vector<JointChoice>& choices, const std::string& text);
 
 struct WrittenFiles {
   std::uint64_t written = 0, unchanged = 0;  ///< unchanged: there already, byte for byte

@@ -56,6 +56,7 @@ std::vector<Piece> pieces_of(const ProgressFacts& facts, bool live) {
     put(1, "0 fail");
   }
   if (facts.in_flight > 0) put(7, format_count(facts.in_flight) + " in flight");
+  if (facts.waiting_peers > 0) put(7, format_count(facts.waiting_peers) + " waiting for peers");
   if (facts.scored > 0) {
     const double score = static_cast<double>(facts.correct) / static_cast<double>(facts.scored);
     put(2, "score " + fixed(score, 3) + " (n " + format_count(facts.scored) + ")", TextRole::number);

@@ -16,7 +16,7 @@ struct ProgressFacts {
   std::int64_t job = 0;
   std::string state;  ///< "" while it runs; "paused", "draining", ..
   std::int64_t done = 0, total = 0;
-  std::int64_t ok = 0, fail = 0, in_flight = 0;
+  std::int64_t ok = 0, fail = 0, in_flight = 0, waiting_peers = 0;
   std::int64_t correct = 0, scored = 0;  ///< the running score is correct / scored, shown with its n
   std::optional<double> calls_per_s, tokens_per_s;
   std::optional<std::int64_t> cost_pico_usd;

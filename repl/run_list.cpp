@@ -9,11 +9,14 @@
 #include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "core/text/utf8.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
 namespace {
+
+constexpr std::size_t kMostOfRecord = 160;
 
 const std::vector<std::string>& known_columns() {
   static const std::vector<std::string> names = {"run",    "batch",    "id",    "status", "score",
@@ -31,10 +34,42 @@ std::string one_line(const Json& value) {
   return value.is_string() ? value.get<std::string>() : dump_json(value);
 }
 
-/// What is shown of an answer: the value alone where the kind keeps it beside how it was found.
+/// What is shown of an answer: the verdict or the value alone where the kind keeps it beside how it was found.
 std::string answer_text(const Json& answer) {
+  if (answer.is_object() && answer.contains("verdict") && answer.at("verdict").is_string())
+    return answer.at("verdict").get<std::string>();
   if (answer.is_object() && answer.contains("value")) return one_line(answer.at("value"));
-  return one_line(answer);
+  // Answers that hold a whole record are looked at with `detail`.
+  return answer.is_structured() ? truncate_to_width(one_line(answer), kMostOfRecord) : one_line(answer);
+}
+
+/// What the kinds say of these runs beside their status (Kind::mark).
+std::unordered_map<RunId, std::string> marks_of(const Experiment& experiment, const std::vector<RunId>& runs,
+                                                const std::unordered_map<RunId, StoredPayloads>& payloads) {
+  std::unordered_map<RunId, std::string> marks;
+  for (const RunId run : runs) {
+    const Kind* kind = nullptr;
+    RunView view;
+    {
+      const RunTable::Reader table = experiment.table().read();
+      const RunRow& row = table.row(run);
+      kind = experiment.kinds().find(table.batch(row.batch).kind);
+      view.id = run;
+      view.run_id = std::string(table.id(run));
+      view.status = row.status;
+      view.attempts = row.attempts;
+    }
+    if (kind == nullptr) continue;
+    view.data = parse_json(payloads.at(run).data, "data");
+    if (std::string mark = kind->mark(view, experiment); !mark.empty()) marks.emplace(run, std::move(mark));
+  }
+  return marks;
+}
+
+StyledText marked(StyledText status, const std::unordered_map<RunId, std::string>& marks, RunId run) {
+  const auto mark = marks.find(run);
+  if (mark != marks.end()) status.add(" " + mark->second, TextRole::warn);
+  return status;
 }
 
 }  // namespace
@@ -103,6 +138,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
   }
   Table drawn(std::move(heads));
   Json list = Json::array();
+  const std::unordered_map<RunId, std::string> marks = marks_of(experiment, page, payloads);
   const RunTable::Reader table = experiment.table().read();
   for (std::size_t i = 0; i < page.size(); ++i) {
     const RunId run = page[i];
@@ -120,7 +156,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
       else if (name == "id")
         cells.push_back(cell(table.id(run)));
       else if (name == "status")
-        cells.push_back(status_cell(row.status, row.in_flight));
+        cells.push_back(marked(status_cell(row.status, row.in_flight, row.waits), marks, run));
       else if (name == "score")
         cells.push_back(verdict_cell(row.verdict));
       else if (name == "answer")
@@ -166,6 +202,8 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
                                  {"steps", row.steps},
                                  {"seconds", row.seconds},
                                  {"cost_usd", to_usd(row.cost)}}));
+    if (row.waits) list.back()["waiting_for_peers"] = true;
+    if (const auto mark = marks.find(run); mark != marks.end()) list.back()["mark"] = mark->second;
   }
   if (!page.empty()) reply.table(drawn);
   reply.result = Json::object({{"matched", runs.size()}, {"runs", std::move(list)}});

@@ -308,20 +308,42 @@ void Shell::in_background(const std::string& name, std::function<void(const std:
   });
 }
 
-void Shell::run_job(const JobRequest& request, const Selection& selection, Reply& reply) {
+std::shared_ptr<ScoreWatch> Shell::score_watch(JobId job) {
+  const std::lock_guard lock(rates_mutex_);
+  const auto found = watches_.find(job);
+  return found == watches_.end() ? nullptr : found->second;
+}
+
+void Shell::run_job(JobRequest request, const Selection& selection, Reply& reply, double until_narrower) {
+  std::shared_ptr<ScoreWatch> watch;
+  if (request.type == JobType::execute) {
+    watch = std::make_shared<ScoreWatch>(table(), request.runs, until_narrower);
+    if (until_narrower > 0) request.enough = [watch] { return watch->narrow_enough(); };
+  }
   const JobId id = engine().start(request);
+  if (watch) {
+    {
+      const std::lock_guard lock(rates_mutex_);
+      watches_.emplace(id, watch);
+    }
+    if (engine().facts(id).state == JobFacts::State::done) watch->close();
+  }
   JobFacts facts = engine().facts(id);
   std::string words = describe(selection);
   if (facts.skipped > 0) {
-    words += "; " + count_text(facts.skipped) + " skipped (" +
-             (request.type == JobType::evaluate ? "not COMPLETE" : "COMPLETE, or in another job") + ")";
+    const char* why = request.type == JobType::evaluate ? "not COMPLETE, or in another job"
+                      : request.type == JobType::rerun  ? "in another job"
+                                                        : "COMPLETE, or in another job";
+    words += "; " + count_text(facts.skipped) + " skipped (" + why + ")";
+    if (facts.selected > 0) words += ", " + count_text(facts.selected) + " in this job";
   }
   if (foreground()) {
     wait_for_job(id);
     facts = engine().facts(id);
     if (facts.state == JobFacts::State::paused && !facts.paused_because.empty()) {
       throw Error("held", "job #" + std::to_string(id) + " paused: " + facts.paused_because, {},
-                  count_text(facts.complete) + " COMPLETE, " + count_text(facts.waiting + facts.incomplete) +
+                  count_text(facts.complete) + " COMPLETE, " +
+                      count_text(facts.waiting + facts.waiting_peers + facts.incomplete) +
                       " wait and nothing is lost; put it right, then `resume`, or `run_n` in a new session");
     }
     last_run_failed_ = facts.fail > 0;
@@ -429,6 +451,7 @@ void Shell::job_ended(const JobFacts& facts) {
     const std::lock_guard lock(rates_mutex_);
     rates_.erase(facts.id);
   }
+  if (const auto watch = score_watch(facts.id); watch && facts.state == JobFacts::State::done) watch->close();
   if (facts.selected > 0 && options_.interactive) editor().print_above(job_line(facts));
   editor().wake();
 }
@@ -446,7 +469,8 @@ StyledText Shell::job_line(const JobFacts& facts) const {
   text.add("#" + std::to_string(facts.id) + " ", TextRole::dim);
   if (facts.state == JobFacts::State::paused) {
     text.add("paused: " + facts.paused_because, TextRole::warn);
-    text.add("; " + count_text(facts.waiting + facts.incomplete) + " wait, nothing is lost; `resume` goes on");
+    text.add("; " + count_text(facts.waiting + facts.waiting_peers + facts.incomplete) +
+             " wait, nothing is lost; `resume` goes on");
     return text;
   }
   text.add(facts.state == JobFacts::State::cancelled ? "cancelled" : "done");
@@ -463,6 +487,7 @@ StyledText Shell::job_line(const JobFacts& facts) const {
   }
   if (facts.cost > 0) text.add("; " + format_usd(facts.cost));
   if (facts.fail > 0) text.add("; `errors` groups them");
+  if (facts.enough) text.add("; enough: its confidence sequence is as narrow as was asked");
   return text;
 }
 
@@ -478,16 +503,23 @@ ProgressFacts Shell::progress_of(const JobFacts& facts, double now) {
   progress.ok = static_cast<std::int64_t>(facts.complete);
   progress.fail = static_cast<std::int64_t>(facts.fail);
   progress.in_flight = static_cast<std::int64_t>(facts.in_flight);
+  progress.waiting_peers = static_cast<std::int64_t>(facts.waiting_peers);
   progress.correct = static_cast<std::int64_t>(facts.correct);
   progress.scored = static_cast<std::int64_t>(facts.scored);
   progress.cost_pico_usd = facts.cost;
   const std::lock_guard lock(rates_mutex_);
-  const auto found = rates_.try_emplace(facts.id, Rates{SmoothedRate(now), SmoothedRate(now), SmoothedRate(now)}).first;
-  Rates& rates = found->second;
+  if (facts.state == JobFacts::State::paused) {  // its rates begin anew when it goes on
+    rates_.erase(facts.id);
+    return progress;
+  }
   const std::uint64_t tokens = facts.tokens_in + facts.tokens_out;
-  rates.runs.add(now, static_cast<double>(facts.ended() - rates.seen_runs));
-  rates.calls.add(now, static_cast<double>(facts.calls - rates.seen_calls));
-  rates.tokens.add(now, static_cast<double>(tokens - rates.seen_tokens));
+  const Rates fresh{SmoothedRate(now), SmoothedRate(now), SmoothedRate(now), facts.ended(), facts.calls, tokens};
+  Rates& rates = rates_.try_emplace(facts.id, fresh).first->second;
+  // Ended runs become fewer when INCOMPLETE ones are begun again.
+  const auto more = [](std::uint64_t seen, std::uint64_t is) { return is > seen ? static_cast<double>(is - seen) : 0; };
+  rates.runs.add(now, more(rates.seen_runs, facts.ended()));
+  rates.calls.add(now, more(rates.seen_calls, facts.calls));
+  rates.tokens.add(now, more(rates.seen_tokens, tokens));
   rates.seen_runs = facts.ended();
   rates.seen_calls = facts.calls;
   rates.seen_tokens = tokens;

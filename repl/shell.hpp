@@ -19,6 +19,7 @@
 #include "core/query/select.hpp"
 #include "repl/command.hpp"
 #include "repl/progress.hpp"
+#include "repl/score_watch.hpp"
 
 namespace assay {
 
@@ -86,8 +87,11 @@ class Shell {
 
   /// Waits for a job as a foreground command does; 0: for all. Ctrl-C drains, stops, leaves.
   void wait_for_job(JobId job);
-  /// Begins a job; waits for it in a script. Fills the reply.
-  void run_job(const JobRequest& request, const Selection& selection, Reply& reply);
+  /// Begins a job; waits for it in a script. Fills the reply. `until_narrower` than that: no new runs begin when the
+  /// score's confidence sequence is; 0: never.
+  void run_job(JobRequest request, const Selection& selection, Reply& reply, double until_narrower = 0);
+  /// Of a job begun here that executes runs for their first time; nullptr: there is none.
+  std::shared_ptr<ScoreWatch> score_watch(JobId job);
   /// Work beside the prompt, one at a time (else throws Error); ends by its stop token when the shell does. What it
   /// throws is told as a notice that begins with `name`.
   void in_background(const std::string& name, std::function<void(const std::stop_token&)> work);
@@ -134,6 +138,7 @@ class Shell {
     std::uint64_t seen_runs = 0, seen_calls = 0, seen_tokens = 0;
   };
   std::map<JobId, Rates> rates_;
+  std::map<JobId, std::shared_ptr<ScoreWatch>> watches_;  // guarded by rates_mutex_
   std::jthread ticker_;
   std::atomic<bool> background_busy_{false};
   std::jthread background_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 
 #include "core/text/duration.hpp"
 
@@ -15,6 +16,24 @@ StyledText on_one_line(const StyledText& text) {
   StyledText out;
   for (const StyledText::Span& span : text.spans()) out.add(span.text.view(), span.role);
   return out;
+}
+
+/// "sim/qa…=0.9": a name's head and tail.
+StyledText cut_in_the_middle(const StyledText& text, std::size_t columns) {
+  constexpr std::size_t kLeast = 5;
+  if (text.width() <= columns || columns < kLeast || text.spans().size() != 1) return text.truncated(columns);
+  const std::string& whole = text.spans().front().text.text();
+  const std::size_t tail_columns = (columns - 1) / 2;
+  std::size_t at = whole.size();
+  for (std::size_t before = at; before > 0;) {
+    --before;
+    if ((static_cast<unsigned char>(whole[before]) & 0xC0U) == 0x80U) continue;  // inside a code point
+    if (safe(std::string_view(whole).substr(before)).width() > tail_columns) break;
+    at = before;
+  }
+  const Printable tail = safe(std::string_view(whole).substr(at));
+  StyledText out = text.truncated(columns - tail.width());
+  return out.add(tail, text.spans().front().role);
 }
 
 }  // namespace
@@ -51,13 +70,66 @@ std::vector<std::size_t> Table::column_widths(std::size_t width) const {
   return widths;
 }
 
+Table& Table::in_blocks() {
+  in_blocks_ = true;
+  return *this;
+}
+
+/// The columns of each block.
+std::vector<std::vector<std::size_t>> Table::blocks(std::size_t width) const {
+  std::vector<std::size_t> whole(columns_.size());
+  std::iota(whole.begin(), whole.end(), std::size_t{0});
+  const std::vector<std::size_t> widths = column_widths(width);
+  std::size_t total = indent_;
+  for (const std::size_t column : widths) total += column + kGap;
+  if (columns_.empty() || total <= width + kGap) return {whole};
+  // What names a row: as many of the first columns as half of the width has room for.
+  std::vector<std::size_t> names = {0};
+  std::size_t names_width = indent_ + widths.front() + kGap;
+  while (names.size() < columns_.size() && !columns_[names.size()].right &&
+         names_width + widths[names.size()] + kGap <= width / 2) {
+    names_width += widths[names.size()] + kGap;
+    names.push_back(names.size());
+  }
+  std::vector<std::vector<std::size_t>> blocks = {names};
+  std::size_t used = names_width;
+  for (std::size_t i = names.size(); i < columns_.size(); ++i) {
+    if (used + widths[i] > width && blocks.back().size() > names.size()) {
+      blocks.push_back(names);
+      used = names_width;
+    }
+    blocks.back().push_back(i);
+    used += widths[i] + kGap;
+  }
+  return blocks;
+}
+
 std::vector<StyledText> Table::lines(std::size_t width) const {
+  if (!in_blocks_ || width == 0) return lines_of(width);
+  std::vector<StyledText> out;
+  for (const std::vector<std::size_t>& block : blocks(width)) {
+    std::vector<Column> columns;
+    for (const std::size_t i : block) columns.push_back(columns_[i]);
+    Table part(std::move(columns), indent_);
+    for (const auto& cells : rows_) {
+      std::vector<StyledText> shown;
+      for (const std::size_t i : block) shown.push_back(cells[i]);
+      part.rows_.push_back(std::move(shown));
+    }
+    if (!out.empty()) out.emplace_back();
+    for (StyledText& line : part.lines_of(width)) out.push_back(std::move(line));
+  }
+  return out;
+}
+
+std::vector<StyledText> Table::lines_of(std::size_t width) const {
   const std::vector<std::size_t> widths = column_widths(width);
   const auto compose = [&](const std::vector<StyledText>& cells) {
     StyledText line;
     std::size_t owed = indent_;  // spaces that are written only when something follows
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const StyledText shown = cells[i].truncated(widths[i]);
+      const StyledText shown =
+          columns_[i].keeps_ends ? cut_in_the_middle(cells[i], widths[i]) : cells[i].truncated(widths[i]);
       const std::size_t padding = widths[i] - std::min(widths[i], shown.width());
       if (columns_[i].right) owed += padding;
       if (!shown.empty()) {

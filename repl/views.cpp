@@ -1,13 +1,16 @@
 #include "repl/views.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <limits>
 
 #include "core/statistics/proportion.hpp"
+#include "core/statistics/score_line.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/local_time.hpp"
+#include "core/text/words.hpp"
 #include "repl/chart_view.hpp"
 #include "repl/report_cells.hpp"
 
@@ -18,6 +21,10 @@ std::string formatted(const char* format, double value) {
   std::array<char, 64> text{};
   const int length = std::snprintf(text.data(), text.size(), format, value);
   return {text.data(), static_cast<std::size_t>(length)};
+}
+
+Bounds limits(const Tally& tally) {
+  return bounds(static_cast<double>(tally.correct), tally.scored(), tally.n - tally.scored());
 }
 
 Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
@@ -35,11 +42,12 @@ std::string seconds_text(double seconds) {
 }
 std::string number_text(double value) { return std::isfinite(value) ? formatted("%.6g", value) : "-"; }
 
-StyledText status_cell(Status status, bool in_flight) {
+StyledText status_cell(Status status, bool in_flight, bool waits) {
   constexpr std::array<TextRole, 4> roles = {TextRole::dim, TextRole::warn, TextRole::good, TextRole::bad};
   StyledText text;
   text.add(to_text(status), roles.at(static_cast<std::size_t>(status)));
   if (in_flight) text.add("*", TextRole::warn);
+  if (waits) text.add(" waiting for peers", TextRole::dim);
   return text;
 }
 
@@ -75,35 +83,29 @@ double Tally::score() const {
   return scored() == 0 ? std::numeric_limits<double>::quiet_NaN()
                        : static_cast<double>(correct) / static_cast<double>(scored());
 }
+Figure Tally::figure() const {
+  Figure figure = wilson(correct, scored());
+  figure.missing = n - scored();
+  return figure;
+}
 std::pair<double, double> Tally::interval() const {
-  if (scored() == 0) return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
-  const Figure interval = wilson(correct, scored());
-  return {interval.low, interval.high};
+  const Figure made = figure();
+  return {made.low, made.high};
 }
-double Tally::worst() const {
-  return n == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(correct) / static_cast<double>(n);
-}
-double Tally::best() const {
-  return n == 0 ? std::numeric_limits<double>::quiet_NaN()
-                : static_cast<double>(n - incorrect) / static_cast<double>(n);
-}
+double Tally::worst() const { return limits(*this).worst; }
+double Tally::best() const { return limits(*this).best; }
+
+std::string tally_line(const Tally& tally) { return score_line(tally.figure(), tally.n, limits(tally)); }
 
 StyledText tally_words(const Tally& tally) {
   StyledText text;
   if (tally.scored() == 0) {
     return text.add("no score yet (" + count_text(tally.n) + " runs, none scored)");
   }
-  const auto [low, high] = tally.interval();
-  text.add(ratio_text(tally.score()), TextRole::number);
-  text.add(" of " + count_text(tally.scored()) + " scored (95 %: " + formatted("%.1f", 100 * low) + "-" +
-           formatted("%.1f", 100 * high));
-  const std::uint64_t open = tally.n - tally.scored();
-  if (open > 0) {
-    text.add("; " + formatted("%.1f", 100 * tally.worst()) + "-" + formatted("%.1f", 100 * tally.best()) +
-             " over all " + count_text(tally.n) + ": " + count_text(tally.fail) + " FAIL, " +
-             count_text(tally.unscored) + " unscored, " + count_text(tally.ready + tally.incomplete) + " not run");
-  }
-  return text.add(")");
+  text.add(tally_line(tally), TextRole::number);
+  if (tally.n == tally.scored()) return text;
+  return text.add("  (" + count_text(tally.fail) + " FAIL, " + count_text(tally.unscored) + " unscored, " +
+                  count_text(tally.ready + tally.incomplete) + " not run)");
 }
 
 Json tally_json(const Tally& tally) {
@@ -122,6 +124,10 @@ Json tally_json(const Tally& tally) {
   json["worst"] = number_or_null(tally.worst());
   json["best"] = number_or_null(tally.best());
   return json;
+}
+
+std::string sequence_text(const Figure& sequence) {
+  return sequence.n == 0 ? "-" : score_line(sequence, sequence.n + sequence.missing, {});
 }
 
 std::string job_state_text(const JobFacts& facts) {
@@ -155,15 +161,18 @@ Json job_json(const JobFacts& facts) {
   json["incomplete"] = facts.incomplete;
   json["in_flight"] = facts.in_flight;
   json["waiting"] = facts.waiting;
+  json["waiting_for_peers"] = facts.waiting_peers;
   json["correct"] = facts.correct;
   json["scored"] = facts.scored;
+  json["enough"] = facts.enough;
   json["calls"] = facts.calls;
   json["cost_usd"] = to_usd(facts.cost);
   json["seconds"] = facts.seconds;
   return json;
 }
 
-void draw_report(const Report& report, Reply& reply) {
+void draw_report(const Report& report, Reply& reply, bool whole) {
+  std::vector<std::string> left_out;
   for (const auto& block : report.blocks) {
     if (const auto* heading = std::get_if<ReportHeading>(&block)) {
       if (heading->level > 1) reply.line("");
@@ -172,15 +181,30 @@ void draw_report(const Report& report, Reply& reply) {
       reply.block(text->text);
     } else if (const auto* table_block = std::get_if<ReportTable>(&block)) {
       const ReportTable& drawn = *table_block;
+      const std::size_t most = whole ? drawn.rows.size() : std::min(drawn.rows.size(), drawn.shown);
+      if (most == 0 && !drawn.rows.empty()) {
+        left_out.push_back(drawn.title + " (" + counted(drawn.rows.size(), "row", "rows") + ")");
+        continue;
+      }
       reply.line("");
-      if (!drawn.title.empty()) reply.line(StyledText().add(drawn.title, TextRole::title));
+      StyledText title;
+      title.add(drawn.title, TextRole::title);
+      if (most < drawn.rows.size()) {
+        title.add(" (" + count_text(most) + " of " + counted(drawn.rows.size(), "row", "rows") +
+                      "; `report BATCH FILE.html` has all)",
+                  TextRole::dim);
+      }
+      if (!title.empty()) reply.line(title);
       std::vector<Column> columns;
       for (const auto& column : drawn.columns) {
         columns.push_back(
             {column.name, column.form != ReportTable::Form::text, column.form == ReportTable::Form::text});
+        columns.back().keeps_ends = true;
       }
       Table table(std::move(columns));
-      for (const auto& row : drawn.rows) {
+      table.in_blocks();
+      for (std::size_t r = 0; r < most; ++r) {
+        const auto& row = drawn.rows[r];
         std::vector<StyledText> cells;
         for (std::size_t i = 0; i < row.size(); ++i)
           cells.push_back(cell(report_cell_text(row[i], drawn.columns.at(i).form)));
@@ -190,6 +214,10 @@ void draw_report(const Report& report, Reply& reply) {
     } else {
       draw_chart(std::get<ReportChart>(block), reply);
     }
+  }
+  if (!left_out.empty()) {
+    reply.line(
+        StyledText().add("not shown: " + joined(left_out, ", ") + "; `report BATCH FILE.html` has all", TextRole::dim));
   }
 }
 

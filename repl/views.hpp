@@ -11,6 +11,7 @@
 #include "core/model/report.hpp"
 #include "core/model/run_table.hpp"
 #include "core/model/score.hpp"
+#include "core/statistics/figure.hpp"
 #include "repl/command.hpp"
 
 namespace assay {
@@ -27,7 +28,8 @@ std::string seconds_text(double seconds);
 /// Up to 6 significant digits, no trailing zeros.
 std::string number_text(double value);
 
-StyledText status_cell(Status status, bool in_flight);
+/// `waits`: for other runs of its batch.
+StyledText status_cell(Status status, bool in_flight, bool waits = false);
 StyledText verdict_cell(Verdict verdict);
 
 /// Counts of a set of runs, and the score drawn from them: what is scored, what is not, and what that could hide.
@@ -38,20 +40,26 @@ struct Tally {
   void add(const RunRow& row);
   std::uint64_t scored() const { return correct + incorrect; }
   double score() const;                        // NaN when nothing is scored
-  std::pair<double, double> interval() const;  // Wilson, 95 %
+  Figure figure() const;                       // Wilson, 95 %; missing: what is not scored
+  std::pair<double, double> interval() const;  // its ends
   double worst() const;                        // all that is not scored counted wrong
   double best() const;                         // .. counted right
 };
-/// "81.2 % (n=997; 95 %: 78.6-83.5; 80.9-81.4 with 3 not scored)".
+/// "81.7 % [79.9, 83.4]  n 1,946/2,000  bounds 79.5-82.2", as core/statistics writes it.
+std::string tally_line(const Tally& tally);
+/// The same, and what the rest is: "(40 FAIL, 4 unscored, 10 not run)".
 StyledText tally_words(const Tally& tally);
 Json tally_json(const Tally& tally);  // n, complete, fail, scored, unscored, correct, score, low, high, worst, best
+
+/// A score that is still growing: "81.2 % [74.1, 87.0]  n 118/120"; "-" when no run has a score.
+std::string sequence_text(const Figure& sequence);
 
 Json job_json(const JobFacts& facts);
 std::string job_state_text(const JobFacts& facts);
 std::string job_type_text(JobType type);
 
-/// A report as lines.
-void draw_report(const Report& report, Reply& reply);
+/// A report as lines. `whole`: tables with all their rows, not with those that a terminal shows.
+void draw_report(const Report& report, Reply& reply, bool whole = false);
 std::string report_markdown(const Report& report);
 std::string report_html(const Report& report, const std::string& title);
 

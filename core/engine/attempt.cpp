@@ -12,11 +12,12 @@ namespace {
 class Execution {
  public:
   Execution(const AttemptPlan& plan, const LiveStep::Parts& parts, std::shared_ptr<AttemptControl> control,
-            std::shared_ptr<Mailbox> mailbox)
+            std::shared_ptr<Mailbox> mailbox, OnPublished on_published = {})
       : plan_(plan),
         parts_(with_id(parts, plan)),
         control_(std::move(control)),
         mailbox_(std::move(mailbox)),
+        on_published_(std::move(on_published)),
         ledger_(plan.run, plan.number),
         started_(parts.clock.steady()) {
     outcome_.end.run = plan.run;
@@ -33,16 +34,22 @@ class Execution {
         if (ledger_.count(0) > 0) checkpoint(0);
       }
       Next next = Next::again;
-      while (next == Next::again) {
+      for (bool last_call = plan_.last_call; next == Next::again; last_call = false) {
         if (plan_.last_step && done_steps_ >= *plan_.last_step) return;
         if (done_steps_ >= plan_.runner->max_steps()) {
           throw RunFailure("max_steps", "not done after " + std::to_string(done_steps_) + " steps");
         }
         begin_step(done_steps_ + 1);
+        step_->set_last_call(last_call);
         next = plan_.runner->step(run_, *step_);
         end_step();
+        // Others can't come that would have come: what the step made of that is not kept.
+        const bool stopped = control_->stop_requested() || control_->drain_requested();
+        if ((stopped && step_->has_looked()) || (control_->job_cancelled() && step_->has_missed())) throw RunStopped{};
+        if (next == Next::wait) return wait(last_call);
         ++done_steps_;
         if (next == Next::again) checkpoint(done_steps_);
+        if (next == Next::done) outcome_.published = step_->take_published();
       }
       if (!plan_.last_step) evaluate();
     });
@@ -127,8 +134,8 @@ class Execution {
     SteadyTime deadline = SteadyTime::max();
     const char* what = "step";
     if (plan_.limits.step.count() > 0) deadline = now + plan_.limits.step;
-    if (plan_.limits.run.count() > 0 && started_ + plan_.limits.run < deadline) {
-      deadline = started_ + plan_.limits.run;
+    if (const SteadyTime end = started_ + plan_.limits.run - before_; plan_.limits.run.count() > 0 && end < deadline) {
+      deadline = end;
       what = "run";
     }
     current_ = number;
@@ -137,6 +144,15 @@ class Execution {
   }
 
   void end_step() { step_->finish_step(); }
+
+  void wait(bool last_call) {
+    if (last_call || parts_.replay) {
+      throw RunFailure("waiting_for_nobody",
+                       "it waits for other runs of its batch, and none of them can publish any more");
+    }
+    outcome_.waits = step_->take_needs();
+    outcome_.end.status = Status::incomplete;
+  }
 
   void evaluate() {
     begin_step(kEvaluateStep);
@@ -147,7 +163,10 @@ class Execution {
 
   void checkpoint(std::uint32_t number) {
     if (control_->ended()) throw RunStopped{};
-    if (parts_.replay) return;
+    if (parts_.replay) {
+      step_->take_published();
+      return;
+    }
     EndStep end;
     end.run = plan_.run;
     end.attempt = plan_.number;
@@ -155,8 +174,16 @@ class Execution {
     end.n_calls = ledger_.count(number);
     end.checkpoint = kept_text();
     std::vector<Change> changes = collect_logs();
+    auto published = step_->take_published();
+    append_publications(changes, published, plan_.run, plan_.number, number);
     changes.emplace_back(std::move(end));
-    parts_.store.submit(std::move(changes), {});
+    std::function<void()> committed;
+    if (!published.empty() && on_published_) {
+      committed = [tell = on_published_, run = plan_.run, attempt = plan_.number, published = std::move(published)] {
+        tell(run, attempt, published);
+      };
+    }
+    parts_.store.submit(std::move(changes), std::move(committed));
   }
 
   std::string kept_text() const { return checkpoint_text(run_.answer, run_.context, run_.state); }
@@ -222,12 +249,17 @@ class Execution {
     }
     EndAttempt& end = outcome_.end;
     end.at = parts_.clock.wall();
-    end.seconds = std::chrono::duration<double>(parts_.clock.steady() - started_).count();
+    end.seconds = plan_.seconds_before + std::chrono::duration<double>(parts_.clock.steady() - started_).count();
     end.steps = done_steps_;
     end.usage = ledger_.usage();
     end.answer = run_.answer.is_null() ? std::string() : dump_json(run_.answer);
     end.context = context_text(run_.context);
-    if (end.status != Status::incomplete) outcome_.logs = collect_logs();
+    if (end.status != Status::incomplete) {
+      outcome_.logs = collect_logs();
+      append_publications(outcome_.logs, outcome_.published, plan_.run, plan_.number, done_steps_);
+    } else {
+      outcome_.published.clear();
+    }
     return std::move(outcome_);
   }
 
@@ -235,8 +267,11 @@ class Execution {
   LiveStep::Parts parts_;
   std::shared_ptr<AttemptControl> control_;
   std::shared_ptr<Mailbox> mailbox_;
+  OnPublished on_published_;
   AttemptLedger ledger_;
   SteadyTime started_;
+  SteadyTime::duration before_ =
+      std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(plan_.seconds_before));
   Run run_;
   std::optional<LiveStep> step_;
   std::uint32_t done_steps_ = 0, current_ = 0;
@@ -273,10 +308,16 @@ std::optional<ContinuedAttempt> continued_attempt(Store& store, RunId run, std::
   return std::nullopt;
 }
 
+void append_publications(std::vector<Change>& changes, const std::vector<LiveStep::Published>& published, RunId run,
+                         std::uint32_t attempt, std::uint32_t step) {
+  for (const LiveStep::Published& one : published)
+    changes.emplace_back(Publish{run, attempt, step, one.name, one.text});
+}
+
 AttemptOutcome execute_attempt(const AttemptPlan& plan, const LiveStep::Parts& parts,
-                               const std::shared_ptr<AttemptControl>& control,
-                               const std::shared_ptr<Mailbox>& mailbox) {
-  return Execution(plan, parts, control, mailbox).attempt();
+                               const std::shared_ptr<AttemptControl>& control, const std::shared_ptr<Mailbox>& mailbox,
+                               const OnPublished& on_published) {
+  return Execution(plan, parts, control, mailbox, on_published).attempt();
 }
 
 AttemptOutcome execute_evaluation(const AttemptPlan& plan, const LiveStep::Parts& parts,

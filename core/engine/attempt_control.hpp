@@ -43,6 +43,9 @@ class AttemptControl {
     mailbox_->wake();
   }
   bool drain_requested() const { return drain_.load(); }
+  /// Its job begins nothing more: what other runs of the job would have shown it does not come.
+  void set_job_cancelled() { job_cancelled_.store(true); }
+  bool job_cancelled() const { return job_cancelled_.load(); }
   void wake() { mailbox_->wake(); }
 
   /// When the current step, or the run, has to be over, and which of the two it is. Set by the worker before each step.
@@ -69,7 +72,7 @@ class AttemptControl {
   const RunId run_;
   const std::uint32_t attempt_;
   const std::shared_ptr<Mailbox> mailbox_;
-  std::atomic<bool> ended_{false}, stop_{false}, drain_{false};
+  std::atomic<bool> ended_{false}, stop_{false}, drain_{false}, job_cancelled_{false};
   std::atomic<SteadyTime::rep> deadline_{SteadyTime::max().time_since_epoch().count()};
   std::atomic<const char*> what_{"step"};
   std::atomic<std::uint32_t> step_{0};

@@ -1,10 +1,14 @@
 #pragma once
 // A Step on which nothing goes out: it notes what a runner begins, and ends the run's code where it waits for the first
-// answer. The thread that calls.
+// answer. Of other runs it sees what is on `board`, and that no more may come; what it publishes nobody sees. The
+// thread that calls.
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "core/engine/peer_board.hpp"
 #include "core/model/step.hpp"
 
 namespace assay {
@@ -15,7 +19,9 @@ struct DryStop {};
 class DryStep final : public Step {
  public:
   /// `seed`: as the attempt would have it, so that a prompt drawn by chance is the one that would go out.
-  DryStep(std::uint64_t seed, std::uint32_t attempt, WallTime now) : seed_(seed), attempt_(attempt), now_(now) {
+  DryStep(std::uint64_t seed, std::uint32_t attempt, WallTime now, RunId run = kNoRun,
+          std::function<std::shared_ptr<PeerBoard>()> board = {})
+      : seed_(seed), attempt_(attempt), now_(now), run_(run), board_(std::move(board)) {
     start_step(0);
   }
   void start_step(std::uint32_t number) {
@@ -35,6 +41,12 @@ class DryStep final : public Step {
   WallTime now() override { return now_; }
   void sleep(std::chrono::milliseconds) override {}
   bool stop_requested() const override { return false; }
+  void publish(std::string_view, Json) override {}
+  std::shared_ptr<const Peers> others(std::string_view name) override {
+    if (!board_) return Step::others(name);
+    return board_()->others(name, run_, nullptr, true, nullptr);
+  }
+  void needs(std::string_view, std::size_t) override {}
   std::uint32_t number() const override { return number_; }
   std::uint32_t attempt() const override { return attempt_; }
 
@@ -42,6 +54,8 @@ class DryStep final : public Step {
   std::uint64_t seed_;
   std::uint32_t attempt_, number_ = 0;
   WallTime now_;
+  RunId run_;
+  std::function<std::shared_ptr<PeerBoard>()> board_;
   RandomStream random_{0};
   std::vector<EffectForecast> begun_;
 };

@@ -29,6 +29,7 @@ JobId Engine::start(const JobRequest& request) {
   job->facts.width = request.width;
   job->release_held = request.release_held;
   job->files = request.files;
+  job->enough = request.enough;
 
   std::vector<RunId> wanted;
   std::map<BatchId, BatchInfo> batches;
@@ -41,6 +42,9 @@ JobId Engine::start(const JobRequest& request) {
                                                           : row.status == Status::complete && !row.in_flight);
       if (!table.visible(run) || !fits) {
         ++job->facts.skipped;
+        // Parameters that can't be read are refused, whether or not a run is there to be read by them.
+        if (request.type == JobType::evaluate && !request.overrides.empty() && table.visible(run))
+          batches.try_emplace(row.batch, table.batch(row.batch));
         continue;
       }
       wanted.push_back(run);
@@ -72,11 +76,16 @@ JobId Engine::start(const JobRequest& request) {
     const std::lock_guard lock(impl.mutex);
     if (impl.closed) throw Error("internal", "the engine has been shut down");
     for (const RunId run : wanted) {
-      if (impl.claimed.insert(run).second) {
+      if (impl.claimed.emplace(run, request.type).second) {
         job->queue.push_back(run);
       } else {
         ++job->facts.skipped;
       }
+    }
+    for (const auto& [id, batch] : batches) {
+      if (request.type == JobType::evaluate) break;
+      impl.join_board(
+          *job, id, impl.parts.on_milestone != nullptr && impl.parts.kinds.require(batch.kind).wants_milestones(batch));
     }
     job->facts.id = ++impl.last_job;
     job->facts.selected = job->queue.size();
@@ -140,6 +149,8 @@ void Engine::cancel(JobId id) {
     impl_->drop_waiting(*job);
     finished = impl_->close_if_done(job);
   }
+  impl_->show_interrupted();
+  impl_->kick_woken();
   if (finished) impl_->announce(*finished);
 }
 
@@ -158,15 +169,28 @@ std::size_t Engine::stop(const std::vector<RunId>& runs) {
   {
     const std::lock_guard lock(impl_->mutex);
     const SteadyTime now = impl_->parts.clock.steady();
+    // First those that execute: none shall take it for an end that another is stopped with it.
     for (const RunId run : runs) {
-      if (!impl_->claimed.contains(run)) continue;
-      ++stopped;
       const auto active = impl_->actives.find(run);
-      if (active != impl_->actives.end()) {
-        active->second.control->request_stop();
-        active->second.stop_asked = std::min(active->second.stop_asked, now);
-        continue;
+      if (active == impl_->actives.end()) continue;
+      ++stopped;
+      active->second.control->request_stop();
+      active->second.stop_asked = std::min(active->second.stop_asked, now);
+    }
+    std::vector<std::pair<std::shared_ptr<Impl::Job>, RunId>> waited;
+    for (const RunId run : runs) {
+      if (auto found = impl_->waits_in(run)) {
+        impl_->forget_wait(run);
+        waited.emplace_back(std::move(found), run);
       }
+    }
+    for (const auto& [job, run] : waited) {
+      ++stopped;
+      impl_->interrupt(*job, run);
+    }
+    for (const RunId run : runs) {
+      if (!impl_->claimed.contains(run) || impl_->actives.contains(run)) continue;
+      ++stopped;
       bool waiting = false;
       for (const auto& job : impl_->open_jobs) {
         const auto rest = job->queue.begin() + static_cast<std::ptrdiff_t>(job->next);
@@ -174,31 +198,42 @@ std::size_t Engine::stop(const std::vector<RunId>& runs) {
         waiting = true;
         if (job->dropped.insert(run).second) {
           ++job->facts.cancelled;
-          impl_->claimed.erase(run);
+          impl_->unclaim(run, false);
         }
       }
       if (!waiting) impl_->stop_before_start.insert(run);  // a worker has it, and is about to begin
     }
+    for (const auto& job : std::vector(impl_->open_jobs)) {
+      if (const auto facts = impl_->close_if_done(job)) finished.push_back(*facts);
+    }
   }
+  impl_->show_interrupted();
+  impl_->kick_woken();
+  for (const JobFacts& facts : finished) impl_->announce(facts);
   return stopped;
 }
 
+// Those that execute are asked first: none shall take it for an end that what waits is dropped from the jobs.
 void Engine::drain_all() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const auto& job : impl_->open_jobs) job->drain = true;
+    for (auto& [run, active] : impl_->actives) active.control->request_drain();
+  }
   cancel_all();
-  const std::lock_guard lock(impl_->mutex);
-  for (const auto& job : impl_->open_jobs) job->drain = true;
-  for (auto& [run, active] : impl_->actives) active.control->request_drain();
 }
 
 void Engine::stop_all() {
-  cancel_all();
-  const std::lock_guard lock(impl_->mutex);
-  for (const auto& job : impl_->open_jobs) job->stop = true;
-  const SteadyTime now = impl_->parts.clock.steady();
-  for (auto& [run, active] : impl_->actives) {
-    active.control->request_stop();
-    active.stop_asked = std::min(active.stop_asked, now);
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const auto& job : impl_->open_jobs) job->stop = true;
+    const SteadyTime now = impl_->parts.clock.steady();
+    for (auto& [run, active] : impl_->actives) {
+      active.control->request_stop();
+      active.stop_asked = std::min(active.stop_asked, now);
+    }
   }
+  cancel_all();
 }
 
 bool Engine::wait(JobId id, SteadyTime until, const std::function<bool()>& interrupted) {
@@ -241,6 +276,7 @@ Engine::Totals Engine::totals() const {
   totals.lost_threads = impl_->pool.lost();
   const std::lock_guard lock(impl_->mutex);
   totals.in_flight_runs = impl_->actives.size();
+  for (const auto& job : impl_->open_jobs) totals.waiting_peers += job->facts.waiting_peers;
   return totals;
 }
 

@@ -34,6 +34,8 @@ struct EngineParts {
   /// May refuse a job before anything of it begins, by throwing Error: the batches that its runs are of.
   std::function<void(const std::vector<BatchInfo>&)> check_start = {};
   std::function<void()> on_go_on = {};  // a person wants work done: what was held back may be tried again
+  /// Of a batch whose kind wants to know: called under the engine's lock, on any thread. Takes a note, no more.
+  std::function<void(BatchId, Milestone)> on_milestone = {};
 };
 
 /// timeout.step, timeout.run, in_doubt.
@@ -71,7 +73,8 @@ class Engine {
   void pause(JobId job, const std::string& because = {});
   void resume(JobId job);
   void set_width(JobId job, std::size_t width);
-  /// What has not begun is dropped from the job; runs in flight go on.
+  /// What has not begun is dropped from the job, and so are runs that wait for others: INCOMPLETE, they go on another
+  /// time. Runs in flight go on.
   void cancel(JobId job);
   /// Interrupts those of `runs` that are in flight or wait in a job: INCOMPLETE, partial work kept. Returns how many.
   std::size_t stop(const std::vector<RunId>& runs);
@@ -88,7 +91,7 @@ class Engine {
 
   struct Totals {
     std::uint64_t in_flight_runs = 0, in_flight_calls = 0, answered = 0, failed = 0, replayed = 0;
-    std::uint64_t tokens_in = 0, tokens_out = 0;
+    std::uint64_t tokens_in = 0, tokens_out = 0, waiting_peers = 0;
     std::size_t threads = 0, lost_threads = 0;
   };
   Totals totals() const;

@@ -29,7 +29,8 @@ void check_limit(const std::string& text) { limit_of(text); }
 std::vector<SettingSpec> engine_settings() {
   return {
       {"timeout.step", "6h", "longest time of one step, setup or evaluate; 0: no limit", check_limit},
-      {"timeout.run", "0", "longest time of one attempt of a run; 0: no limit", check_limit},
+      {"timeout.run", "0", "longest time of one attempt of a run, without what it waits for peers; 0: no limit",
+       check_limit},
       {"in_doubt", "retry", "calls in flight when the program died: retry (sent again, marked) or hold (runs wait)",
        [](const std::string& text) {
          if (text != "retry" && text != "hold") throw Error("usage", "in_doubt is retry or hold, not \"" + text + "\"");
@@ -49,14 +50,21 @@ bool Engine::Impl::has_task() {
 std::function<void()> Engine::Impl::take_task() {
   const std::lock_guard lock(mutex);
   for (std::size_t tried = 0; tried < open_jobs.size(); ++tried) {
-    const std::shared_ptr<Job>& job = open_jobs[turn++ % open_jobs.size()];
+    const std::shared_ptr<Job>& job = open_jobs[next_job++ % open_jobs.size()];
     while (job->has_work()) {
+      if (!job->woken.empty()) {
+        Turn next = std::move(job->woken.front());
+        job->woken.pop_front();
+        --job->facts.waiting_peers;
+        ++job->facts.in_flight;
+        return [this, job, next = std::move(next)] { execute(job, next); };
+      }
       const std::size_t index = job->next++;
       const RunId run = job->queue[index];
       --job->facts.waiting;
       if (!job->dropped.empty() && job->dropped.contains(run)) continue;
       ++job->facts.in_flight;
-      return [this, job, index, run] { execute(job, index, run); };
+      return [this, job, next = Turn{run, index, nullptr}] { execute(job, next); };
     }
   }
   return {};
@@ -74,8 +82,53 @@ AttemptLimits Engine::Impl::limits() {
   return limits_now;
 }
 
-void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, RunId run) {
-  AttemptPlan plan;
+void Engine::Impl::plan_attempt(const Job& job, const RunRow& before, AttemptPlan& plan) {
+  const RunId run = plan.run;
+  const JobType type = job.facts.type;
+  plan.number = before.attempts + 1U;
+  if (before.attempts == 0) {
+    plan.begin = before.steps == 0                ? AttemptPlan::Begin::setup
+                 : before.status == Status::ready ? AttemptPlan::Begin::start
+                                                  : AttemptPlan::Begin::unknown;
+  }
+  if (before.attempts > 0) {
+    for (const StoredAttempt& earlier : parts.store.attempts(run)) {
+      const bool open = earlier.ended_at == 0 && !earlier.imported;
+      plan.earlier += open ? UsageSum{} : earlier.usage;
+    }
+  }
+  if (type == JobType::execute && before.status == Status::incomplete && before.attempts > 0) {
+    const std::vector<StoredAttempt> earlier = parts.store.attempts(run);
+    if (!earlier.empty() && earlier.back().ended_at == 0 && !earlier.back().imported) {
+      plan.number = earlier.back().number;
+      plan.begun_at = earlier.back().begun_at;
+      plan.resumed = true;
+      if (plan.number > 1) plan.continued = continued_attempt(parts.store, run, plan.number);
+    }
+  }
+  if (!plan.resumed) {
+    plan.begun_at = parts.clock.wall();
+    std::vector<Change> begin{BeginAttempt{run, plan.number, plan.begun_at}};
+    // What was answered before a run failed is not asked again; `rerun` does.
+    if (type == JobType::execute && before.status == Status::fail && before.calls > 0) {
+      const std::uint32_t failed = before.attempts;
+      const auto earlier = continued_attempt(parts.store, run, failed);
+      plan.continued = ContinuedAttempt{failed, earlier ? earlier->first : failed};
+      AppendLog line;
+      line.run = run;
+      line.attempt = plan.number;
+      line.at = plan.begun_at;
+      line.text = dump_json(continuation_line(*plan.continued));
+      begin.emplace_back(std::move(line));
+    }
+    parts.store.submit(std::move(begin), {});
+  }
+}
+
+void Engine::Impl::execute(const std::shared_ptr<Job>& job, const Turn& task) {
+  const RunId run = task.run;
+  const auto kept = task.waited ? task.waited : std::make_shared<AttemptPlan>();
+  AttemptPlan& plan = *kept;
   RunRow before;
   {
     const RunTable::Reader table = parts.table.read();
@@ -85,64 +138,32 @@ void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, R
   }
   plan.run = run;
   plan.runner = job->runners.at(before.batch);
-  if (type_of(*job) != JobType::evaluate) plan.data = job->data->take(index);
+  if (type_of(*job) != JobType::evaluate && !task.waited) plan.data = job->data->take(task.index);
   plan.experiment_id = experiment_id;
   plan.limits = limits();
   if (job->release_held) plan.limits.hold_in_doubt = false;
   const JobType type = job->facts.type;
-  if (type == JobType::evaluate) {
+  if (task.waited) {
+    plan.resumed = true;
+  } else if (type == JobType::evaluate) {
     plan.number = before.attempts;
     plan.resumed = before.calls > 0;
   } else {
-    plan.number = before.attempts + 1U;
-    if (before.attempts == 0) {
-      plan.begin = before.steps == 0                ? AttemptPlan::Begin::setup
-                   : before.status == Status::ready ? AttemptPlan::Begin::start
-                                                    : AttemptPlan::Begin::unknown;
-    }
-    if (before.attempts > 0) {
-      for (const StoredAttempt& earlier : parts.store.attempts(run)) {
-        const bool open = earlier.ended_at == 0 && !earlier.imported;
-        plan.earlier += open ? UsageSum{} : earlier.usage;
-      }
-    }
-    if (type == JobType::execute && before.status == Status::incomplete && before.attempts > 0) {
-      const std::vector<StoredAttempt> earlier = parts.store.attempts(run);
-      if (!earlier.empty() && earlier.back().ended_at == 0 && !earlier.back().imported) {
-        plan.number = earlier.back().number;
-        plan.begun_at = earlier.back().begun_at;
-        plan.resumed = true;
-        if (plan.number > 1) plan.continued = continued_attempt(parts.store, run, plan.number);
-      }
-    }
-    if (!plan.resumed) {
-      plan.begun_at = parts.clock.wall();
-      std::vector<Change> begin{BeginAttempt{run, plan.number, plan.begun_at}};
-      // What was answered before a run failed is not asked again; `rerun` does.
-      if (type == JobType::execute && before.status == Status::fail && before.calls > 0) {
-        const std::uint32_t failed = before.attempts;
-        const auto earlier = continued_attempt(parts.store, run, failed);
-        plan.continued = ContinuedAttempt{failed, earlier ? earlier->first : failed};
-        AppendLog line;
-        line.run = run;
-        line.attempt = plan.number;
-        line.at = plan.begun_at;
-        line.text = dump_json(continuation_line(*plan.continued));
-        begin.emplace_back(std::move(line));
-      }
-      parts.store.submit(std::move(begin), {});
-    }
+    plan_attempt(*job, before, plan);
+  }
+  if (type != JobType::evaluate) {
     parts.table.update(run, [&](RunRow& row) {
       row.status = Status::incomplete;
       row.verdict = Verdict::none;
       row.error = 0;
       row.in_flight = true;
+      row.waits = false;
       row.attempts = static_cast<std::uint16_t>(plan.number);
     });
   }
-
   const auto mailbox = std::make_shared<Mailbox>(parts.clock);
   const auto control = std::make_shared<AttemptControl>(run, plan.number, mailbox);
+  std::shared_ptr<PeerBoard> board;
   {
     const std::lock_guard lock(mutex);
     Active active{control, Pool::current(), job->facts.id, type, plan.earlier, parts.clock.steady()};
@@ -151,15 +172,34 @@ void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, R
       active.stop_asked = active.began;
     }
     if (job->drain) control->request_drain();
+    if (job->facts.state == JobFacts::State::cancelled) control->set_job_cancelled();
     actives[run] = std::move(active);
+    if (type != JobType::evaluate) board = board_with(run);
+    if (board) board->begin(run, plan.number);
   }
-  const LiveStep::Parts step_parts{parts.store,   parts.clock, pool, counters, plan.limits.hold_in_doubt,
-                                   job->facts.id, job->files};
-  AttemptOutcome outcome = type == JobType::evaluate ? execute_evaluation(plan, step_parts, control, mailbox)
-                                                     : execute_attempt(plan, step_parts, control, mailbox);
+  try {
+    if (board) board->load(parts.store);  // what has been published counts for what is true of the whole batch
+  } catch (const Error&) {                // told to the runs that look
+  }
+  LiveStep::Parts step_parts{parts.store,   parts.clock, pool, counters, plan.limits.hold_in_doubt,
+                             job->facts.id, job->files};
+  step_parts.board = [this, &job, batch = before.batch] { return board_for(job, batch); };
+  AttemptOutcome outcome =
+      type == JobType::evaluate
+          ? execute_evaluation(plan, step_parts, control, mailbox)
+          : execute_attempt(plan, step_parts, control, mailbox,
+                            [this](RunId of, std::uint32_t attempt, const std::vector<LiveStep::Published>& news) {
+                              published(of, attempt, news);
+                            });
   outcome.earlier = plan.earlier;
   if (control->claim_end()) {
-    conclude(job, type, std::move(outcome));
+    Turn again;
+    if (outcome.waits) {
+      plan.seconds_before = outcome.end.seconds;
+      plan.data.reset();
+      again = {run, task.index, kept};
+    }
+    conclude(job, type, std::move(outcome), std::move(again));
   } else {  // the watchdog ended it: what comes now belongs to an attempt that is over
     AppendLog late;
     late.run = run;
@@ -171,10 +211,12 @@ void Engine::Impl::execute(const std::shared_ptr<Job>& job, std::size_t index, R
   }
 }
 
-void Engine::Impl::conclude(const std::shared_ptr<Job>& job, JobType type, AttemptOutcome outcome) {
+void Engine::Impl::conclude(const std::shared_ptr<Job>& job, JobType type, AttemptOutcome outcome, Turn again) {
   const EndAttempt& end = outcome.end;
   std::vector<Change> changes = std::move(outcome.logs);
-  if (end.status == Status::incomplete && type != JobType::evaluate) {
+  if (outcome.waits) {
+    // Nothing to write; but what it has done so far must be on the disk before it is read back.
+  } else if (end.status == Status::incomplete && type != JobType::evaluate) {
     AppendLog line;
     line.run = end.run;
     line.attempt = end.number;
@@ -215,22 +257,22 @@ void Engine::Impl::conclude(const std::shared_ptr<Job>& job, JobType type, Attem
       }
     }
   }
-  EndAttempt kept = end;
-  kept.answer.clear();
-  kept.context.clear();
-  if (changes.empty()) {
-    settle(job, type, kept, outcome.earlier);
+  Settled settled{end, outcome.earlier, std::move(outcome.published), std::move(outcome.waits), std::move(again)};
+  settled.end.answer.clear();
+  settled.end.context.clear();
+  if (changes.empty() && !settled.waits) {
+    settle(job, type, std::move(settled));
     return;
   }
-  parts.store.submit(std::move(changes), [this, job, type, kept = std::move(kept), earlier = outcome.earlier] {
-    settle(job, type, kept, earlier);
+  parts.store.submit(std::move(changes), [this, job, type, settled = std::move(settled)]() mutable {
+    settle(job, type, std::move(settled));
   });
 }
 
-void Engine::Impl::settle(const std::shared_ptr<Job>& job, JobType type, const EndAttempt& end,
-                          const UsageSum& earlier) {
+void Engine::Impl::settle(const std::shared_ptr<Job>& job, JobType type, Settled settled) {
+  const EndAttempt& end = settled.end;
   UsageSum sum = end.usage;
-  sum += earlier;
+  sum += settled.earlier;
   if (type == JobType::evaluate) {
     if (end.status != Status::incomplete) {
       parts.table.set_result(end.run, end.score, end.error, [&](RunRow& row) {
@@ -242,6 +284,7 @@ void Engine::Impl::settle(const std::shared_ptr<Job>& job, JobType type, const E
     parts.table.set_result(end.run, end.score, end.error, [&](RunRow& row) {
       row.status = end.status;
       row.in_flight = false;
+      row.waits = settled.waits.has_value();
       row.steps = end.steps;
       row.calls = sum.calls;
       row.tokens_in = static_cast<std::uint32_t>(sum.in);
@@ -252,39 +295,64 @@ void Engine::Impl::settle(const std::shared_ptr<Job>& job, JobType type, const E
       row.ended_at = end.at;
     });
   }
+  const bool enough = job->enough && job->enough();
   std::optional<JobFacts> finished;
+  bool waits = false;
   {
     const std::lock_guard lock(mutex);
-    JobFacts& facts = job->facts;
     --job->unsettled;
-    if (end.status == Status::complete) ++facts.complete;
-    if (end.status == Status::fail) ++facts.fail;
-    if (end.status == Status::incomplete) ++facts.incomplete;
-    if (end.score.verdict != Verdict::none) ++facts.scored;
-    if (end.score.verdict == Verdict::correct) ++facts.correct;
-    if (type != JobType::evaluate) {
-      facts.calls += end.usage.calls;
-      facts.tokens_in += static_cast<std::uint64_t>(end.usage.in);
-      facts.tokens_out += static_cast<std::uint64_t>(end.usage.out);
-      facts.cost += end.usage.cost;
-    }
-    claimed.erase(end.run);
+    waits = settled.waits && park(job, settled);
+    if (!waits) count_end(*job, type, settled);
     stop_before_start.erase(end.run);
+    if (enough && !std::exchange(job->facts.enough, true)) {
+      const JobFacts::State state = job->facts.state;
+      drop_waiting(*job);
+      job->facts.state = state;
+    }
     finished = close_if_done(job);
     if (job->stalled()) {
       finished = facts_of(*job);
       ended.notify_all();
     }
   }
+  if (settled.waits && !waits) parts.table.update(end.run, [](RunRow& row) { row.waits = false; });
+  if (enough) show_interrupted();
+  kick_woken();
   if (finished) announce(*finished);
   const std::lock_guard lock(mutex);
   if (--settling == 0) ended.notify_all();  // the engine may go away now
 }
 
+void Engine::Impl::count_end(Job& job, JobType type, const Settled& settled) {
+  const EndAttempt& end = settled.end;
+  JobFacts& facts = job.facts;
+  if (end.status == Status::complete) ++facts.complete;
+  if (end.status == Status::fail) ++facts.fail;
+  if (end.status == Status::incomplete) ++facts.incomplete;
+  if (end.score.verdict != Verdict::none) ++facts.scored;
+  if (end.score.verdict == Verdict::correct) ++facts.correct;
+  if (type != JobType::evaluate) {
+    facts.calls += end.usage.calls;
+    facts.tokens_in += static_cast<std::uint64_t>(end.usage.in);
+    facts.tokens_out += static_cast<std::uint64_t>(end.usage.out);
+    facts.cost += end.usage.cost;
+  }
+  show(end.run, end.number, settled.published);
+  if (std::find(job.held.begin(), job.held.end(), end.run) != job.held.end()) {
+    claimed.erase(end.run);  // it goes on with its job: what it will publish may still come
+  } else {
+    unclaim(end.run, end.status == Status::complete || end.status == Status::fail);
+  }
+}
+
 std::optional<JobFacts> Engine::Impl::close_if_done(const std::shared_ptr<Job>& job) {
   JobFacts& facts = job->facts;
-  const bool nothing_left =
-      job->next >= job->queue.size() && job->held.empty() && facts.in_flight == 0 && job->unsettled == 0;
+  while (job->next < job->queue.size() && job->dropped.contains(job->queue[job->next])) {
+    ++job->next;
+    --facts.waiting;
+  }
+  const bool nothing_left = job->next >= job->queue.size() && job->held.empty() && facts.in_flight == 0 &&
+                            facts.waiting_peers == 0 && job->unsettled == 0;
   if (facts.state == JobFacts::State::done || !nothing_left) return {};
   facts.seconds = std::chrono::duration<double>(parts.clock.steady() - job->began).count();
   if (facts.state != JobFacts::State::cancelled) facts.state = JobFacts::State::done;
@@ -293,6 +361,7 @@ std::optional<JobFacts> Engine::Impl::close_if_done(const std::shared_ptr<Job>& 
   if (closed_jobs.size() > kKeptJobs) closed_jobs.pop_front();
   job->queue = {};
   job->runners.clear();
+  job->boards.clear();
   if (job->files) job->files->close();
   job->files.reset();
   ended.notify_all();
@@ -340,7 +409,7 @@ void Engine::Impl::go_on(Job& job) {
   facts.paused_because.clear();
   job.go_on_at.reset();
   for (const RunId run : std::exchange(job.held, {})) {
-    if (!claimed.insert(run).second) continue;  // another job has it by now
+    if (!claimed.emplace(run, facts.type).second) continue;  // another job has it by now
     job.queue.push_back(run);
     ++facts.waiting;
     --facts.incomplete;
@@ -378,7 +447,7 @@ void Engine::Impl::give_up(const Active& active, bool timeout) {
   } catch (const Error&) {  // said where the file is read next
   }
   active.control->wake();
-  conclude(job, active.type, std::move(outcome));
+  conclude(job, active.type, std::move(outcome), {});
   pool.kick();
 }
 
@@ -407,15 +476,27 @@ JobFacts Engine::Impl::facts_of(const Job& job) const {
 }
 
 void Engine::Impl::drop_waiting(Job& job) {
-  for (std::size_t i = job.next; i < job.queue.size(); ++i) {
+  if (job.facts.state != JobFacts::State::done) job.facts.state = JobFacts::State::cancelled;
+  for (const auto& [run, active] : actives) {
+    if (active.job == job.facts.id) active.control->set_job_cancelled();
+  }
+  std::vector<RunId> parked;
+  for (const auto& [run, one] : waiting) {
+    if (one.job.get() == &job) parked.push_back(run);
+  }
+  for (const RunId run : parked) forget_wait(run);  // all of them, before the end of one wakes another
+  for (const Turn& one : std::exchange(job.woken, {})) parked.push_back(one.run);
+  for (const RunId run : parked) interrupt(job, run);
+  const std::size_t from = std::exchange(job.next, job.queue.size());
+  for (std::size_t i = from; i < job.queue.size(); ++i) {
     if (job.dropped.contains(job.queue[i])) continue;
-    claimed.erase(job.queue[i]);
+    unclaim(job.queue[i], false);
     ++job.facts.cancelled;
   }
-  job.next = job.queue.size();
-  job.held.clear();
+  for (const RunId run : std::exchange(job.held, {})) {
+    if (!claimed.contains(run)) unclaim(run, false);
+  }
   job.facts.waiting = 0;
-  if (job.facts.state != JobFacts::State::done) job.facts.state = JobFacts::State::cancelled;
 }
 
 }  // namespace assay

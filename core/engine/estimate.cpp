@@ -118,7 +118,7 @@ class BatchEstimate {
     }
     const std::string identity =
         experiment_.store().experiment_id() + '/' + std::to_string(id) + '/' + std::to_string(attempt);
-    DryStep step(xxh3_64(identity), attempt, experiment_.clock().wall());
+    DryStep step(xxh3_64(identity), attempt, experiment_.clock().wall(), id, [this] { return board_for_all(); });
     const auto planned = runner_->planned_calls(run);
     try {
       if (done == 0) runner_->setup(run, step);
@@ -140,6 +140,12 @@ class BatchEstimate {
       if (!call.priced) ++first_.unpriced;
       first_.one = call;
     }
+  }
+
+  std::shared_ptr<PeerBoard> board_for_all() {
+    if (!board_) board_ = std::make_shared<PeerBoard>(experiment_.table(), batch_.id);
+    board_->load(experiment_.store());
+    return board_;
   }
 
   void take_tokens(double more) {
@@ -210,6 +216,7 @@ class BatchEstimate {
   std::vector<RunId> runs_;
   std::size_t width_;
   std::shared_ptr<Runner> runner_;
+  std::shared_ptr<PeerBoard> board_;
   Past past_;
   First first_;
   std::map<std::string, std::uint64_t> problems_;

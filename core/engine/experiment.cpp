@@ -67,11 +67,15 @@ class StoredBatchView final : public BatchView {
           [&](RunId run, const StoredPayloads& stored) { read.emplace(run, stored); });
       for (std::size_t i = from; i < to; ++i) {
         RunView view = row_of(runs_[i]);
-        const StoredPayloads& stored = read[runs_[i]];
+        StoredPayloads& stored = read[runs_[i]];
+        if (with_unfinished_ && stored.answer.empty()) read_again(view, stored);
         view.data = json_or_null(stored.data, view.run_id);
         if (view.status == Status::complete || view.status == Status::fail) {
           view.answer = json_or_null(stored.answer, view.run_id);
           if (!stored.context.empty()) view.context = context_from(parse_json(stored.context, view.run_id));
+        } else if (with_unfinished_ && view.attempts > 0) {
+          const std::vector<StoredStep> steps = store_.steps(view.id, view.attempts);
+          if (!steps.empty()) view.answer = checkpoint_from(steps.back().checkpoint).answer;
         }
         visit(view);
       }
@@ -80,8 +84,17 @@ class StoredBatchView final : public BatchView {
 
   std::vector<CallRecord> calls(RunId run) const override { return store_.calls(run); }
   const ExperimentView* experiment() const override { return &experiment_; }
+  /// Of a run that has not ended: its answer after the last step that it completed.
+  void show_unfinished() { with_unfinished_ = true; }
 
  private:
+  /// Of a batch at work: what has ended since its page was read has its answer by now.
+  void read_again(const RunView& view, StoredPayloads& stored) const {
+    if (view.status != Status::complete && view.status != Status::fail) return;
+    store_.each_payload(
+        view.id, 1, [](RunId) { return true; }, [&](RunId, const StoredPayloads& now) { stored = now; });
+  }
+
   RunView row_of(RunId run) const {
     const RunTable::Reader table = experiment_.table().read();
     const RunRow& row = table.row(run);
@@ -102,6 +115,7 @@ class StoredBatchView final : public BatchView {
     view.usage.possible = row.possible;
     view.seconds = static_cast<double>(row.seconds);
     view.ended_at = row.ended_at;
+    view.attempts = row.attempts;
     return view;
   }
 
@@ -109,6 +123,7 @@ class StoredBatchView final : public BatchView {
   Store& store_;
   BatchInfo info_;
   std::vector<RunId> runs_;
+  bool with_unfinished_ = false;
 };
 
 }  // namespace
@@ -116,19 +131,33 @@ class StoredBatchView final : public BatchView {
 Experiment::Experiment(ExperimentParts parts)
     : store_(std::move(parts.store)), kinds_(parts.kinds), clock_(parts.clock) {
   load_table();
-  engine_ = std::make_unique<Engine>(EngineParts{*store_, table_, kinds_, clock_, parts.settings, parts.computing,
-                                                 std::move(parts.on_job_end), std::move(parts.before_start),
-                                                 std::move(parts.check_start), std::move(parts.on_go_on)});
+  milestones_ = std::make_shared<Milestones>(Milestones::Parts{
+      *store_, table_, kinds_,
+      [this](BatchId batch) {
+        auto shown = view_of(batch, std::nullopt);
+        static_cast<StoredBatchView&>(*shown).show_unfinished();  // all have published, few have ended
+        return shown;
+      },
+      [this] { return clock_.wall(); }, std::move(parts.on_note)});
+  engine_ = std::make_unique<Engine>(
+      EngineParts{*store_, table_, kinds_, clock_, parts.settings, parts.computing, std::move(parts.on_job_end),
+                  std::move(parts.before_start), std::move(parts.check_start), std::move(parts.on_go_on),
+                  [teller = milestones_](BatchId batch, Milestone milestone) { teller->reached(batch, milestone); }});
+  if (!store_->read_only()) milestones_->look_back();
 }
 
 Experiment::~Experiment() {
   engine_->shutdown();
   const bool lost = engine_->has_lost_workers();
   engine_.reset();
+  milestones_->stop();
   if (lost) static_cast<void>(store_.release());  // a thread that was left behind may still hold it
 }
 
-void Experiment::close_file() { store_.reset(); }
+void Experiment::close_file() {
+  milestones_->stop();
+  store_.reset();
+}
 
 void Experiment::load_table() {
   const std::vector<BatchInfo> batches = store_->batches();
@@ -226,8 +255,10 @@ void Experiment::drop(const std::vector<RunId>& runs) {
   {
     const RunTable::Reader table = table_.read();
     for (const RunId run : runs) {
-      if (table.row(run).in_flight) {
-        throw Error("usage", std::string(table.name(run)) + " is in flight", {}, "`stop` it first");
+      if (table.row(run).in_flight || table.row(run).waits) {
+        throw Error("usage",
+                    std::string(table.name(run)) + (table.row(run).in_flight ? " is in flight" : " waits for peers"),
+                    {}, "`stop` it first");
       }
       by_batch[table.row(run).batch].push_back(run);
     }
@@ -329,7 +360,7 @@ std::size_t Experiment::add_some_scores(std::span<const std::pair<RunId, Score>>
     const RunTable::Reader table = table_.read();
     for (const auto& [run, added] : scores) {
       const RunRow& row = table.row(run);
-      if (row.in_flight) continue;
+      if (row.in_flight || row.waits) continue;
       SetEvaluation set;
       set.run = run;
       set.status = row.status;
@@ -401,6 +432,11 @@ void Experiment::each_serialized(const std::vector<RunId>& runs,
     for (const StoredLog& line : store_->logs(run)) {
       if (line.from_runner) out.run.logs.push_back(json_or_null(line.text, place));
     }
+    store_->each_publication(run, 1, [&](StoredPublication&& one) {
+      auto& shown = out.run.published;
+      if (shown.empty() || shown.back().first != one.name) shown.emplace_back(one.name, nullptr);
+      shown.back().second = json_or_null(one.value, place);
+    });
     if (row.steps > 0 || row.attempts > 0) {
       try {
         for (const StoredStep& start : store_->steps(run, kStartAttempt)) {
@@ -417,6 +453,13 @@ void Experiment::each_serialized(const std::vector<RunId>& runs,
 
 std::unique_ptr<BatchView> Experiment::view(BatchId batch, std::optional<std::vector<RunId>> selection) {
   return view_of(batch, std::move(selection));
+}
+
+std::optional<std::uint32_t> Experiment::attempts(const std::string& batch, const std::string& run) const {
+  const RunTable::Reader table = table_.read();
+  const auto found = table.find(batch + ":" + run);
+  if (!found) return std::nullopt;
+  return table.row(*found).attempts;
 }
 
 std::vector<BatchInfo> Experiment::batches() const {

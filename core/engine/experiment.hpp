@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/engine/engine.hpp"
+#include "core/engine/milestones.hpp"
 #include "core/model/serialized_run.hpp"
 
 namespace assay {
@@ -26,6 +27,7 @@ struct ExperimentParts {
   std::function<void(std::vector<BatchInfo>&)> before_start = {};
   std::function<void(const std::vector<BatchInfo>&)> check_start = {};
   std::function<void()> on_go_on = {};
+  std::function<void(const std::string&)> on_note = {};  // what a kind has to say (Kind::reached); any thread
 };
 
 class Experiment : public ExperimentView {
@@ -36,6 +38,8 @@ class Experiment : public ExperimentView {
 
   /// Ends the writing and closes the file; the process must be left right after. For when threads were left behind.
   void close_file();
+  /// Waits until kinds have been told of all that has been reached so far (Kind::reached).
+  void finish_milestones() { milestones_->finish(); }
 
   Store& store() { return *store_; }
   RunTable& table() { return table_; }
@@ -71,6 +75,7 @@ class Experiment : public ExperimentView {
   std::unique_ptr<BatchView> view(BatchId batch, std::optional<std::vector<RunId>> selection);
   std::unique_ptr<BatchView> view(BatchId batch) const override { return view_of(batch, std::nullopt); }
   std::vector<BatchInfo> batches() const override;
+  std::optional<std::uint32_t> attempts(const std::string& batch, const std::string& run) const override;
 
  private:
   std::unique_ptr<BatchView> view_of(BatchId batch, std::optional<std::vector<RunId>> selection) const;
@@ -82,6 +87,7 @@ class Experiment : public ExperimentView {
   const KindRegistry& kinds_;
   Clock& clock_;
   RunTable table_;
+  std::shared_ptr<Milestones> milestones_;
   std::unique_ptr<Engine> engine_;
   std::mutex change_mutex_;  // one change of the batch list at a time
 };

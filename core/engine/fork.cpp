@@ -57,6 +57,13 @@ class BatchForks {
     if (request_.step == 0) return run;
     run.start = kind.fork_start(parent_, as_completed(view), request_.step);
     if (!run.start) run.start = recorded_start(view, name);
+    // What it showed the others in the steps that are shared, the fork shows those of its own batch.
+    experiment_.store().each_publication(view.id, 1, [&](StoredPublication&& one) {
+      if (one.step > request_.step) return;
+      auto& shown = run.published;
+      if (shown.empty() || shown.back().first != one.name) shown.emplace_back(one.name, nullptr);
+      shown.back().second = parse_json(one.value, name);
+    });
     return run;
   }
 

@@ -91,6 +91,10 @@ void LiveStep::start_step(std::uint32_t number, SteadyTime deadline, const char*
   deadline_of_ = deadline_of;
   control_->set_deadline(deadline, deadline_of, number);
   random_ = RandomStream(seed_ + 0x9E3779B97F4A7C15ULL * (number + 1ULL));
+  published_.clear();
+  needs_ = {};
+  looked_ = last_call_ = false;
+  missed_->store(false);
   check_interrupted();
 }
 

@@ -5,12 +5,15 @@
 // Used on the worker thread of the run. One thing is done by others: the thread that brings a quick message (a whole
 // reply) advances its call through the Door, so that the worker wakes once, when the result is on the disk.
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "core/engine/attempt_control.hpp"
+#include "core/engine/peer_board.hpp"
 #include "core/ledger/attempt_ledger.hpp"
 #include "core/model/step.hpp"
 #include "core/store/store.hpp"
@@ -52,6 +55,13 @@ class LiveStep final : public Step {
     std::shared_ptr<CallFiles> files = nullptr;  // where calls go instead of being sent
     bool replay = false;           // only what is recorded is served, failures too; nothing is sent, nothing written
     std::string_view run_id = {};  // for EffectOrigin; outlives the step
+    /// The board of its batch, with what is on the disk; may throw. Empty: there are no other runs.
+    std::function<std::shared_ptr<PeerBoard>()> board = {};
+  };
+  /// What a step has published: with the step's checkpoint it goes to the disk, and then to the others.
+  struct Published {
+    std::string name, text;  // text: JSON
+    std::shared_ptr<const Json> value;
   };
   LiveStep(const Parts& parts, AttemptLedger& ledger, std::shared_ptr<AttemptControl> control,
            std::shared_ptr<Mailbox> mailbox, std::uint64_t seed, WallTime begun_at);
@@ -77,6 +87,16 @@ class LiveStep final : public Step {
   /// Of a replay: the calls that are not recorded, or recorded for other requests; a line each.
   const std::vector<std::string>& missing() const { return missing_; }
   std::uint32_t calls_served() const { return calls_served_; }
+  /// Of the step under way: it is called with nothing to wait for any more.
+  void set_last_call(bool last) { last_call_ = last; }
+  /// Whether it has looked at other runs.
+  bool has_looked() const { return looked_; }
+  /// Whether it has looked for what does not come because a job was stopped or cancelled.
+  bool has_missed() const { return missed_->load(); }
+  /// What it has published. The run goes on seeing it as its own.
+  std::vector<Published> take_published();
+  /// What it lacks, having returned Next::wait. May throw as Parts::board.
+  PeerNeeds take_needs();
   /// A quick message for a call, under the door's lock, on the thread that posts it. False: not taken.
   bool bring(std::uint32_t call, std::uint32_t epoch, std::unique_ptr<EffectMessage>& message);
 
@@ -87,6 +107,9 @@ class LiveStep final : public Step {
   WallTime now() override { return now_; }
   void sleep(std::chrono::milliseconds duration) override;
   bool stop_requested() const override { return control_->stop_requested(); }
+  void publish(std::string_view name, Json value) override;
+  std::shared_ptr<const Peers> others(std::string_view name) override;
+  void needs(std::string_view name, std::size_t peer) override;
   std::uint32_t number() const override { return number_; }
   std::uint32_t attempt() const override { return control_->attempt(); }
 
@@ -132,6 +155,18 @@ class LiveStep final : public Step {
   std::vector<std::string> missing_;
   std::uint32_t calls_served_ = 0;
   std::shared_ptr<Door> door_;
+
+  // live_step_peers.cpp; only on the worker.
+  bool has_peers() const { return parts_.board && number_ != 0 && number_ != kEvaluateStep; }
+  PeerBoard& board();
+  std::shared_ptr<PeerBoard> board_;
+  std::vector<Published> published_;
+  std::map<std::string, std::shared_ptr<const Json>, std::less<>> own_;  // all that it has published
+  PeerNeeds needs_;
+  std::string needed_name_;  // the last that was named, and its number
+  std::uint32_t needed_ = 0;
+  bool looked_ = false, last_call_ = false;
+  std::shared_ptr<std::atomic<bool>> missed_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace assay

@@ -6,6 +6,7 @@
 #include "core/engine/attempt.hpp"
 #include "core/text/error.hpp"
 #include "core/text/json_difference.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
@@ -89,7 +90,10 @@ ReplayResult Replayer::replay(RunId run, std::optional<std::uint32_t> attempt, s
     const RunTable::Reader table = table_.read();
     const RunRow& row = table.row(run);
     result.run = std::string(table.name(run));
-    if (row.in_flight) throw Error("usage", result.run + " is in flight", {}, "`stop` it, or wait for its end");
+    if (row.in_flight || row.waits) {
+      throw Error("usage", result.run + (row.in_flight ? " is in flight" : " waits for peers"), {},
+                  "`stop` it, or wait for its end");
+    }
     batch = table.batch(row.batch);
     plan.id = std::string(table.id(run));
   }
@@ -121,6 +125,12 @@ ReplayResult Replayer::replay(RunId run, std::optional<std::uint32_t> attempt, s
   const auto control = std::make_shared<AttemptControl>(run, recorded.number, mailbox);
   LiveStep::Parts parts{store_, clock_, pool, counters};
   parts.replay = true;
+  parts.board = [&] {
+    std::shared_ptr<PeerBoard>& board = boards_[batch.id];
+    if (!board) board = std::make_shared<PeerBoard>(table_, batch.id);
+    board->load(store_);
+    return board;
+  };
   const AttemptOutcome outcome = execute_attempt(plan, parts, control, mailbox);
 
   result.attempt = recorded.number;
@@ -138,8 +148,8 @@ ReplayResult Replayer::replay(RunId run, std::optional<std::uint32_t> attempt, s
     return result;
   }
   if (outcome.end.steps < *last_step) {
-    throw Error("usage",
-                result.run + " has " + std::to_string(outcome.end.steps) + " steps, not " + std::to_string(*last_step));
+    throw Error("usage", result.run + " has " + counted(outcome.end.steps, "step", "steps") + ", not " +
+                             std::to_string(*last_step));
   }
   const std::vector<StoredStep> steps = store_.steps(run, recorded.number);
   const auto kept =

@@ -2,6 +2,7 @@
 // Executes an attempt again from its recorded calls alone: no network, nothing is written, and says whether it came out
 // the same. Tries, waits and sleeps are not repeated, only results: answers as answers, failures as failures. A call
 // that is not recorded, or recorded for another request, fails as `replay_missing`. Specs: models.md 5.6.
+// Publishing does nothing; of other runs it sees what they have published by now, and that no more may come.
 //
 // Thread rule: one thread; it executes the runner's code itself.
 
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "core/engine/clock.hpp"
+#include "core/engine/peer_board.hpp"
 #include "core/model/batch.hpp"
 #include "core/model/run_table.hpp"
 #include "core/model/runner.hpp"
@@ -57,6 +59,7 @@ class Replayer {
   Clock& clock_;
   MakeRunner make_runner_;
   std::map<BatchId, std::shared_ptr<Runner>> runners_;
+  std::map<BatchId, std::shared_ptr<PeerBoard>> boards_;  // as it is on the disk; nobody waits
 };
 
 }  // namespace assay

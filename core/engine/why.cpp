@@ -29,11 +29,19 @@ std::optional<std::vector<LiveStep::Waiting>> look_through(Door& door, SteadyTim
 WhyRun Engine::Impl::why_in_job(RunId run) const {
   WhyRun why;
   const auto counted = [](std::size_t n) { return format_count(static_cast<std::int64_t>(n)); };
+  if (const auto found = waiting.find(run); found != waiting.end()) {
+    const std::shared_ptr<PeerBoard> board = board_with(run);
+    why.state = WhyRun::State::in_job;
+    why.job = found->second.job->facts.id;
+    why.what = "peers: " + (board ? board->lacks(run) : std::string("other runs of its batch"));
+    return why;
+  }
   for (const auto& job : open_jobs) {
     const JobFacts& facts = job->facts;
     const auto rest = job->queue.begin() + static_cast<std::ptrdiff_t>(job->next);
     const auto place = std::find(rest, job->queue.end(), run);
-    const bool waits = place != job->queue.end() && !job->dropped.contains(run);
+    const bool called = std::any_of(job->woken.begin(), job->woken.end(), [&](const auto& t) { return t.run == run; });
+    const bool waits = called || (place != job->queue.end() && !job->dropped.contains(run));
     if (!waits && std::find(job->held.begin(), job->held.end(), run) == job->held.end()) continue;
     const std::string name = "job #" + std::to_string(facts.id);
     why.state = WhyRun::State::in_job;
@@ -43,7 +51,9 @@ WhyRun Engine::Impl::why_in_job(RunId run) const {
                  (facts.paused_because.empty() ? "" : ": " + facts.paused_because);
     } else {
       why.what = "a slot of " + name + ": " + counted(facts.in_flight) + " of " + counted(facts.width) +
-                 " in flight, " + counted(static_cast<std::size_t>(place - rest)) + " runs before it";
+                 " in flight, " +
+                 (called ? "it is called again before new ones"
+                         : counted(static_cast<std::size_t>(place - rest)) + " runs before it");
     }
     return why;
   }

@@ -77,6 +77,8 @@ struct NewRun {
     std::vector<ContextMessage> context;
   };
   std::optional<Start> start = {};
+  /// What it shows the other runs of its batch (Step::publish), by name: of a save, or of a fork's shared steps.
+  std::vector<std::pair<std::string, Json>> published = {};
 };
 
 /// A batch as a kind's loader hands it over.

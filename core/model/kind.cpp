@@ -93,6 +93,10 @@ JointExport Kind::export_joint(const std::string& format, const std::string&,
   throw Error("usage", "kind " + name() + " has no export format " + format);
 }
 
+LoadedBatch Kind::load_sources(const std::vector<Source>&, const ParameterTexts&) const {
+  throw std::logic_error("kind " + name() + " loads its sources one by one");
+}
+
 LoadedBatch Kind::fork_batch(const BatchInfo& parent, std::uint32_t, const ParameterTexts& changes) const {
   if (!changes.empty()) {
     throw Error("usage", changes.begin()->first + ": runs of kind " + name() + " are forked without changes");

@@ -34,6 +34,9 @@ using ParameterTexts = std::map<std::string, std::string>;
 class BatchView;
 class ExperimentView;
 
+/// published: every run has published (Step::publish) or has ended; ended: every run is COMPLETE or FAIL.
+enum class Milestone { published, ended };
+
 /// One load with its grid (key=a,b,c): what all its cells have in common.
 struct LoadGrid {
   /// Name -> values, in order; a name with several values is varied.
@@ -69,6 +72,7 @@ struct RunView {
   UsageSum usage;
   double seconds = 0;
   WallTime ended_at = 0;  // of its newest attempt; 0: none has ended here
+  std::uint32_t attempts = 0;
 };
 
 /// The runs of a batch (or a selection of them), in order, read page by page.
@@ -93,6 +97,8 @@ class ExperimentView {
   virtual std::vector<BatchInfo> batches() const = 0;
   /// The runs of a batch that are not dropped.
   virtual std::unique_ptr<BatchView> view(BatchId batch) const = 0;
+  /// How often the run of that batch and id has been attempted; nullopt: there is none.
+  virtual std::optional<std::uint32_t> attempts(const std::string&, const std::string&) const { return {}; }
 };
 
 /// A prompt that comes with a kind: a prompt file (specs/prompts.md 1) that is named without a path.
@@ -156,6 +162,10 @@ class Kind {
 
   /// Reads a file. Throws Error (file, line or row, what was found, what was expected); then nothing is loaded.
   virtual LoadedBatch load(const Source& source, const ParameterTexts& params) const = 0;
+  /// Whether the sources of one `load` become one batch by load_sources; else each is loaded alone.
+  virtual bool joins_sources() const { return false; }
+  /// At least one source. As it stands here: throws std::logic_error.
+  virtual LoadedBatch load_sources(const std::vector<Source>& sources, const ParameterTexts& params) const;
   /// Called once a load, before it is split into the cells of its grid: what the source says to vary is added, what all
   /// cells must share (a seed that nobody gave) is drawn. Throws Error.
   virtual void complete_grid(const Source&, LoadGrid&) const {}
@@ -172,6 +182,16 @@ class Kind {
     return make_runner(batch, overrides);
   }
   virtual Report report(const BatchView& batch) const = 0;
+  /// What `detail` shows of a run before its data: what a person would otherwise have to find in its answer. Nothing:
+  /// the answer says it.
+  virtual Report detail(const BatchInfo&, const RunView&) const { return {}; }
+  /// A word that `ls` shows beside a run ("stale"); "" : none. Asked of the runs that are shown only.
+  virtual std::string mark(const RunView&, const ExperimentView&) const { return {}; }
+  /// Something that is true of the whole batch for the first time since a run of it began: files may be written. Called
+  /// on a thread of the engine that may take its time, with the whole batch; also at opening, for what was reached just
+  /// before the program died. Says what it did, mostly nothing. Only for batches that `wants_milestones`.
+  virtual std::vector<std::string> reached(const BatchView&, Milestone) const { return {}; }
+  virtual bool wants_milestones(const BatchInfo&) const { return false; }
   virtual std::vector<ShippedPrompt> prompts() const { return {}; }
 
   /// Export forms of its own, e.g. "tiger".

@@ -2,6 +2,8 @@
 // What a kind has to say of a batch: a document, not a printout. repl draws it as text, exporters as Markdown, HTML or
 // JSON. `figures` is the machine form, named as the kind's spec names it.
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -28,6 +30,8 @@ struct ReportTable {
   std::string title;
   std::vector<Column> columns;
   std::vector<std::vector<Json>> rows;
+  /// Rows that a terminal shows, and says that it does; files have all. 0: only a line that says that there are some.
+  std::size_t shown = SIZE_MAX;
 };
 
 /// Figures along an ordered axis (rounds, widths), each with an interval where it has one.

@@ -31,6 +31,7 @@ struct RunRow {
   Status status = Status::ready;
   Verdict verdict = Verdict::none;
   bool in_flight = false;  // executing now (then status is INCOMPLETE)
+  bool waits = false;      // for other runs of its batch, in a job (then status is INCOMPLETE too)
   bool dropped = false;
   bool damaged = false;
   std::uint16_t attempts = 0;  // number of the newest attempt; 0: none yet

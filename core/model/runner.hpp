@@ -12,7 +12,10 @@
 
 namespace assay {
 
-enum class Next { again, done };
+/// wait: the step lacks something that other runs of its batch have yet to publish (Step::others). It gives back its
+/// slot and its worker, keeps nothing of what it changed in the run, and is called again when what it named with
+/// Step::needs is there or can't come any more.
+enum class Next { again, done, wait };
 
 class Runner {
  public:

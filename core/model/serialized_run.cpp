@@ -72,6 +72,11 @@ void each_key(const SerializedRun& saved, Put put) {
     put("facets", facets);
   }
   if (!saved.params.is_null()) put("params", saved.params);
+  if (!run.published.empty()) {
+    Json shown = Json::object();
+    for (const auto& [name, value] : run.published) shown[name] = value;
+    put("published", shown);
+  }
   if (run.start) {
     put("start", Json{{"number", run.start->number},
                       {"answer", run.start->answer},
@@ -256,6 +261,10 @@ SerializedRun from_json_value(const Json& value, const std::string& place) {
                  reader.money("possible_usd")};
   }
   if (const Json* params = object.find("params")) saved.params = *params;
+  if (const Json* shown = object.find("published"); shown && !shown->is_null()) {
+    if (!shown->is_object()) throw Error("file", "published: an object is expected", place);
+    for (const auto& [name, published] : shown->items()) run.published.emplace_back(name, published);
+  }
   if (const Json* start = object.find("start"); start && !start->is_null()) {
     const ObjectReader reader(*start, place, "start.");
     run.start = {reader.count<std::uint32_t>("number"), reader.need("answer"), reader.need("state"),

@@ -1,8 +1,8 @@
 #pragma once
 // The saved form of a run: the six keys of the origin first (data, answer, status, score, context, logs), then ours
-// (batch, id, kind, model, attempts, metrics, usage, error, steps, facets, params, start). Specs: shell.md 5.
-// A metric that is NaN has no JSON form and is left out. Money is in USD as a double: exact to the pico up to $2,000 a
-// run. Pure functions: any thread.
+// (batch, id, kind, model, attempts, metrics, usage, error, steps, facets, params, published, start). Specs:
+// shell.md 5. A metric that is NaN has no JSON form and is left out. Money is in USD as a double: exact to the pico up
+// to $2,000 a run. Pure functions: any thread.
 
 #include <string>
 

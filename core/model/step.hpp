@@ -34,6 +34,23 @@ struct CallOutcome {
   bool ok() const { return record.state == CallState::answered; }
 };
 
+/// What the runs of a batch have published under one name. Live: what is published later is seen by the next question.
+/// Runs stand in the order of the batch, dropped ones left out. Any thread.
+class Peers {
+ public:
+  virtual ~Peers() = default;
+  virtual std::size_t size() const = 0;
+  /// The place of the asking run.
+  virtual std::size_t self() const = 0;
+  virtual const std::string& id(std::size_t peer) const = 0;
+  /// Of its newest attempt that published; null: nothing so far.
+  virtual std::shared_ptr<const Json> value(std::size_t peer) const = 0;
+  /// Nothing is there, and it may still come: the run is executing, or waits for its turn in a job.
+  virtual bool may_come(std::size_t peer) const = 0;
+  /// Grows with each publication: for what is computed over all of them and kept.
+  virtual std::uint64_t version() const = 0;
+};
+
 class Step {
  public:
   virtual ~Step() = default;
@@ -53,6 +70,15 @@ class Step {
   /// Returns early by RunStopped or RunTimeout only.
   virtual void sleep(std::chrono::milliseconds duration) = 0;
   virtual bool stop_requested() const = 0;
+
+  /// Shows `value` to the other runs of the batch under `name`, with the checkpoint of this step; the last value of a
+  /// name counts. As it stands here, and in setup and evaluate: refused with std::logic_error.
+  virtual void publish(std::string_view name, Json value);
+  /// What the runs of the batch have published under `name`. As publish where there are no others.
+  virtual std::shared_ptr<const Peers> others(std::string_view name);
+  /// Before `return Next::wait`: it is to be called again when this peer has published under `name` or can't any more.
+  /// Named several times: all of them. Nothing named: at the next publication or end of another run.
+  virtual void needs(std::string_view name, std::size_t peer);
 
   /// 1, 2, ..; 0 in setup, kEvaluateStep in evaluate.
   virtual std::uint32_t number() const = 0;

@@ -13,7 +13,7 @@ namespace {
 std::vector<double> present(const std::vector<double>& row) {
   std::vector<double> values;
   for (const double value : row) {
-    if (!std::isnan(value)) values.push_back(value);
+    if (std::isfinite(value)) values.push_back(value);
   }
   return values;
 }
@@ -36,7 +36,7 @@ std::vector<double> observed(const Ratings& ratings) {
   std::vector<double> values;
   for (const auto& row : ratings.units) {
     for (const double value : row) {
-      if (!std::isnan(value)) values.push_back(value);
+      if (std::isfinite(value)) values.push_back(value);
     }
   }
   std::sort(values.begin(), values.end());
@@ -91,6 +91,11 @@ void fold(std::vector<Part::Pair>& pairs) {
 struct Scale {
   double lo = 1, hi = 5;
 };
+
+double ratio_distance(double c, double k) {
+  const double share = (c - k) / (c + k);
+  return share * share;
+}
 
 /// `parts[i]` gets unit i, or its group's units together.
 class Parts {
@@ -246,9 +251,19 @@ Figure Sums::alpha(AlphaMetric metric) const {
       below += margin;
     }
   }
+  const std::vector<double>& values = parts_.categories();
+  if (metric == AlphaMetric::ratio && values.front() < 0) {
+    figure.why = Why::not_applicable;
+    return figure;
+  }
   double expected = 0;
   if (metric == AlphaMetric::nominal) {
     for (const double margin : margins_) expected += margin * (n - margin);
+  } else if (metric == AlphaMetric::ratio) {
+    for (std::size_t c = 0; c < margins_.size(); ++c) {
+      for (std::size_t k = c + 1; margins_[c] > 0 && k < margins_.size(); ++k)
+        expected += 2 * margins_[c] * margins_[k] * ratio_distance(values[c], values[k]);
+    }
   } else {
     double centre = 0;
     for (std::size_t c = 0; c < margins_.size(); ++c) centre += margins_[c] * position[c] / n;
@@ -267,6 +282,10 @@ Figure Sums::alpha(AlphaMetric metric) const {
     if (weights_[i] == 0) continue;
     double part = 0;
     for (const auto& [low, high, amount] : parts_.all()[i].pairs) {
+      if (metric == AlphaMetric::ratio) {
+        part += amount * ratio_distance(values[low], values[high]);
+        continue;
+      }
       const double away = metric == AlphaMetric::nominal ? 1 : position[high] - position[low];
       part += amount * away * away;
     }
@@ -307,18 +326,8 @@ Sums sums_of(const Parts& parts, const Ratings& ratings) {
   return sums;
 }
 
-/// Edges as NumPy's histogram has them, so that a value on one falls where it does there.
-double ndfu(const std::vector<double>& values, double lo, double hi, double bins) {
-  const double step = (hi - lo) / bins;
-  const auto edge = [&](double i) { return i == bins ? hi : lo + i * step; };
-  std::map<double, double> counts;
-  for (const double value : values) {
-    if (std::isnan(value) || value < lo || value > hi) continue;
-    double i = std::clamp(std::floor((value - lo) / (hi - lo) * bins), 0.0, bins - 1);
-    if (value < edge(i)) i -= 1;
-    if (i < bins - 1 && value >= edge(i + 1)) i += 1;
-    ++counts[i];
-  }
+/// Of the bins that are not empty.
+double ndfu_of(const std::map<double, double>& counts) {
   if (counts.empty()) return kUndefined;
   auto peak = counts.begin();
   for (auto bin = counts.begin(); bin != counts.end(); ++bin) {
@@ -333,10 +342,33 @@ double ndfu(const std::vector<double>& values, double lo, double hi, double bins
   return rise / peak->second;
 }
 
+/// Edges as NumPy's histogram has them, so that a value on one falls where it does there.
+double binned_ndfu(const std::vector<double>& values, double lo, double hi, double bins) {
+  const double step = (hi - lo) / bins;
+  const auto edge = [&](double i) { return i == bins ? hi : lo + i * step; };
+  std::map<double, double> counts;
+  for (const double value : values) {
+    if (!std::isfinite(value) || value < lo || value > hi) continue;
+    double i = std::clamp(std::floor((value - lo) / (hi - lo) * bins), 0.0, bins - 1);
+    if (value < edge(i)) i -= 1;
+    if (i < bins - 1 && value >= edge(i + 1)) i += 1;
+    ++counts[i];
+  }
+  return ndfu_of(counts);
+}
+
 struct PairCounts {
   std::map<std::pair<double, double>, double> both;
   std::map<double, double> first, second;
   double n = 0;
+
+  void add(double x, double y) {
+    if (!std::isfinite(x) || !std::isfinite(y)) return;
+    ++both[{x, y}];
+    ++first[x];
+    ++second[y];
+    ++n;
+  }
 };
 
 double cohen(const PairCounts& pair, KappaWeights weights) {
@@ -352,15 +384,14 @@ double cohen(const PairCounts& pair, KappaWeights weights) {
   return expected == 0 ? kUndefined : 1 - apart / expected;
 }
 
-std::string stream_key(const BootstrapSettings& settings, const std::string& key) {
-  return std::to_string(settings.seed) + "//0/bootstrap/" + key;
-}
-
-std::pair<double, double> interval_of(const std::vector<double>& values, double level) {
-  return {percentile(values, (1 - level) / 2), percentile(values, (1 + level) / 2)};
-}
-
 }  // namespace
+
+Ratings one_group(std::vector<std::vector<double>> units) {
+  Ratings ratings;
+  ratings.groups.assign(units.size(), 0);
+  ratings.units = std::move(units);
+  return ratings;
+}
 
 Figure krippendorff_alpha(const Ratings& ratings, AlphaMetric metric) {
   const Parts parts(ratings, nullptr, false);
@@ -405,11 +436,7 @@ CohenFigure cohen_kappa(const Ratings& ratings, KappaWeights weights) {
         PairCounts pair;
         for (std::size_t u = begin; u < end; ++u) {
           const auto& row = ratings.units[u];
-          if (b >= row.size() || std::isnan(row[a]) || std::isnan(row[b])) continue;
-          ++pair.both[{row[a], row[b]}];
-          ++pair.first[row[a]];
-          ++pair.second[row[b]];
-          ++pair.n;
+          if (b < row.size()) pair.add(row[a], row[b]);
         }
         ++figure.pairs;
         const double kappa = pair.n == 0 ? kUndefined : cohen(pair, weights);
@@ -431,9 +458,40 @@ CohenFigure cohen_kappa(const Ratings& ratings, KappaWeights weights) {
   return figure;
 }
 
+Figure cohen_kappa(std::span<const double> a, std::span<const double> b, KappaWeights weights) {
+  if (a.size() != b.size()) throw std::logic_error("cohen_kappa: both raters' values, unit by unit");
+  PairCounts pair;
+  for (std::size_t u = 0; u < a.size(); ++u) pair.add(a[u], b[u]);
+  Figure figure;
+  figure.method = "Cohen's kappa";
+  figure.n = static_cast<std::size_t>(pair.n);
+  figure.missing = a.size() - figure.n;
+  if (figure.n == 0) {
+    figure.why = Why::empty;
+    return figure;
+  }
+  figure.value = cohen(pair, weights);
+  if (std::isnan(figure.value)) figure.why = Why::constant;
+  return figure;
+}
+
+Figure ndfu(std::span<const double> histogram) {
+  Figure figure;
+  figure.method = "nDFU";
+  std::map<double, double> counts;
+  for (std::size_t bin = 0; bin < histogram.size(); ++bin) {
+    if (!(histogram[bin] >= 0)) throw std::logic_error("ndfu: a histogram");
+    if (histogram[bin] > 0) counts[static_cast<double>(bin)] = histogram[bin];
+    figure.n += static_cast<std::size_t>(histogram[bin]);
+  }
+  figure.value = ndfu_of(counts);
+  if (counts.empty()) figure.why = Why::empty;
+  return figure;
+}
+
 double ndfu_fixed(const std::vector<double>& values, double lo, double hi) {
   if (!(hi > lo)) return present(values).empty() ? kUndefined : 0;
-  return ndfu(values, lo, hi, std::max(1.0, std::round(hi - lo) + 1));
+  return binned_ndfu(values, lo, hi, std::max(1.0, std::round(hi - lo) + 1));
 }
 
 double ndfu_legacy(const std::vector<double>& values) {
@@ -441,7 +499,7 @@ double ndfu_legacy(const std::vector<double>& values) {
   if (there.empty()) return kUndefined;
   const auto [least, most] = std::minmax_element(there.begin(), there.end());
   const double half = *least == *most ? 0.5 : 0;
-  return ndfu(there, *least - half, *most + half, 5);
+  return binned_ndfu(there, *least - half, *most + half, 5);
 }
 
 Intervals agreement_intervals(const Ratings& ratings, const std::string& key, const BootstrapSettings& settings) {
@@ -449,7 +507,7 @@ Intervals agreement_intervals(const Ratings& ratings, const std::string& key, co
   const Parts parts(ratings, &scale, group_count(ratings) > 1);
   Sums sums(parts);
   std::vector<double> nominal, ordinal, interval, fleiss, percent, fixed, legacy, mean;
-  NamedStream stream(stream_key(settings, key));
+  NamedStream stream(bootstrap_key(settings.seed, key));
   for (std::size_t b = 0; b < settings.replicates && !parts.all().empty(); ++b) {
     sums.draw(stream);
     nominal.push_back(sums.alpha(AlphaMetric::nominal).value);
@@ -461,32 +519,11 @@ Intervals agreement_intervals(const Ratings& ratings, const std::string& key, co
     legacy.push_back(sums.legacy().value);
     mean.push_back(sums.mean().value);
   }
-  const auto of = [&](const std::vector<double>& values) { return interval_of(values, settings.level); };
+  const auto of = [&](const std::vector<double>& values) {
+    const Interval made = percentile_interval(values, settings.level);
+    return std::pair(made.low, made.high);
+  };
   return {of(nominal), of(ordinal), of(interval), of(fleiss), of(percent), of(fixed), of(legacy), of(mean)};
-}
-
-double percentile(std::vector<double> values, double q) {
-  std::erase_if(values, [](double value) { return std::isnan(value); });
-  if (values.empty()) return kUndefined;
-  std::sort(values.begin(), values.end());
-  const double at = static_cast<double>(values.size() - 1) * q;
-  const auto below = static_cast<std::size_t>(at);
-  if (below + 1 >= values.size()) return values.back();
-  return values[below] + (at - static_cast<double>(below)) * (values[below + 1] - values[below]);
-}
-
-std::pair<double, double> mean_interval(const std::vector<double>& values, const std::string& key,
-                                        const BootstrapSettings& settings) {
-  const auto there = present(values);
-  if (there.size() < 2) return {kUndefined, kUndefined};
-  NamedStream stream(stream_key(settings, key));
-  std::vector<double> means;
-  for (std::size_t b = 0; b < settings.replicates; ++b) {
-    double sum = 0;
-    for (std::size_t i = 0; i < there.size(); ++i) sum += there[stream.below(there.size())];
-    means.push_back(sum / static_cast<double>(there.size()));
-  }
-  return interval_of(means, settings.level);
 }
 
 }  // namespace assay

@@ -6,11 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/statistics/figure.hpp"
+#include "core/statistics/resampling.hpp"
 
 namespace assay {
 
@@ -22,8 +24,12 @@ struct Ratings {
   std::vector<std::uint32_t> groups;
 };
 
-enum class AlphaMetric { nominal, ordinal, interval };
-/// From the coincidence matrix (Krippendorff 2004, chapter 11). n: units with two values or more; missing: the others.
+/// Units of raters who all could rate all of them: one group.
+Ratings one_group(std::vector<std::vector<double>> units);
+
+enum class AlphaMetric { nominal, ordinal, interval, ratio };
+/// From the coincidence matrix (Krippendorff 2004, chapter 11; 2011 for ratio). n: units with two values or more;
+/// missing: the others.
 Figure krippendorff_alpha(const Ratings& ratings, AlphaMetric metric);
 
 /// Over the units that have the full number of raters of their group, two at least. n: those units; missing: the
@@ -37,12 +43,18 @@ struct CohenFigure {
 };
 /// Weights are |x-y| and (x-y)^2 of the values themselves. Cohen 1968.
 CohenFigure cohen_kappa(const Ratings& ratings, KappaWeights weights);
+/// Of two raters, on the units that both rated (n; missing: the others). empty: there is none; constant: no
+/// disagreement is to be expected, which is never 1. Cohen 1960. Of one length.
+Figure cohen_kappa(std::span<const double> a, std::span<const double> b, KappaWeights weights);
 
 /// n: units with two values or more; missing: the others.
 Figure percent_agreement(const Ratings& ratings);
 /// Of all values; n: values, missing: those that are not there.
 Figure mean_rating(const Ratings& ratings);
 
+/// Polarisation of a histogram: from the first highest bin outwards, the largest rise to the next bin, over the peak;
+/// not below 0 (Pavlopoulos and Likas 2024). empty: no bin has anything. Bins >= 0.
+Figure ndfu(std::span<const double> histogram);
 /// Polarisation of one unit's values (Pavlopoulos and Likas 2022). `fixed`: HI-LO+1 bins of equal width over lo .. hi,
 /// which is one a value of an integer scale; values outside of it are left out. `legacy`: 5 bins over the values' own
 /// range. NaN without a value.
@@ -58,21 +70,9 @@ Ndfu mean_ndfu(const Ratings& ratings, double lo, double hi);
 struct Intervals {
   std::pair<double, double> nominal, ordinal, interval, fleiss, percent, ndfu_fixed, ndfu_legacy, mean;  ///< NaN: none
 };
-struct BootstrapSettings {
-  std::uint64_t seed = 1;
-  std::size_t replicates = 1000;
-  double level = 0.95;
-  double lo = 1, hi = 5;  ///< the scale, for nDFU
-};
 /// Percentile intervals: units are resampled when all are of one group, else groups. Stream
-/// "{seed}//0/bootstrap/{key}". Replicates in which a figure is not defined are left out of its interval.
+/// bootstrap_key(seed, key). Replicates in which a figure is not defined are left out of its interval; more than 5 % of
+/// them: no interval.
 Intervals agreement_intervals(const Ratings& ratings, const std::string& key, const BootstrapSettings& settings);
-
-/// What lies at share q (0 .. 1) of the values, by linear interpolation at (n-1)q; NaNs are left out; NaN of nothing.
-double percentile(std::vector<double> values, double q);
-
-/// Percentile interval of a mean: the values are resampled; NaN without two of them. Stream as above.
-std::pair<double, double> mean_interval(const std::vector<double>& values, const std::string& key,
-                                        const BootstrapSettings& settings);
 
 }  // namespace assay

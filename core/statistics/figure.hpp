@@ -11,7 +11,8 @@
 
 namespace assay {
 
-enum class Why { ok, empty, single, constant, too_few };
+/// separated: a likelihood without a maximum; not_applicable: the figure has no meaning here.
+enum class Why { ok, empty, single, constant, separated, too_few, not_applicable };
 std::string_view to_text(Why why);
 
 inline constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
@@ -25,5 +26,7 @@ struct Figure {
 
 /// Two-sided 95 %: the 0.975 quantile of the normal distribution.
 inline constexpr double kZ95 = 1.959963984540054;
+/// The same for another level within (0, 1); throws std::logic_error outside of it.
+double z_of(double level);
 
 }  // namespace assay

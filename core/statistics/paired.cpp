@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <unordered_map>
@@ -119,20 +120,8 @@ PermutationTest paired_permutation(std::span<const double> differences, std::spa
 }
 
 Figure paired_interval(std::span<const double> differences, std::span<const std::uint32_t> clusters, double level) {
-  require(level > 0 && level < 1, "paired_interval: a level within (0, 1)");
-  std::vector<std::uint32_t> own;
-  if (clusters.empty()) {
-    own.resize(differences.size());
-    std::iota(own.begin(), own.end(), 0U);
-    clusters = own;
-  }
-  ClusterFigure result = cluster_mean(differences, clusters);
-  Figure& figure = result.figure;
-  figure.method = own.empty() && !differences.empty() ? "clustered t" : "paired t";
-  if (figure.why != Why::ok) return figure;
-  const double t = student_t_quantile(0.5 + level / 2, static_cast<double>(result.clusters - 1));
-  figure.low = figure.value - t * result.standard_error;
-  figure.high = figure.value + t * result.standard_error;
+  Figure figure = cluster_mean(differences, clusters, Quantile::t, level).figure;
+  if (clusters.empty()) figure.method = "paired t";
   return figure;
 }
 
@@ -164,8 +153,9 @@ double minimum_detectable_unpaired(double sd_a, std::uint64_t n_a, double sd_b, 
 
 std::uint64_t needed_n(double sd, double effect, double alpha, double power) {
   require(effect > 0, "needed_n: an effect above 0");
-  const double root = z_sum(alpha, power) * sd / effect;
-  return static_cast<std::uint64_t>(std::ceil(root * root));
+  const double root = z_sum(alpha, power) * sd / effect, needed = std::ceil(root * root);
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  return needed < static_cast<double>(kMost) ? static_cast<std::uint64_t>(needed) : kMost;
 }
 
 double standard_deviation(std::span<const double> values) {

@@ -56,7 +56,7 @@ double minimum_detectable(double sd, std::uint64_t n, double alpha = 0.05, doubl
 /// The same for two separate samples.
 double minimum_detectable_unpaired(double sd_a, std::uint64_t n_a, double sd_b, std::uint64_t n_b, double alpha = 0.05,
                                    double power = 0.8);
-/// Pairs needed to find `effect` > 0, rounded up.
+/// Pairs needed to find `effect` > 0, rounded up; the largest number where none would be enough.
 std::uint64_t needed_n(double sd, double effect, double alpha = 0.05, double power = 0.8);
 
 /// Standard deviation with n-1; NaN for fewer than two values. Missing ones are left out.

@@ -54,6 +54,7 @@ struct Packer {
   void operator()(ClearPause&) const {}
   void operator()(PutNote& change) const { out.first = pack_payload(std::move(change.text)); }
   void operator()(ClearAnswers& change) const { out.bytes += change.runs.size() * 4; }
+  void operator()(Publish& change) const { out.first = pack_payload(std::move(change.value)); }
 };
 
 }  // namespace
@@ -240,6 +241,9 @@ void Applier::add_run(const AddBatch& batch, std::size_t index) {
     step.checkpoint = store(checkpoint);
     step.ver = ver_;
     put(step);
+  }
+  for (const auto& [name, value] : run.published) {
+    put_published(row, name, record.attempt, run.start ? run.start->number : 0, pack_payload(dump_json(value)));
   }
   for (std::size_t i = 0; i < run.logs.size(); ++i) {
     const Payload text = pack_payload(dump_json(run.logs[i]));

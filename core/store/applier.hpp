@@ -47,7 +47,7 @@ class Applier {
   void forget() {
     open_attempts_.clear();
     open_calls_.clear();
-    answer_table_ = false;
+    answer_table_ = published_table_ = false;
   }
   /// Rows written since the last take.
   std::vector<WrittenRow> take_written() { return std::exchange(written_, {}); }
@@ -84,6 +84,7 @@ class Applier {
   void apply_change(const ClearPause& change, const PreparedChange& prepared);
   void apply_change(const PutNote& change, const PreparedChange& prepared);
   void apply_change(const ClearAnswers& change, const PreparedChange& prepared);
+  void apply_change(const Publish& change, const PreparedChange& prepared);
 
   void add_run(const AddBatch& batch, std::size_t index);
   /// Stores the bytes of a payload once; returns what the column holds.
@@ -93,6 +94,8 @@ class Applier {
   std::int64_t count_steps(std::int64_t run_row, std::int64_t attempt);
   void put_details(std::int64_t call, const TryRecord& one);
   void end_call(CallRow& row, const EndCall& change, const PreparedChange& prepared);
+  void put_published(std::int64_t run_row, std::string_view name, std::int64_t attempt, std::int64_t step,
+                     const Payload& value);
   void keep_answer(const CallRow& row, std::size_t bytes);
   /// The row, when it is there and whole; a damaged one is set aside.
   template <typename Record>
@@ -127,7 +130,7 @@ class Applier {
   std::unordered_map<std::int64_t, OpenCall> open_calls_;
   std::int64_t ver_ = 0;
   std::vector<WrittenRow> written_;
-  bool answer_table_ = false;  // it is known to be there
+  bool answer_table_ = false, published_table_ = false;  // they are known to be there
   RowReader run_reader_{"run"}, attempt_reader_{"attempt"}, call_reader_{"call"};
   struct Sql {
     const char* insert = nullptr;

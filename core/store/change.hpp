@@ -81,6 +81,14 @@ struct EndAttempt {
   UsageSum usage;               // of this attempt
   std::string answer, context;  // JSON texts
 };
+/// What the run shows the others of its batch under `name`, as of attempt `attempt`; of one attempt the last value
+/// counts. Handed over together with the end of the step, or of the attempt, that published it.
+struct Publish {
+  RunId run = kNoRun;
+  std::uint32_t attempt = 1, step = 0;
+  std::string name;
+  std::string value;  // JSON text
+};
 struct AppendLog {
   RunId run = kNoRun;
   std::uint32_t attempt = 0;
@@ -135,6 +143,6 @@ struct PutNote {
 
 using Change =
     std::variant<AddBatch, BeginAttempt, SendCall, RetryCall, EndCall, EndStep, EndAttempt, AppendLog, SetEvaluation,
-                 RenameBatch, SetPinned, SetDropped, SetTags, PutPause, ClearPause, PutNote, ClearAnswers>;
+                 RenameBatch, SetPinned, SetDropped, SetTags, PutPause, ClearPause, PutNote, ClearAnswers, Publish>;
 
 }  // namespace assay

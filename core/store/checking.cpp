@@ -50,6 +50,7 @@ class Checker {
     if (table == "try" || table == "try_detail" || table == "log") {
       return std::to_string(statement.number(0)) + "/" + std::to_string(statement.number(1));
     }
+    if (table == "published") return std::to_string(statement.number(0)) + "/" + std::string(statement.text(1));
     if (table == "blob" || table == "answer") {
       const auto hash = hash128_from_bytes(statement.text(0));
       return hash ? to_hex(*hash) : std::string("?");
@@ -166,6 +167,10 @@ std::vector<std::string> SqliteStore::check() {
       auto call = connection.use("SELECT 1 FROM call WHERE id = ?1");
       if (!call.bind(1, answer.call).step()) checker.add("answer", "of call " + std::to_string(answer.call), "no call");
     });
+  }
+  if (has_published_table(connection)) {
+    checker.table<PublishedRow>("SELECT * FROM published",
+                                [&](const PublishedRow& row, std::int64_t) { uses(row.value); });
   }
   checker.table<DamagedRecord>("SELECT * FROM damaged", [&](const DamagedRecord& record, std::int64_t) {
     checker.findings.push_back("set aside before: " + std::string(record.tbl) + " " + std::string(record.row) + ": " +

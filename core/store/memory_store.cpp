@@ -174,6 +174,15 @@ class MemoryStore final : public Store {
     for (const auto& [lane, pause] : pauses_) out.push_back({pause});
     return out;
   }
+  void each_publication(RunId first, std::uint32_t count,
+                        const std::function<void(StoredPublication&&)>& visit) override {
+    const std::lock_guard lock(mutex_);
+    for (auto it = published_.lower_bound({first, "", 0}); it != published_.end(); ++it) {
+      const auto& [run, name, attempt] = it->first;
+      if (run - first >= count) break;
+      visit({run, attempt, it->second.first, name, it->second.second});
+    }
+  }
   std::string note(const std::string& name) override {
     const std::lock_guard lock(mutex_);
     const auto found = notes_.find(name);
@@ -287,6 +296,9 @@ class MemoryStore final : public Store {
       if (from.start) {
         steps_[{run, kStartAttempt}][from.start->number] =
             checkpoint_text(from.start->answer, from.start->context, from.start->state);
+      }
+      for (const auto& [name, value] : from.published) {
+        published_[{run, name, to.attempt}] = {from.start ? from.start->number : 0, dump_json(value)};
       }
       for (const Json& log : from.logs) {
         logs_[run].push_back({to.attempt, change.info.created_at, LogLevel::info, true, dump_json(log)});
@@ -408,6 +420,9 @@ class MemoryStore final : public Store {
   }
   void apply(PutPause& change) { pauses_[change.lane] = change; }
   void apply(ClearPause& change) { pauses_.erase(change.lane); }
+  void apply(Publish& change) {
+    published_[{change.run, std::move(change.name), change.attempt}] = {change.step, std::move(change.value)};
+  }
   void apply(PutNote& change) { notes_[change.name] = change.text; }
 
   struct MemoryAttempt {
@@ -502,6 +517,7 @@ class MemoryStore final : public Store {
   std::map<CallId, MemoryCall> calls_;
   std::map<RunId, std::vector<StoredLog>> logs_;
   std::map<std::string, PutPause> pauses_;
+  std::map<std::tuple<RunId, std::string, std::uint32_t>, std::pair<std::uint32_t, std::string>> published_;
   std::map<std::string, std::string> notes_;
   using AnswerKey = std::tuple<Hash128, std::string, std::string>;  // request, item, place
   std::map<AnswerKey, CallId> answers_;

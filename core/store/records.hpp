@@ -195,6 +195,20 @@ struct AnswerRow {
   }
 };
 
+/// What a run shows the others of its batch.
+struct PublishedRow {
+  static constexpr std::string_view kTable = "published";
+  std::int64_t run = 0;
+  std::string_view name;
+  std::int64_t attempt = 0, step = 0;
+  Cell value;
+  std::int64_t ver = 0;
+  template <typename V>
+  void fields(V& v) {
+    v(run), v(name), v(attempt), v(step), v(value), v(ver);
+  }
+};
+
 struct TryRow {
   static constexpr std::string_view kTable = "try";
   std::int64_t call = 0, n = 0;

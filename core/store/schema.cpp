@@ -52,6 +52,16 @@ CREATE TABLE IF NOT EXISTS answer (hash BLOB, item TEXT, key TEXT, call INTEGER,
   sum INTEGER, PRIMARY KEY (hash, item, key)) STRICT, WITHOUT ROWID;
 )sql";
 
+constexpr const char* kPublishedTable = R"sql(
+CREATE TABLE IF NOT EXISTS published (run INTEGER, name TEXT, attempt INTEGER, step INTEGER, value ANY, ver INTEGER,
+  sum INTEGER, PRIMARY KEY (run, name, attempt)) STRICT, WITHOUT ROWID;
+)sql";
+
+bool has_table(Connection& connection, const char* name) {
+  auto statement = connection.use("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1");
+  return statement.bind(1, std::string_view(name)).step();
+}
+
 // For people and other programs; `runs` is what `ls` shows.
 constexpr const char* kViews = R"sql(
 DROP VIEW IF EXISTS batches;
@@ -132,9 +142,11 @@ void create_views(Connection& connection) { connection.run(kViews); }
 
 void create_answer_table(Connection& connection) { connection.run(kAnswerTable); }
 
-bool has_answer_table(Connection& connection) {
-  return connection.number("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'answer'") != 0;
-}
+bool has_answer_table(Connection& connection) { return has_table(connection, "answer"); }
+
+void create_published_table(Connection& connection) { connection.run(kPublishedTable); }
+
+bool has_published_table(Connection& connection) { return has_table(connection, "published"); }
 
 void create_schema(Connection& connection, const std::string& experiment_id, const std::string& version,
                    const SchemaPlan& plan) {

@@ -8,6 +8,7 @@
 // text itself when it has at most 768 bytes, or the 16-byte XXH3-128 of it, which names a row of `blob`.
 // call.imported: 0 asked, 1 came with a save, 2 served from kept answers; `reserved` is then what that answer had cost.
 // Kept answers (the response cache) are in a table of their own, made when the first is kept: create_answer_table().
+// So is what runs show the others of their batch: create_published_table(). A file in which no run does has none of it.
 
 #include <functional>
 #include <string>
@@ -43,6 +44,9 @@ void create_schema(Connection& connection, const std::string& experiment_id, con
 /// The index of answers that may serve the same request again; nothing when it is there.
 void create_answer_table(Connection& connection);
 bool has_answer_table(Connection& connection);
+/// What runs have published; nothing when it is there.
+void create_published_table(Connection& connection);
+bool has_published_table(Connection& connection);
 /// Replaces the views by today's.
 void create_views(Connection& connection);
 /// Writes a row of `meta`.

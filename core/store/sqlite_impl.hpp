@@ -50,6 +50,8 @@ class SqliteStore final : public Store {
   std::string call_reply(CallId call) override { return call_payload(call, true); }
   std::vector<CallRecord> calls_in_doubt() override;
   std::vector<StoredLog> logs(RunId run, std::uint32_t offset) override;
+  void each_publication(RunId first, std::uint32_t count,
+                        const std::function<void(StoredPublication&&)>& visit) override;
   std::vector<StoredPause> pauses() override;
   std::string note(const std::string& name) override;
   CallCounts call_counts() override;
@@ -156,7 +158,7 @@ class SqliteStore final : public Store {
   std::atomic<CallId> next_call_{1};
   std::atomic<std::int64_t> next_log_{0};
   std::atomic<std::size_t> queued_{0};
-  std::atomic<bool> answer_table_{false};  // it has been seen
+  std::atomic<bool> answer_table_{false}, published_table_{false};  // they have been seen
   std::atomic<std::uint64_t> commits_{0}, changes_{0};
 
   // Guarded by mutex_.

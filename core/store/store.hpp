@@ -101,6 +101,13 @@ struct KeptFigures {
   Pico saved = 0;                        // what those answers cost when they were paid for
 };
 
+/// What a run has published (Publish).
+struct StoredPublication {
+  RunId run = kNoRun;
+  std::uint32_t attempt = 0, step = 0;
+  std::string name, value;  // value: JSON text
+};
+
 /// Room on the disk (reliability.md 8).
 struct StoreHealth {
   bool writable = true;    // false: nothing new may begin
@@ -148,6 +155,10 @@ class Store {
   /// Calls with a doubt, of all runs.
   virtual std::vector<CallRecord> calls_in_doubt() = 0;
   virtual std::vector<StoredLog> logs(RunId run, std::uint32_t offset = 0) = 0;
+  /// What runs first .. first + count - 1 have published: in the order of runs, of one run by name, then by attempt.
+  /// One that can't be read back is left out. Nothing may be read from the store meanwhile.
+  virtual void each_publication(RunId first, std::uint32_t count,
+                                const std::function<void(StoredPublication&&)>& visit) = 0;
   virtual std::vector<StoredPause> pauses() = 0;
   virtual std::string note(const std::string& name) = 0;
   /// Number of calls by state, over the experiment; for `status`.

@@ -7,8 +7,8 @@
 #include "core/text/error.hpp"
 #include "experiments/annotation/comment_table.hpp"
 #include "experiments/annotation/export_forms.hpp"
-#include "experiments/annotation/md5.hpp"
 #include "experiments/discussion/prompt_forms.hpp"
+#include "runners/prompt/md5.hpp"
 
 namespace assay {
 namespace {

@@ -10,8 +10,8 @@
 #include "core/text/words.hpp"
 #include "experiments/annotation/export_forms.hpp"
 #include "experiments/annotation/legacy_traits.hpp"
-#include "experiments/annotation/md5.hpp"
 #include "experiments/discussion/prompt_forms.hpp"
+#include "runners/prompt/md5.hpp"
 
 namespace assay {
 namespace {

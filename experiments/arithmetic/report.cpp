@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/statistics/proportion.hpp"
+#include "core/statistics/score_line.hpp"
 
 namespace assay {
 namespace {
@@ -62,6 +63,7 @@ Report arithmetic_report(const BatchView& batch) {
                         number(limits.worst), number(limits.best)});
   const BatchInfo& info = batch.info();
   report.heading(1, "arithmetic: " + info.name + (info.model.empty() ? "" : ", " + info.model));
+  report.text("accuracy " + score_line(accuracy, n, limits));
   report.table(std::move(table));
   report.text("the accuracy leaves out " + std::to_string(failed) + " failed, " + std::to_string(not_run) +
               " not run, " + std::to_string(unscored) + " unscored; in it, " + std::to_string(unparsed) +

@@ -41,6 +41,7 @@ std::string p_text(const Json& p) {
 
 void add_overview(Report& report) {
   const Json& f = report.figures;
+  report.text(accuracy_line(f));
   report.table(overview_table(f));
   const Json& b = f["baselines"];
   // Beside a judge it is a verdict, no vote.

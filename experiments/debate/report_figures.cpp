@@ -80,8 +80,6 @@ class Collector {
   QaTally all_;
   Ordered<QaTally> categories_;
   Ordered<std::uint32_t> items_;
-  std::vector<double> scores_;
-  std::vector<std::uint32_t> score_items_;
   DebateTally tally_;
   EarlyStops stops_;
   std::vector<OtherRule> rules_;
@@ -157,15 +155,11 @@ void Collector::read_by_others(const RunView& run, const Item& item, const Trans
 void Collector::add(const RunView& run) {
   const Item item = from_data(run.data);
   const bool gold = !item.answer.is_null();
-  all_.add(run, gold);
-  categories_[item.category].add(run, gold);
   auto& number = items_[item.id.empty() ? run.run_id : item.id];
   if (number == 0) number = static_cast<std::uint32_t>(items_.entries().size());
+  all_.add(run, gold, number);
+  categories_[item.category].add(run, gold, number);
   const bool complete = run.status == Status::complete;
-  if (complete && run.score.verdict != Verdict::none) {
-    scores_.push_back(run.score.verdict == Verdict::correct ? 1 : 0);
-    score_items_.push_back(number);
-  }
   const Transcript said(run.context);
   const std::size_t agents = agent_count(batch_.info(), run.data, said);
   const auto rounds = rounds_of(run, item, said, agents);
@@ -265,7 +259,7 @@ Json Collector::rules() const {
 }
 
 Json Collector::figures() const {
-  Json f = tally_figures(all_, low_high(proportion(scores_, score_items_)));
+  Json f = tally_figures(all_);
   f["dropped"] = dropped_;
   const Json rows = rounds();
   f["baselines"] = baselines(rows, f["accuracy"]);

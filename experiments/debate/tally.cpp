@@ -118,7 +118,7 @@ Json DebateTally::round(std::uint32_t round) const {
           {"scored", scored},
           {"correct", correct},
           {"accuracy", share(correct, scored)},
-          {"ci95", low_high(proportion(values, items))},
+          {"ci95", low_high(proportion(values, items, Quantile::z))},
           {"per_agent", std::move(per_agent)},
           {"unextracted", unextracted},
           {"no_answer", no_answer},

@@ -1,11 +1,9 @@
 #include "experiments/discussion/metrics.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstdint>
-#include <unordered_map>
 
+#include "core/statistics/rouge.hpp"
 #include "core/text/character_class.hpp"
 #include "core/text/python_lower.hpp"
 #include "core/text/utf8.hpp"
@@ -15,76 +13,12 @@
 namespace assay {
 namespace {
 
-using Token = std::uint32_t;
-using Vocabulary = std::unordered_map<std::string, Token>;
+constexpr std::size_t kMostTokens = 20'000;  // of one comment; the table grows with their square
 
-/// A text as its tokens, and where each of them stands: bit i of a row is position i.
-struct TokenText {
-  std::vector<Token> tokens;
-  std::size_t row_words = 0;
-  std::unordered_map<Token, std::size_t> rows;
-  std::vector<std::uint64_t> bits;
-};
-
-TokenText tokens_of(std::string_view text, Vocabulary& vocabulary) {
-  TokenText made;
-  std::string word;
-  const auto end_word = [&] {
-    if (word.empty()) return;
-    made.tokens.push_back(vocabulary.try_emplace(word, static_cast<Token>(vocabulary.size())).first->second);
-    word.clear();
-  };
-  for (const char c : python_lower(text)) {
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-      word += c;
-    } else {
-      end_word();
-    }
-  }
-  end_word();
-  constexpr std::size_t kMostTokens = 20'000;  // of one comment; the table grows with their square
-  if (made.tokens.size() > kMostTokens) made.tokens.resize(kMostTokens);
-  made.row_words = (made.tokens.size() + 63) / 64;
-  for (std::size_t i = 0; i < made.tokens.size(); ++i) {
-    const auto [row, fresh] = made.rows.try_emplace(made.tokens[i], made.rows.size());
-    if (fresh) made.bits.resize(made.bits.size() + made.row_words);
-    made.bits[row->second * made.row_words + i / 64] |= std::uint64_t{1} << (i % 64);
-  }
-  return made;
-}
-
-/// Length of the longest common subsequence, 64 positions of `a` at a time (Hyyro 2004): a zero of `row` at i says that
-/// position i ends a longer one.
-std::size_t common_length(const TokenText& a, const TokenText& b) {
-  std::vector<std::uint64_t> row(a.row_words, ~std::uint64_t{0});
-  for (const Token token : b.tokens) {
-    const auto found = a.rows.find(token);
-    if (found == a.rows.end()) continue;
-    const std::uint64_t* match = a.bits.data() + found->second * a.row_words;
-    std::uint64_t carry = 0;
-    for (std::size_t w = 0; w < row.size(); ++w) {
-      const std::uint64_t hits = row[w] & match[w];
-      const std::uint64_t half = row[w] + hits;
-      const std::uint64_t sum = half + carry;
-      carry = half < hits || sum < half ? 1 : 0;
-      row[w] = sum | (row[w] & ~match[w]);
-    }
-  }
-  std::size_t zeros = 0;
-  for (std::size_t i = 0; i < a.tokens.size(); i += 64) {
-    const std::size_t here = std::min<std::size_t>(64, a.tokens.size() - i);
-    const std::uint64_t used = here == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << here) - 1;
-    zeros += static_cast<std::size_t>(std::popcount(~row[i / 64] & used));
-  }
-  return zeros;
-}
-
-double f1(const TokenText& a, const TokenText& b) {
-  const auto common = static_cast<double>(common_length(a, b));
-  if (common == 0) return 0;
-  const double precision = common / static_cast<double>(b.tokens.size());
-  const double recall = common / static_cast<double>(a.tokens.size());
-  return 2 * precision * recall / (precision + recall);
+RougeText rouge_text(std::string_view text, RougeVocabulary& vocabulary) {
+  auto tokens = rouge_tokens(python_lower(text));
+  if (tokens.size() > kMostTokens) tokens.resize(kMostTokens);
+  return {tokens, vocabulary};
 }
 
 std::size_t count_words(std::string_view text) {
@@ -113,21 +47,21 @@ double evenness_of(const std::vector<DiscussionMetrics::User>& users) {
 }  // namespace
 
 double rouge_l_f1(std::string_view a, std::string_view b) {
-  Vocabulary vocabulary;
-  const TokenText first = tokens_of(a, vocabulary);
-  return f1(first, tokens_of(b, vocabulary));
+  RougeVocabulary vocabulary;
+  const RougeText first = rouge_text(a, vocabulary);
+  return rouge_l(first, rouge_text(b, vocabulary));
 }
 
 double diversity(const std::vector<std::string_view>& texts) {
   if (texts.size() < 2) return kUndefined;
-  Vocabulary vocabulary;
-  std::vector<TokenText> made;
+  RougeVocabulary vocabulary;
+  std::vector<RougeText> made;
   made.reserve(texts.size());
-  for (const std::string_view text : texts) made.push_back(tokens_of(text, vocabulary));
+  for (const std::string_view text : texts) made.push_back(rouge_text(text, vocabulary));
   double sum = 0;
   std::size_t pairs = 0;
   for (std::size_t i = 0; i < made.size(); ++i) {
-    for (std::size_t j = i + 1; j < made.size(); ++j, ++pairs) sum += f1(made[i], made[j]);
+    for (std::size_t j = i + 1; j < made.size(); ++j, ++pairs) sum += rouge_l(made[i], made[j]);
   }
   return 1 - sum / static_cast<double>(pairs);
 }

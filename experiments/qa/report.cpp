@@ -37,7 +37,6 @@ class Collector {
   void add(const RunView& run);
   void read_again(const RunView& run, const Item& item);
   bool repeated() const;
-  Json interval() const;
   Json macro() const;
   Json readings() const;
   void add_repeats(Json& figures) const;
@@ -57,9 +56,11 @@ class Collector {
 void Collector::add(const RunView& run) {
   const Item item = from_data(run.data);
   const bool gold = !item.answer.is_null();
-  all_.add(run, gold);
-  categories_[item.category].add(run, gold);
-  items_[item.id.empty() ? run.run_id : item.id].add(run, item, scorer_);
+  const std::string id = item.id.empty() ? run.run_id : item.id;
+  items_[id].add(run, item, scorer_);
+  const auto number = static_cast<std::uint32_t>(items_.position(id));
+  all_.add(run, gold, number);
+  categories_[item.category].add(run, gold, number);
   if (item.n_options > 0) {
     chance_sum_ += 1.0 / static_cast<double>(item.n_options);
     ++choice_runs_;
@@ -96,21 +97,6 @@ void Collector::read_again(const RunView& run, const Item& item) {
 bool Collector::repeated() const {
   return std::any_of(items_.entries().begin(), items_.entries().end(),
                      [](const auto& item) { return item.second.runs > 1 || item.second.samples > 1; });
-}
-
-/// Wilson; with several runs of an item, clustered by item.
-Json Collector::interval() const {
-  std::vector<double> values;
-  std::vector<std::uint32_t> clusters;
-  std::uint32_t cluster = 0;
-  for (const auto& [id, item] : items_.entries()) {
-    for (std::uint64_t i = 0; i < item.scored_runs; ++i) {
-      values.push_back(i < item.correct_runs ? 1.0 : 0.0);
-      clusters.push_back(cluster);
-    }
-    ++cluster;
-  }
-  return low_high(proportion(values, clusters));
 }
 
 Json Collector::macro() const {
@@ -182,16 +168,11 @@ void Collector::add_repeats(Json& figures) const {
 }
 
 Json Collector::figures() const {
-  Json f = tally_figures(all_, interval());
+  Json f = tally_figures(all_);
   f["out_of_options"] = all_.out_of_options;
   f["macro_accuracy"] = macro();
   f["chance"] = choice_runs_ == 0 ? Json() : Json(chance_sum_ / static_cast<double>(choice_runs_));
-  if (all_.scored > 0) {
-    const double p = all_.accuracy().get<double>();
-    f["stderr"] = std::sqrt(p * (1 - p) / static_cast<double>(all_.scored));
-  } else {
-    f["stderr"] = nullptr;
-  }
+  f["stderr"] = all_.scored == 0 ? Json() : Json(binomial_se(all_.accuracy().get<double>(), all_.scored));
   auto rules = rules_.entries();
   std::stable_sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   f["rules"] = Json::object();
@@ -210,6 +191,7 @@ Json Collector::figures() const {
 }
 
 void add_overview(Report& report) {
+  report.text(accuracy_line(report.figures));
   ReportTable table = overview_table(report.figures);
   for (const char* name : {"macro", "chance"}) table.columns.push_back({name, Form::ratio});
   table.rows.front().push_back(report.figures["macro_accuracy"]);

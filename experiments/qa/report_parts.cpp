@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/statistics/proportion.hpp"
+#include "core/statistics/score_line.hpp"
 #include "core/text/duration.hpp"
 
 namespace assay {
@@ -15,16 +16,14 @@ Json low_high(const Figure& figure) {
   return Json::array({figure.low, figure.high});
 }
 
-Json ci95(const QaTally& tally) { return low_high(wilson(tally.correct, tally.scored)); }
-
 Json element(const Json& pair, std::size_t index) { return pair.is_array() ? pair[index] : Json(); }
 
-Json tally_figures(const QaTally& tally, Json interval) {
+Json tally_figures(const QaTally& tally) {
   return {{"n", tally.n},
           {"scored", tally.scored},
           {"correct", tally.correct},
           {"accuracy", tally.accuracy()},
-          {"ci95", std::move(interval)},
+          {"ci95", tally.interval()},
           {"unextracted", tally.unextracted},
           {"unextracted_scored", tally.unextracted_scored},
           {"failed", tally.failed},
@@ -49,6 +48,18 @@ ReportTable overview_table(const Json& f) {
   return table;
 }
 
+std::string accuracy_line(const Json& f) {
+  const auto number = [](const Json& value) { return value.is_number() ? value.get<double>() : kUndefined; };
+  Figure figure;
+  figure.value = number(f["accuracy"]);
+  figure.low = number(element(f["ci95"], 0));
+  figure.high = number(element(f["ci95"], 1));
+  figure.n = f["scored"].get<std::size_t>();
+  figure.why = figure.n == 0 ? Why::empty : std::isnan(figure.low) ? Why::single : Why::ok;
+  return "accuracy " + score_line(figure, f["n"].get<std::uint64_t>(),
+                                  {number(element(f["bounds"], 0)), number(element(f["bounds"], 1))});
+}
+
 Json category_figures(const Ordered<QaTally>& categories) {
   Json list = Json::array();
   for (const auto& [name, tally] : categories.entries()) {
@@ -56,7 +67,7 @@ Json category_figures(const Ordered<QaTally>& categories) {
                     {"n", tally.n},
                     {"correct", tally.correct},
                     {"accuracy", tally.accuracy()},
-                    {"ci95", ci95(tally)},
+                    {"ci95", tally.interval()},
                     {"unextracted", tally.unextracted},
                     {"bounds", tally.bounds()}});
   }

@@ -20,6 +20,8 @@ class Ordered {
     if (fresh) entries_.emplace_back(name, Value{});
     return entries_[at->second].second;
   }
+  /// Of a name that is there, from 0.
+  std::size_t position(const std::string& name) const { return index_.at(name); }
   const std::vector<std::pair<std::string, Value>>& entries() const { return entries_; }
 
  private:
@@ -27,16 +29,17 @@ class Ordered {
   std::map<std::string, std::size_t> index_;
 };
 
-/// [low, high]; null without an interval. And Wilson's of the scored runs of a tally.
+/// [low, high]; null without an interval.
 Json low_high(const Figure& figure);
-Json ci95(const QaTally& tally);
 /// An element of a pair that may be null.
 Json element(const Json& pair, std::size_t index);
 
-/// n, scored, correct, accuracy, ci95 (as given), unextracted, unextracted_scored, failed, not_run, unscored, bounds;
+/// n, scored, correct, accuracy, ci95, unextracted, unextracted_scored, failed, not_run, unscored, bounds;
 /// and the table of them that every report begins with.
-Json tally_figures(const QaTally& tally, Json interval);
+Json tally_figures(const QaTally& tally);
 ReportTable overview_table(const Json& figures);
+/// "accuracy 81.7 % [79.9, 83.4]  n 1,946/2,000  bounds 79.5-82.2" of them.
+std::string accuracy_line(const Json& figures);
 
 /// [{"category","n","correct","accuracy","ci95","unextracted","bounds"}..], and its table in a report that has them.
 Json category_figures(const Ordered<QaTally>& categories);

@@ -1,6 +1,9 @@
 #include "experiments/qa/tally.hpp"
 
 #include <algorithm>
+#include <cmath>
+
+#include "core/statistics/proportion.hpp"
 
 namespace assay {
 namespace {
@@ -15,7 +18,7 @@ bool has_metric(const RunView& run, std::string_view name) {
 bool is_unextracted(const RunView& run) { return has_metric(run, "unextracted"); }
 bool is_out_of_options(const RunView& run) { return has_metric(run, "out_of_options"); }
 
-void QaTally::add(const RunView& run, bool has_gold) {
+void QaTally::add(const RunView& run, bool has_gold, std::uint32_t item) {
   ++n;
   if (has_gold) ++gold;
   const bool complete = run.status == Status::complete;
@@ -37,6 +40,14 @@ void QaTally::add(const RunView& run, bool has_gold) {
   if (nothing) ++unextracted_scored;
   if (run.score.verdict == Verdict::correct) ++correct;
   if (nothing && has_gold) ++open;
+  values.push_back(run.score.verdict == Verdict::correct ? 1 : 0);
+  items.push_back(item);
+}
+
+Json QaTally::interval() const {
+  const Figure figure = proportion(values, items, Quantile::z);
+  if (std::isnan(figure.low)) return nullptr;
+  return Json::array({figure.low, figure.high});
 }
 
 Json QaTally::accuracy() const {
@@ -46,8 +57,8 @@ Json QaTally::accuracy() const {
 
 Json QaTally::bounds() const {
   if (gold == 0) return nullptr;
-  const auto all = static_cast<double>(gold);
-  return Json::array({static_cast<double>(correct) / all, static_cast<double>(correct + open) / all});
+  const Bounds limits = assay::bounds(static_cast<double>(correct), gold - open, open);
+  return Json::array({limits.worst, limits.best});
 }
 
 void Repeats::add(const RunView& run, const Item& item, const Scorer& scorer) {

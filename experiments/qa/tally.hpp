@@ -19,8 +19,14 @@ struct QaTally {
   std::uint64_t unextracted_scored = 0;  ///< those of unextracted that count as wrong
   std::uint64_t gold = 0, open = 0;      ///< with a right answer; of those, how many might still be right
 
-  void add(const RunView& run, bool has_gold);
+  std::vector<double> values;        ///< 1 or 0 of the scored runs
+  std::vector<std::uint32_t> items;  ///< whose they are
+
+  /// `item`: the same number for the repeats of one item.
+  void add(const RunView& run, bool has_gold, std::uint32_t item);
   Json accuracy() const;  ///< correct / scored, null when nothing is scored
+  /// [low, high] of it: Wilson's; with repeats of items clustered by item. Null without one.
+  Json interval() const;
   /// [correct / gold, (correct + unextracted + failed + not run + unscored) / gold]; null without gold.
   Json bounds() const;
 };

@@ -31,7 +31,7 @@ LoadWords parse_load(const Arguments& arguments, std::size_t first) {
     const ShellWord& word = arguments.words[i];
     const auto equals = word.text.find('=');
     const bool key_like =
-        equals != std::string::npos && equals > 0 && word.text.find_first_of("/\\ ") > equals && word.text[0] != '.';
+        equals != std::string::npos && equals > 0 && word.text.find_first_of("/\\ @") > equals && word.text[0] != '.';
     if (!key_like) {
       load.files.push_back(word.text);
       continue;
@@ -150,18 +150,21 @@ struct Told {
   }
 };
 
-void add_batch(Shell& shell, LoadedBatch&& batch, Reply& reply) {
-  for (LoadedBatch& first : batch.before) add_batch(shell, std::move(first), reply);
+/// `named`: the person gave the name (as=).
+void add_batch(Shell& shell, LoadedBatch&& batch, bool named, Reply& reply) {
+  for (LoadedBatch& first : batch.before) add_batch(shell, std::move(first), false, reply);
   Told told(batch);
   if (batch.runs.empty() && batch.may_be_empty) {
     return told.say(reply, Json::object({{"batch", nullptr}, {"kind", batch.info.kind}, {"runs", 0}}));
   }
+  const std::string wanted = batch.info.name;
   const BatchInfo info = shell.experiment().add(std::move(batch));
   reply.line(StyledText()
                  .add(info.name, TextRole::name)
                  .add(": " + format_count(info.count) + (info.count == 1 ? " run, kind " : " runs, kind ") +
                       (info.kind.empty() ? "unknown" : info.kind) +
                       (info.model.empty() ? "" : ", model " + info.model)));
+  if (named && info.name != wanted) reply.line("  another batch is named " + wanted + ": this one is " + info.name);
   told.say(reply,
            Json::object({{"batch", info.name}, {"kind", info.kind}, {"runs", info.count}, {"model", info.model}}));
 }
@@ -236,14 +239,22 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
       cell.emplace(name, parameters.at(name));
     }
     std::vector<LoadedBatch> parts;
+    std::vector<Source> sources;
     for (const std::string& file : load.files) {
-      Source source = source_of(file);
-      source.cell = cell;
-      source.grid = grid;
-      parts.push_back(kind.load(source, parameters));
-      parts.back().info.kind = kind.name();
-      if (parts.back().info.source.empty()) parts.back().info.source = file;
+      sources.push_back(source_of(file));
+      sources.back().cell = cell;
+      sources.back().grid = grid;
     }
+    if (kind.joins_sources()) {
+      parts.push_back(kind.load_sources(sources, parameters));
+      if (parts.back().info.source.empty()) parts.back().info.source = joined(load.files, " ");
+    } else {
+      for (const Source& source : sources) {
+        parts.push_back(kind.load(source, parameters));
+        if (parts.back().info.source.empty()) parts.back().info.source = source.name;
+      }
+    }
+    for (LoadedBatch& part : parts) part.info.kind = kind.name();
     const auto as = load.shared.find("as");
     if (as != load.shared.end()) {  // one name joins several files into one batch
       for (std::size_t i = 1; i < parts.size(); ++i) {
@@ -285,7 +296,7 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
     }
   }
   reply.result["batches"] = Json::array();
-  for (LoadedBatch& batch : batches) add_batch(shell, std::move(batch), reply);
+  for (LoadedBatch& batch : batches) add_batch(shell, std::move(batch), load.shared.contains("as"), reply);
 }
 
 void load(Shell& shell, const Arguments& arguments, Reply& reply) {
@@ -308,7 +319,7 @@ void load(Shell& shell, const Arguments& arguments, Reply& reply) {
     std::vector<LoadedBatch> batches = read_save(file, shell.kinds());
     for (LoadedBatch& batch : batches) {
       if (const auto as = words.shared.find("as"); as != words.shared.end()) batch.info.name = as->second;
-      add_batch(shell, std::move(batch), reply);
+      add_batch(shell, std::move(batch), words.shared.contains("as"), reply);
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -18,7 +19,7 @@
 namespace assay {
 namespace {
 
-constexpr const char* kUsage = "usage: compare A B [metric=NAME | metric=NAME_OF_A,NAME_OF_B]";
+constexpr const char* kUsage = "usage: compare A B [C ..] [metric=NAME | metric=NAME_OF_A,NAME_OF_B ..]";
 /// A difference in the share of missing items that is worth a warning.
 constexpr double kUnevenMissing = 0.01;
 
@@ -144,6 +145,11 @@ struct Comparison {
 
 Comparison compare_sides(Side& a, Side& b, const std::function<bool()>& stop) {
   Comparison result;
+  for (Side* side : {&a, &b}) {
+    side->only_here = side->no_value = 0;
+    side->sum = 0;
+    side->usage = {};
+  }
   double sum_a = 0, sum_b = 0;
   for (const std::string& id : a.order) {
     const Item& left = a.items.at(id);
@@ -304,65 +310,165 @@ void draw(const Side& a, const Side& b, const Comparison& result, Reply& reply) 
   }
 }
 
-void compare_batches(Shell& shell, const Arguments& arguments, Reply& reply) {
-  Side a, b;
-  std::vector<std::string> names;
-  for (const ShellWord& word : arguments.words) {
-    if (!word.text.starts_with("metric=")) {
-      names.push_back(word.text);
-      continue;
+Json comparison_json(const Comparison& result) {
+  return Json::object({{"items", result.common},
+                       {"pairs", result.differences.size()},
+                       {"difference", number(result.interval.value)},
+                       {"low", number(result.interval.low)},
+                       {"high", number(result.interval.high)},
+                       {"gained", result.gained},
+                       {"lost", result.lost},
+                       {"equal", result.differences.size() - result.gained - result.lost},
+                       {"p", number(result.p)},
+                       {"method", result.method},
+                       {"minimum_detectable", number(result.detectable)},
+                       {"worst", number(result.worst)},
+                       {"best", number(result.best)},
+                       {"uneven_missing", result.uneven}});
+}
+
+/// All pairs of more than two sides; their p-values adjusted for how many there are.
+void compare_many(std::vector<Side>& sides, const std::function<bool()>& stop, Reply& reply) {
+  struct Pair {
+    const Side *a, *b;
+    Comparison result;
+    std::string left_out;
+    double adjusted = kUndefined;
+  };
+  std::vector<Pair> pairs;
+  for (std::size_t i = 0; i < sides.size(); ++i) {
+    for (std::size_t j = i + 1; j < sides.size(); ++j) {
+      Pair& pair = pairs.emplace_back(Pair{&sides[i], &sides[j], compare_sides(sides[i], sides[j], stop), {}});
+      pair.left_out = count_text(sides[i].only_here + sides[i].no_value) + ", " +
+                      count_text(sides[j].only_here + sides[j].no_value);
     }
-    const std::string metric = word.text.substr(7);
-    const auto comma = metric.find(',');
-    a.metric = metric.substr(0, comma);
-    b.metric = comma == std::string::npos ? a.metric : metric.substr(comma + 1);
-    if (a.metric.empty() || b.metric.empty()) throw Error("usage", "metric= names no metric", {}, kUsage);
   }
-  if (names.size() != 2) {
-    throw Error("usage", "compare takes two batches or queries, not " + std::to_string(names.size()), {},
+  std::vector<double> p;
+  for (const Pair& pair : pairs) {
+    if (std::isfinite(pair.result.p)) p.push_back(pair.result.p);
+  }
+  const std::vector<double> adjusted = holm(p);
+  std::size_t next = 0;
+  for (Pair& pair : pairs) {
+    if (std::isfinite(pair.result.p)) pair.adjusted = adjusted[next++];
+  }
+  Table table({{"A", false, true},
+               {"B", false, true},
+               {"pairs", true, false},
+               {"left out", true, false},
+               {"B - A", true, false},
+               {"95 %", true, false},
+               {"p", true, false},
+               {"p (Holm)", true, false},
+               {"detectable", true, false}});
+  Json list = Json::array();
+  bool ratio = true;
+  for (const Pair& pair : pairs) {
+    const Comparison& result = pair.result;
+    const bool points = result.ratio;
+    ratio = ratio && points;
+    const std::string interval =
+        std::isfinite(result.interval.low)
+            ? "[" + signed_text(result.interval.low, points) + ", " + signed_text(result.interval.high, points) + "]"
+            : "-";
+    const bool shown = std::isfinite(result.detectable) && result.detectable > 0 && (!points || result.detectable <= 1);
+    table.row({cell(pair.a->name, TextRole::name), cell(pair.b->name, TextRole::name),
+               count_cell(static_cast<std::int64_t>(result.differences.size())), cell(pair.left_out),
+               cell(signed_text(result.interval.value, points), TextRole::number), cell(interval),
+               cell(p_text(result.p)), cell(p_text(pair.adjusted)),
+               cell(shown ? signed_text(result.detectable, points).substr(1) : "-")});
+    Json json = Json::object({{"a", pair.a->name}, {"b", pair.b->name}});
+    json.update(comparison_json(result));
+    json["p_holm"] = number(pair.adjusted);
+    list.push_back(std::move(json));
+  }
+  reply.table(table);
+  reply.line(std::string(ratio ? "differences in points; " : "") + "p (Holm) is adjusted for " +
+             counted(p.size(), "comparison", "comparisons") +
+             "; left out: items without a pair or a value, of A and of B; detectable: what these pairs would show 8 "
+             "times in 10");
+  for (const Pair& pair : pairs) {
+    if (!pair.result.uneven) continue;
+    std::string text = pair.a->name + " and " + pair.b->name + ": much more is missing on one side";
+    if (std::isfinite(pair.result.worst)) {
+      text += "; with it counted against B and for it, the difference is " +
+              signed_text(pair.result.worst, pair.result.ratio) + " to " +
+              signed_text(pair.result.best, pair.result.ratio);
+    }
+    reply.line(StyledText().add(text, TextRole::warn));
+  }
+  reply.result = Json::object({{"comparisons", std::move(list)}});
+}
+
+/// One metric for all sides, or one for each.
+void name_metrics(std::vector<Side>& sides, const std::string& list) {
+  std::vector<std::string> metrics(1);
+  for (const char c : list) {
+    if (c == ',') {
+      metrics.emplace_back();
+    } else {
+      metrics.back() += c;
+    }
+  }
+  if (metrics.size() != 1 && metrics.size() != sides.size()) {
+    throw Error("usage",
+                "metric= names " + std::to_string(metrics.size()) + " metrics for " + std::to_string(sides.size()) +
+                    " batches: one for all, or one for each",
+                {}, kUsage);
+  }
+  for (std::size_t i = 0; i < sides.size(); ++i) {
+    sides[i].metric = metrics.size() == 1 ? metrics[0] : metrics[i];
+    if (sides[i].metric.empty()) throw Error("usage", "metric= names no metric", {}, kUsage);
+  }
+}
+
+void compare_batches(Shell& shell, const Arguments& arguments, Reply& reply) {
+  std::vector<Side> sides;
+  std::optional<std::string> metrics;
+  for (const ShellWord& word : arguments.words) {
+    if (word.text.starts_with("metric=")) {
+      metrics = word.text.substr(7);
+    } else {
+      sides.emplace_back().name = word.text;
+    }
+  }
+  if (sides.size() < 2) {
+    throw Error("usage", "compare takes two or more batches or queries, not " + std::to_string(sides.size()), {},
                 std::string(kUsage) + "; a query of several words goes in quotes: compare \"batch:a category:law\" b");
   }
-  a.name = names[0];
-  b.name = names[1];
-  select_side(shell, a);
-  select_side(shell, b);
-  const Comparison result = compare_sides(a, b, [&shell] { return shell.interrupted(); });
+  if (metrics) name_metrics(sides, *metrics);
+  for (Side& side : sides) select_side(shell, side);
+  const auto stop = [&shell] { return shell.interrupted(); };
+  if (sides.size() > 2) {
+    compare_many(sides, stop, reply);
+    return;
+  }
+  Side &a = sides[0], &b = sides[1];
+  const Comparison result = compare_sides(a, b, stop);
   draw(a, b, result, reply);
-  reply.result = Json::object({{"a", side_json(a, result.mean_a)},
-                               {"b", side_json(b, result.mean_b)},
-                               {"items", result.common},
-                               {"pairs", result.differences.size()},
-                               {"difference", number(result.interval.value)},
-                               {"low", number(result.interval.low)},
-                               {"high", number(result.interval.high)},
-                               {"gained", result.gained},
-                               {"lost", result.lost},
-                               {"equal", result.differences.size() - result.gained - result.lost},
-                               {"p", number(result.p)},
-                               {"method", result.method},
-                               {"minimum_detectable", number(result.detectable)},
-                               {"worst", number(result.worst)},
-                               {"best", number(result.best)},
-                               {"uneven_missing", result.uneven}});
+  reply.result = Json::object({{"a", side_json(a, result.mean_a)}, {"b", side_json(b, result.mean_b)}});
+  reply.result.update(comparison_json(result));
 }
 
 }  // namespace
 
 void add_compare_command(CommandTable& table) {
-  table.add({"compare",
-             {},
-             "results",
-             "compare A B [metric=NAME[,NAME]]",
-             "two batches or queries paired by item: difference with interval, flips, paired test, what each cost",
-             {"compare single debate", "compare \"batch:a category:law\" \"batch:b\"",
-              "compare jamba jamba metric=tiger_l1,tiger_l2"},
-             {},
-             2,
-             3,
-             false,
-             true,
-             compare_batches,
-             complete_batch});
+  table.add(
+      {"compare",
+       {},
+       "results",
+       "compare A B [C ..] [metric=NAME[,NAME ..]]",
+       "batches or queries paired by item: difference with interval, paired test, what n can show; of more than two "
+       "every pair, p-values adjusted (Holm)",
+       {"compare single debate", "compare \"batch:a category:law\" \"batch:b\"", "compare one two three",
+        "compare jamba jamba metric=tiger_l1,tiger_l2"},
+       {},
+       2,
+       SIZE_MAX,
+       false,
+       true,
+       compare_batches,
+       complete_batch});
 }
 
 }  // namespace assay

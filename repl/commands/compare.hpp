@@ -1,5 +1,5 @@
 #pragma once
-// compare: two batches or queries, paired by item (statistics.md 4).
+// compare: batches or queries, paired by item (statistics.md 4).
 
 #include "repl/command.hpp"
 

@@ -10,25 +10,62 @@
 #include "repl/views.hpp"
 
 namespace assay {
+namespace {
 
-void export_joint(Shell& shell, const JointChoice& choice, const Arguments& arguments, Reply& reply) {
-  const JointFormat& format = choice.format;
+bool takes(const JointChoice& choice, const std::string& kind) {
+  const std::vector<std::string>& kinds = choice.format.kinds;
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+/// The one whose kinds the selected runs are of; the first where none is.
+const JointChoice& fitting(const std::vector<JointChoice>& choices,
+                           const std::vector<std::unique_ptr<BatchView>>& views) {
+  std::vector<const JointChoice*> fit;
+  std::vector<std::string> kinds;
+  for (const JointChoice& choice : choices) {
+    if (std::any_of(views.begin(), views.end(), [&](const auto& view) { return takes(choice, view->info().kind); })) {
+      fit.push_back(&choice);
+      kinds.push_back(joined(choice.format.kinds, " and "));
+    }
+  }
+  if (fit.size() > 1) {
+    throw Error(
+        "usage",
+        "export " + choices.front().format.name + " writes runs of " + joined(kinds, ", or of ") +
+            ", not both in one file",
+        {},
+        "select one kind: export " + choices.front().format.name + " PATH kind:" + fit.front()->format.kinds.front());
+  }
+  return fit.empty() ? choices.front() : *fit.front();
+}
+
+}  // namespace
+
+void export_joint(Shell& shell, const std::vector<JointChoice>& choices, const Arguments& arguments, Reply& reply) {
   const std::string& path = arguments.at(1);
   if (arguments.has("--spreadsheet"))
-    throw Error("usage", "--spreadsheet goes with csv; " + format.name + " is written as other programs read it");
+    throw Error("usage", "--spreadsheet goes with csv; " + choices.front().format.name +
+                             " is written as other programs read it");
   const std::string query = arguments.rest(2);
   const Selection selection = shell.select(query.empty() ? "*" : query, query.empty());
   const auto views = shell.views(selection.runs);
+  const JointChoice& choice = fitting(choices, views);
+  const JointFormat& format = choice.format;
   std::vector<const BatchView*> batches;
   std::size_t others = 0;
   for (const auto& view : views) {
-    if (std::find(format.kinds.begin(), format.kinds.end(), view->info().kind) != format.kinds.end()) {
+    if (takes(choice, view->info().kind)) {
       batches.push_back(view.get());
     } else {
       others += view->size();
     }
   }
-  const std::string kinds = joined(format.kinds, ", ");
+  std::string kinds = joined(format.kinds, ", ");
+  if (batches.empty()) {
+    for (const JointChoice& other : choices) {
+      if (&other != &choice) kinds += ", " + joined(other.format.kinds, ", ");
+    }
+  }
   if (batches.empty()) {
     throw Error("empty", "export " + format.name + ": none of the " + count_text(selection.runs.size()) +
                              " selected runs is of kind " + kinds);

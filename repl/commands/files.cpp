@@ -264,13 +264,15 @@ void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (const auto found = own.find(format); found != own.end())
     return export_for_others(shell, arguments, found->second, reply);
   const std::vector<JointChoice> joint = joint_choices(shell.kinds());
-  if (const auto choice = find_joint(joint, format)) return export_joint(shell, *choice, arguments, reply);
+  if (const auto choices = find_joint(joint, format); !choices.empty())
+    return export_joint(shell, choices, arguments, reply);
   if (format != "csv" && format != "jsonl") {
     std::vector<std::string> formats = {"csv", "jsonl", "openai-batch"};
     for (const auto& [name, kinds] : own) formats.push_back(name);
     std::vector<std::string> shown = formats;
     for (const JointChoice& choice : joint) {
       const std::string& name = choice.format.name;
+      if (std::find(formats.begin(), formats.end(), name) != formats.end()) continue;  // of another kind, too
       formats.push_back(name);
       if (name.find(':') == std::string::npos) {
         shown.push_back(name);
@@ -307,7 +309,9 @@ std::vector<Candidate> complete_export(Shell& shell, const std::vector<std::stri
     if (format.starts_with(word)) found.push_back({format, "of kind " + kinds.front()->name()});
   }
   for (const JointChoice& choice : joint_choices(shell.kinds())) {
-    if (choice.format.name.starts_with(word)) found.push_back({choice.format.name, choice.format.help});
+    const bool told =
+        std::any_of(found.begin(), found.end(), [&](const Candidate& one) { return one.text == choice.format.name; });
+    if (!told && choice.format.name.starts_with(word)) found.push_back({choice.format.name, choice.format.help});
   }
   return found;
 }

@@ -38,7 +38,7 @@ Json recovery_json(const Recovery& recovery) {
 
 void status(Shell& shell, const Arguments&, Reply& reply) {
   Tally tally;
-  std::uint64_t in_flight = 0;
+  std::uint64_t in_flight = 0, waits = 0;
   Pico possible = 0;
   {
     const RunTable::Reader table = shell.table().read();
@@ -48,8 +48,11 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
       tally.add(row);
       possible += row.possible;
       if (row.in_flight) ++in_flight;
+      if (row.waits) ++waits;
     }
   }
+  std::string now = in_flight > 0 ? count_text(in_flight) + " in flight" : "";
+  if (waits > 0) now += (now.empty() ? "" : ", ") + count_text(waits) + " waiting for peers";
   const Engine::Totals totals = shell.engine().totals();
   const Store::CallCounts calls = shell.store().call_counts();
   const StoreHealth health = shell.store().health();
@@ -57,8 +60,8 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
   reply.line(StyledText()
                  .add("runs        ", TextRole::dim)
                  .add(count_text(tally.n) + ": " + count_text(tally.ready) + " READY, " + count_text(tally.incomplete) +
-                      " INCOMPLETE" + (in_flight > 0 ? " (" + count_text(in_flight) + " in flight)" : "") + ", " +
-                      count_text(tally.complete) + " COMPLETE, " + count_text(tally.fail) + " FAIL"));
+                      " INCOMPLETE" + (now.empty() ? "" : " (" + now + ")") + ", " + count_text(tally.complete) +
+                      " COMPLETE, " + count_text(tally.fail) + " FAIL"));
   reply.line(StyledText().add("score       ", TextRole::dim).add(tally_words(tally)));
   std::string call_words = count_text(calls.answered) + " answered, " + count_text(calls.failed) + " failed, " +
                            count_text(totals.in_flight_calls) + " in flight";
@@ -69,11 +72,15 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
           .add("cost        ", TextRole::dim)
           .add(format_usd(tally.cost) + (possible > 0 ? " and possibly " + format_usd(possible) + " more" : "")));
   for (const JobFacts& facts : open_jobs(shell.engine())) {
+    const auto watch = shell.score_watch(facts.id);
+    const Figure sequence = watch ? watch->look() : Figure{};
     reply.line(StyledText()
                    .add("job #" + std::to_string(facts.id) + "      ", TextRole::dim)
                    .add(job_state_text(facts) + ", " + count_text(done_of(facts)) + " of " +
                         count_text(facts.selected) + " done, " + count_text(facts.in_flight) + " in flight of " +
-                        count_text(facts.width)));
+                        count_text(facts.width) +
+                        (facts.waiting_peers > 0 ? ", " + count_text(facts.waiting_peers) + " waiting for peers" : "") +
+                        (sequence.n == 0 ? "" : "; confidence sequence " + sequence_text(sequence))));
   }
   reply.line(StyledText()
                  .add("memory      ", TextRole::dim)
@@ -181,41 +188,39 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
   const Selection selection = shell.select(text.empty() ? (shell.listing() ? "" : "*") : text);
   const std::vector<TallyGroup> groups = tally_by(shell.experiment(), selection.runs, by);
   Table table({{by.empty() ? "group" : by, false, true},
-               {"n", true, false},
+               {"runs", true, false},
                {"done", true, false},
                {"FAIL", true, false},
-               {"scored", true, false},
                {"correct", true, false},
-               {"score", true, false},
-               {"95 %", true, false},
-               {"worst-best", true, false}});
+               {"score [95 %]", false, false}});
   Json list = Json::array();
-  const auto bounds = [](double low, double high) {
-    if (!(low == low)) return std::string("-");
-    std::string a = ratio_text(low), b = ratio_text(high);
-    return a.substr(0, a.size() - 2) + "-" + b;
-  };
   for (const TallyGroup& group : groups) {
     const Tally& tally = group.tally;
     const auto count = [](std::uint64_t n, TextRole role = TextRole::plain) {
       return count_cell(static_cast<std::int64_t>(n), role);
     };
-    const auto [low, high] = tally.interval();
     table.row({cell(group.name, TextRole::name), count(tally.n), count(tally.complete),
-               count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain), count(tally.scored()),
-               count(tally.correct), cell(ratio_text(tally.score())), cell(bounds(low, high)),
-               cell(bounds(tally.worst(), tally.best()))});
+               count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain), count(tally.correct),
+               cell(tally_line(tally))});
     Json json = Json::object({{"group", group.name}});
     json.update(tally_json(tally));
     list.push_back(std::move(json));
   }
   reply.table(table);
   reply.result = Json::object({{"groups", std::move(list)}});
+  if (selection.listed) {
+    const std::size_t all = shell.select(text.empty() ? "*" : text, true, false).runs.size();
+    if (all > selection.runs.size())
+      reply.line(StyledText().add("(" + count_text(selection.runs.size()) + " listed of " + count_text(all) +
+                                      "; `stats all` counts beyond the listing)",
+                                  TextRole::dim));
+  }
   std::uint64_t open = 0;
   for (const TallyGroup& group : groups) open += group.tally.n - group.tally.scored();
   if (open > 0) {
     reply.line(StyledText().add(
-        count_text(open) + " runs have no score: the score is of those scored; worst-best counts them wrong and right",
+        count_text(open) +
+            " runs have no score: the score is of those scored, its bounds count the others wrong and right",
         TextRole::dim));
   }
 }

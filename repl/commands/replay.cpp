@@ -52,7 +52,7 @@ Rebuilt rebuild(Shell& shell, const std::vector<RunId>& runs) {
   {
     const RunTable::Reader table = shell.table().read();
     for (const RunId run : runs) {
-      if (!table.row(run).in_flight) by_batch[table.row(run).batch].push_back(run);
+      if (!table.row(run).in_flight && !table.row(run).waits) by_batch[table.row(run).batch].push_back(run);
     }
   }
   Rebuilt all;
@@ -108,7 +108,7 @@ bool can_replay(Shell& shell, const Replayer& replayer, RunId run) {
   {
     const RunTable::Reader table = shell.table().read();
     const RunRow& row = table.row(run);
-    if (row.attempts == 0 || row.in_flight) return false;
+    if (row.attempts == 0 || row.in_flight || row.waits) return false;
   }
   return replayer.executed(run);
 }

@@ -43,6 +43,29 @@ void run_in_lane(Shell& shell, const Lane& chosen, std::size_t width, const Sele
   run_into_files(shell, lane.substr(files.size()), width, selection, reply);
 }
 
+/// `.. until ci<0.05` at the end: the width, and the words are taken away; 0 without it.
+double take_until(Arguments& arguments, std::size_t first) {
+  std::size_t at = arguments.size();
+  for (std::size_t i = first; i < arguments.size(); ++i) {
+    if (arguments.words[i].text == "until" && !arguments.words[i].quoted) at = i;
+  }
+  if (at == arguments.size()) return 0;
+  std::string bound;
+  for (std::size_t i = at + 1; i < arguments.size(); ++i) bound += arguments.at(i);
+  constexpr std::string_view kBegin = "ci<";
+  double width = 0;
+  const char* end = bound.data() + bound.size();
+  const bool named = bound.starts_with(kBegin);
+  const auto read = std::from_chars(bound.data() + (named ? kBegin.size() : bound.size()), end, width);
+  if (!named || read.ec != std::errc() || read.ptr != end || !(width > 0 && width <= 1)) {
+    throw Error("usage", "until " + bound + ": until what?", {},
+                "run_n 8 batch:qa until ci<0.05 begins no new runs when the score's confidence sequence is narrower "
+                "than 5 points");
+  }
+  arguments.words.resize(at);
+  return width;
+}
+
 void run_n(Shell& shell, const Arguments& arguments, Reply& reply) {
   JobRequest request;
   request.width = parse_count(arguments.at(0), "N (runs in flight)", 1);
@@ -58,7 +81,9 @@ void run_n(Shell& shell, const Arguments& arguments, Reply& reply) {
       break;
     }
   }
-  const std::string query = arguments.rest(first);
+  Arguments words = arguments;
+  const double narrower = take_until(words, first);
+  const std::string query = words.rest(first);
   Selection selection;
   if (query.empty()) {
     selection = shell.select("status:READY | status:INCOMPLETE", true, false);
@@ -73,9 +98,10 @@ void run_n(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   if (arguments.has("--estimate"))
     return show_estimate(estimate(shell.experiment(), selection.runs, request.width), reply);
+  if (first > 1 && narrower > 0) throw Error("usage", "until goes without lane=: files are sent as a whole");
   if (first > 1) return run_in_lane(shell, lane, request.width, selection, reply);
   request.runs = selection.runs;
-  shell.run_job(request, selection, reply);
+  shell.run_job(request, selection, reply, narrower);
   tell_held(shell, selection, reply);
 }
 
@@ -125,22 +151,36 @@ void jobs(Shell& shell, const Arguments&, Reply& reply) {
                {"cost", true, false},
                {"time", true, false}});
   reply.result = Json::array();
+  bool growing = false;
   for (const JobFacts& facts : shell.engine().jobs()) {
     const auto count = [](std::uint64_t n) { return count_cell(static_cast<std::int64_t>(n)); };
-    table.row(
-        {cell("#" + std::to_string(facts.id), TextRole::name), cell(job_type_text(facts.type)),
-         cell(job_state_text(facts)), count(facts.width), count(facts.ended()), count(facts.selected - facts.cancelled),
-         count_cell(static_cast<std::int64_t>(facts.fail), facts.fail > 0 ? TextRole::bad : TextRole::plain),
-         count(facts.in_flight),
-         cell(facts.scored == 0 ? "-"
-                                : ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored))),
-         cell(format_usd(facts.cost)), cell(seconds_text(facts.seconds))});
+    const auto watch = shell.score_watch(facts.id);
+    const Figure sequence = watch && facts.state != JobFacts::State::done && facts.state != JobFacts::State::cancelled
+                                ? watch->look()
+                                : Figure{};
+    growing = growing || sequence.n > 0;
+    const std::string score = sequence.n > 0 ? sequence_text(sequence) + " *"
+                              : facts.scored == 0
+                                  ? "-"
+                                  : ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored));
+    table.row({cell("#" + std::to_string(facts.id), TextRole::name), cell(job_type_text(facts.type)),
+               cell(job_state_text(facts) +
+                    (facts.waiting_peers > 0 ? ", " + count_text(facts.waiting_peers) + " waiting for peers" : "")),
+               count(facts.width), count(facts.ended()), count(facts.selected - facts.cancelled),
+               count_cell(static_cast<std::int64_t>(facts.fail), facts.fail > 0 ? TextRole::bad : TextRole::plain),
+               count(facts.in_flight), cell(score), cell(format_usd(facts.cost)), cell(seconds_text(facts.seconds))});
     reply.result.push_back(job_json(facts));
   }
   if (table.size() == 0) {
     reply.line("no jobs yet: `run_n N` begins one");
   } else {
     reply.table(table);
+    if (growing) {
+      reply.line(StyledText().add(
+          "* confidence sequence: it holds whenever one looks, over the runs that ended without a gap in the order of "
+          "the selection, and speaks for the items in this order",
+          TextRole::dim));
+    }
   }
 }
 
@@ -229,12 +269,12 @@ void add_running_commands(CommandTable& table) {
       {"run_n",
        {},
        group,
-       "run_n N [lane=bulk:DIR | lane=auto deadline=HH:MM] [QUERY]",
+       "run_n N [lane=bulk:DIR | lane=auto deadline=HH:MM] [QUERY] [until ci<W]",
        "execute with at most N runs in flight: every READY and INCOMPLETE run, or those selected; lane=bulk:DIR "
        "writes their calls into files at half the price instead (`help bulk`), lane=auto also sends them and goes "
-       "on live an hour before the deadline",
+       "on live an hour before the deadline; until ci<0.05 ends when the score is known to 5 points",
        {"run_n 100", "run_n 8 status:FAIL", "run_n --estimate 100", "run_n 100 lane=bulk:out",
-        "run_n 100 lane=auto deadline=07:30"},
+        "run_n 100 lane=auto deadline=07:30", "run_n 100 batch:qa until ci<0.05"},
        {{"--estimate", "", "say what it would take (calls, tokens, money, time), and make no request"}},
        1,
        SIZE_MAX,

@@ -5,6 +5,7 @@
 #include "core/model/context_text.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
@@ -51,12 +52,13 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
   SerializedRun saved = experiment.serialized(run);
   const std::vector<StoredAttempt> attempts = shell.store().attempts(run);
   RunRow row;
-  Json prompts;
+  BatchInfo batch;
   {
     const RunTable::Reader table = shell.table().read();
     row = table.row(run);
-    prompts = pinned_prompts(table.batch(row.batch).pinned);
+    batch = table.batch(row.batch);
   }
+  const Json prompts = pinned_prompts(batch.pinned);
   Json answer = saved.run.answer;
   std::vector<ContextMessage> context = saved.run.context;
   Status state = saved.run.status;
@@ -83,7 +85,7 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
   };
   reply.line(StyledText().add(saved.batch + ":" + saved.run.id, TextRole::title));
   field("status    ", StyledText()
-                          .add(status_cell(state, row.in_flight))
+                          .add(status_cell(state, row.in_flight, row.waits && !wanted))
                           .add(wanted ? " (attempt " + std::to_string(*wanted) + ")" : ""));
   field("score     ", verdict_cell(score.verdict));
   if (!score.metrics.empty()) {
@@ -106,7 +108,7 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
                             .add(", hash " + content_text(pin.at("hash"))));
   }
   field("usage     ",
-        StyledText().add(count_text(row.calls) + " calls, " + count_text(row.tokens_in) + " tokens in, " +
+        StyledText().add(counted(row.calls, "call", "calls") + ", " + count_text(row.tokens_in) + " tokens in, " +
                          count_text(row.tokens_out) + " out, " + format_usd(row.cost) +
                          (row.possible > 0 ? " and possibly " + format_usd(row.possible) + " more" : "")));
   if (saved.run.start) {
@@ -119,7 +121,19 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
   if (row.ended_at != 0) {
     field("ended     ",
           StyledText().add(time_text(row.ended_at) + " after " + seconds_text(static_cast<double>(row.seconds)) + ", " +
-                           count_text(row.steps) + " steps"));
+                           counted(row.steps, "step", "steps")));
+  }
+  if (const Kind* one = shell.kinds().find(saved.kind)) {
+    RunView view;
+    view.id = run;
+    view.run_id = saved.run.id;
+    view.status = state;
+    view.score = score;
+    view.error = error;
+    view.data = saved.run.data;
+    view.answer = answer;
+    view.context = context;
+    draw_report(one->detail(batch, view), reply);
   }
   reply.line(StyledText().add("data", TextRole::title));
   reply.block(dump_json(saved.run.data, 2), "  ");

@@ -216,7 +216,7 @@ void report(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (file.ends_with(".json")) text = dump_json(made.figures, 2) + "\n";
   if (file.ends_with(".txt")) {
     Reply plain;
-    draw_report(made, plain);
+    draw_report(made, plain, true);
     for (const StyledText& line : plain.lines) text += line.plain() + "\n";
   }
   write_file(file, text);
@@ -291,9 +291,9 @@ void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
                " of the calls were served from the cache or an earlier attempt: " + format_usd(saved) + " saved");
   }
   if (unpriced > 0) {
-    reply.line(StyledText().add(
-        format_count(static_cast<std::int64_t>(unpriced)) + " calls unpriced: no price is known for their model",
-        TextRole::warn));
+    reply.line(StyledText().add(counted(static_cast<std::uint64_t>(unpriced), "call", "calls") +
+                                    " unpriced: no price is known for " + (unpriced == 1 ? "its" : "their") + " model",
+                                TextRole::warn));
   }
 }
 

@@ -38,6 +38,7 @@ tl::expected<ChatReply, CallError> ChatClient::get(Step& step, CallHandle handle
       reply->source = ReplySource::replay;
       reply->sent = sendings(outcome.record);
       reply->priced = outcome.record.priced;
+      reply->cost = outcome.record.cost;
     }
     return reply;
   }

@@ -2,7 +2,9 @@
 // on, ledger commits included, against the mock server on this machine. Prints a row a work: what was reached, the bar,
 // the other's figure. Exit status 1 when a bar is not met.
 //
-//     bench_models [ROW..]       rows whose names contain one of these words; `long` rows (minutes) only by name
+//     bench_models [--judge] [ROW..]   rows whose names contain one of these words; `long` rows (minutes) only by name
+//
+// --judge: the calls are those of judges, an answer each, instead of sums.
 //
 // Ideal times are those of list scheduling with the very latencies that the server drew.
 
@@ -49,13 +51,16 @@ Json last_result(const std::string& out) {
   return value.contains("result") ? value.at("result") : value;
 }
 
-Result execute(const Work& work) {
+Result execute(const std::string& kind, const Work& work) {
   const TemporaryFolder folder;
-  std::string pairs;
+  std::string items;
   for (int i = 0; i < work.calls; ++i) {
-    pairs += "{\"A\":" + std::to_string(i) + ",\"B\":" + std::to_string(i % 97) + "}\n";
+    const std::string a = std::to_string(i), b = std::to_string(i % 97);
+    items += kind == "judge" ? R"({"id":")" + a + R"(","question":"What is )" + a + " + " + b + R"(?","reference":")" +
+                                   std::to_string(i + i % 97) + R"(","prediction":")" + a + "\"}\n"
+                             : "{\"A\":" + a + ",\"B\":" + b + "}\n";
   }
-  folder.write("pairs.jsonl", pairs);
+  folder.write("items.jsonl", items);
   MockServer server({"--seed", "3"});
   server.config(work.config);
   server.rules(work.rules);
@@ -76,7 +81,7 @@ Result execute(const Work& work) {
     child.wait();
     return child.out();
   };
-  assay("load arithmetic pairs.jsonl model=" + work.model);
+  assay("load " + kind + " items.jsonl " + (kind == "judge" ? "judge=" : "model=") + work.model);
   Result result;
   std::thread repair;
   if (work.outage.count() > 0) {
@@ -125,16 +130,16 @@ bool all_complete(const Result& r, int calls) {
   return r.job.value("complete", 0) == calls && r.job.value("fail", 1) == 0;
 }
 
-Row fixed_latency(const char* name, int calls, int in_flight, double bar, const char* other) {
+Row fixed_latency(const std::string& kind, const char* name, int calls, int in_flight, double bar, const char* other) {
   return {name, ">= " + number(bar) + "/s", other, false, [=] {
-            const Result r = execute({calls, in_flight, R"({"latency":"const:1s"})"});
+            const Result r = execute(kind, {calls, in_flight, R"({"latency":"const:1s"})"});
             return at_least(r.rate, bar, "/s", " in " + number(r.seconds) + " s");
           }};
 }
 
-Row of_ideal(const char* name, int calls, int in_flight, const char* other) {
+Row of_ideal(const std::string& kind, const char* name, int calls, int in_flight, const char* other) {
   return {name, ">= 0.97 of the ideal schedule", other, false, [=] {
-            const Result r = execute({calls, in_flight, R"({"latency":"lognormal:800ms,0.6"})"});
+            const Result r = execute(kind, {calls, in_flight, R"({"latency":"lognormal:800ms,0.6"})"});
             const double ideal = list_schedule_seconds(r.drawn_ms, static_cast<std::size_t>(in_flight));
             return at_least(ideal / r.seconds, 0.97, " of ideal",
                             ", " + number(r.rate) + "/s of " + number(calls / ideal) + "/s");
@@ -162,21 +167,21 @@ Verdict used_of_limit(const Result& r, double limit, std::size_t from, double ba
           used >= bar && lost < 0.01};
 }
 
-std::vector<Row> rows() {
+std::vector<Row> rows(const std::string& kind) {
   std::vector<Row> all;
-  all.push_back(fixed_latency("1s_10", 200, 10, 9.9, "9.86/s"));
-  all.push_back(fixed_latency("1s_50", 500, 50, 49, "48.4/s"));
-  all.push_back(fixed_latency("1s_100", 1'000, 100, 97, "91.9/s"));
-  all.push_back(fixed_latency("1s_200", 2'000, 200, 190, "177.9/s"));
-  all.push_back({"no_latency_100", ">= 5,000/s (or half a bare loop: bench_shell)", "948/s", false, [] {
-                   const Result r = execute({2'000, 100, R"({"latency":"const:0ms"})"});
+  all.push_back(fixed_latency(kind, "1s_10", 200, 10, 9.9, "9.86/s"));
+  all.push_back(fixed_latency(kind, "1s_50", 500, 50, 49, "48.4/s"));
+  all.push_back(fixed_latency(kind, "1s_100", 1'000, 100, 97, "91.9/s"));
+  all.push_back(fixed_latency(kind, "1s_200", 2'000, 200, 190, "177.9/s"));
+  all.push_back({"no_latency_100", ">= 5,000/s (or half a bare loop: bench_shell)", "948/s", false, [kind] {
+                   const Result r = execute(kind, {2'000, 100, R"({"latency":"const:0ms"})"});
                    return at_least(r.rate, 5'000, "/s");
                  }});
-  all.push_back(of_ideal("lognormal_50", 500, 50, "44.2/s; 17.8/s with progress"));
-  all.push_back(of_ideal("lognormal_10", 100, 10, "9.8/s; 5.5/s with progress"));
-  all.push_back({"limit_20_per_second", "<= 10.5 s, <= 50 rejected, none answered twice", "20.6 s", false, [] {
-                   const Result r = execute({200, 50,
-                                             R"({"latency":"const:500ms","limit":{"kind":"token_bucket","rate":20,
+  all.push_back(of_ideal(kind, "lognormal_50", 500, 50, "44.2/s; 17.8/s with progress"));
+  all.push_back(of_ideal(kind, "lognormal_10", 100, 10, "9.8/s; 5.5/s with progress"));
+  all.push_back({"limit_20_per_second", "<= 10.5 s, <= 50 rejected, none answered twice", "20.6 s", false, [kind] {
+                   const Result r = execute(kind, {200, 50,
+                                                   R"({"latency":"const:500ms","limit":{"kind":"token_bucket","rate":20,
                                                 "burst":20,"hint":{"form":"retry-after","seconds":1}}})"});
                    const int rejected = r.stats.at("by_status").value("429", 0);
                    const int twice = r.stats.at("duplicates").at("answered_again").get<int>();
@@ -184,17 +189,17 @@ std::vector<Row> rows() {
                                       std::to_string(twice) + " answered twice",
                                   r.seconds <= 10.5 && rejected <= 50 && twice == 0 && all_complete(r, 200)};
                  }});
-  all.push_back({"one_400", "99 results + 1 FAIL, 1 request for it, <= 3.0 s", "40.06 s, 0 results", false, [] {
-                   const Result r = execute({100, 20, R"({"latency":"const:500ms"})",
-                                             R"([{"match":{"nth":50},"do":{"status":400,"latency":"const:500ms"}}])"});
-                   const int requests = r.stats.at("requests").get<int>();
-                   return Verdict{std::to_string(r.job.value("complete", 0)) + " + " +
-                                      std::to_string(r.job.value("fail", 0)) + " FAIL, " + std::to_string(requests) +
-                                      " requests, " + number(r.seconds) + " s",
-                                  r.job.value("complete", 0) == 99 && r.job.value("fail", 0) == 1 && requests == 100 &&
-                                      r.seconds <= 3.0};
-                 }});
-  all.push_back({"401_fallback", "< 1 s, the fallback's own model", "40.28 s, wrong model sent", false, [] {
+  all.push_back(
+      {"one_400", "99 results + 1 FAIL, 1 request for it, <= 3.0 s", "40.06 s, 0 results", false, [kind] {
+         const Result r = execute(kind, {100, 20, R"({"latency":"const:500ms"})",
+                                         R"([{"match":{"nth":50},"do":{"status":400,"latency":"const:500ms"}}])"});
+         const int requests = r.stats.at("requests").get<int>();
+         return Verdict{
+             std::to_string(r.job.value("complete", 0)) + " + " + std::to_string(r.job.value("fail", 0)) + " FAIL, " +
+                 std::to_string(requests) + " requests, " + number(r.seconds) + " s",
+             r.job.value("complete", 0) == 99 && r.job.value("fail", 0) == 1 && requests == 100 && r.seconds <= 3.0};
+       }});
+  all.push_back({"401_fallback", "< 1 s, the fallback's own model", "40.28 s, wrong model sent", false, [kind] {
                    const char* models = R"(
 version: 1
 providers:
@@ -204,25 +209,26 @@ models:
   second: {model: p/other}
 )";
                    const Result r =
-                       execute({20, 20, R"({"latency":"const:0ms","require_key":false})",
-                                R"([{"match":{"model":"refused"},"do":{"status":401}}])", models, "first"});
+                       execute(kind, {20, 20, R"({"latency":"const:0ms","require_key":false})",
+                                      R"([{"match":{"model":"refused"},"do":{"status":401}}])", models, "first"});
                    const bool named = r.models_of_calls.find("second") != std::string::npos;
                    return Verdict{number(r.seconds) + " s, " + std::to_string(r.job.value("complete", 0)) + " answered",
                                   r.seconds < 1 && all_complete(r, 20) && named};
                  }});
-  all.push_back({"no_ceiling_3000", ">= 2,950 in flight at the server", "", false, [] {
-                   const Result r = execute({9'000, 3'000, R"({"latency":"const:1s"})"});
+  all.push_back({"no_ceiling_3000", ">= 2,950 in flight at the server", "", false, [kind] {
+                   const Result r = execute(kind, {9'000, 3'000, R"({"latency":"const:1s"})"});
                    const int most = r.stats.at("in_flight").at("largest").get<int>();
                    return Verdict{std::to_string(most) + " in flight", most >= 2'950 && all_complete(r, 9'000)};
                  }});
-  all.push_back({"hedge_p95", "p99 at least 3x lower, <= 5 % more requests", "", false, [] {
-                   const auto with = [](const char* mode) {
+  all.push_back({"hedge_p95", "p99 at least 3x lower, <= 5 % more requests", "", false, [kind] {
+                   const auto with = [kind](const char* mode) {
                      const std::string models = R"(
 version: 1
 providers:
   p: {type: openai, base_url: "http://127.0.0.1:PORT/v1", key_env: none, hedge: )" +
                                                 std::string(mode) + "}\n";
-                     return execute({4'000, 50, R"({"latency":"const:50ms","require_key":false})",
+                     return execute(kind,
+                                    {4'000, 50, R"({"latency":"const:50ms","require_key":false})",
                                      R"([{"match":{"share":0.02},"do":{"latency":"const:1s"}}])", models, "p/any"});
                    };
                    const Result off = with("off"), on = with("p95");
@@ -232,22 +238,23 @@ providers:
                                       number(more * 100) + " % more requests",
                                   before >= 3 * after && more <= 0.05 && all_complete(on, 4'000)};
                  }});
-  all.push_back(
-      {"hidden_100_per_second", ">= 0.95 of the limit used after 10 s, < 1 % rejected", "0.28 (promptfoo)", true, [] {
-         const Result r = execute({4'000, 300,
-                                   R"({"latency":"const:200ms","limit":{"kind":"token_bucket","rate":100,
+  all.push_back({"hidden_100_per_second", ">= 0.95 of the limit used after 10 s, < 1 % rejected", "0.28 (promptfoo)",
+                 true, [kind] {
+                   const Result r =
+                       execute(kind, {4'000, 300,
+                                      R"({"latency":"const:200ms","limit":{"kind":"token_bucket","rate":100,
                                                 "burst":30}})"});
-         return used_of_limit(r, 100, 10, 0.95);
-       }});
-  all.push_back({"queueing_8_workers", "after 60 s in flight <= 16, >= 0.95 of 80/s", "", true, [] {
-                   const Result r = execute({9'600, 256, R"({"latency":"const:100ms","workers":8})"});
+                   return used_of_limit(r, 100, 10, 0.95);
+                 }});
+  all.push_back({"queueing_8_workers", "after 60 s in flight <= 16, >= 0.95 of 80/s", "", true, [kind] {
+                   const Result r = execute(kind, {9'600, 256, R"({"latency":"const:100ms","workers":8})"});
                    return used_of_limit(r, 80, 60, 0.95);
                  }});
-  all.push_back({"outage_60s", "refused <= 1.1 x (1,000 in flight + 4 probes), all answered, 0 FAIL", "", true, [] {
+  all.push_back({"outage_60s", "refused <= 1.1 x (1,000 in flight + 4 probes), all answered, 0 FAIL", "", true, [kind] {
                    Work work{1'000, 1'000, R"({"latency":"const:50ms"})",
                              R"([{"match":{},"do":{"status":503,"latency":"const:50ms"}}])"};
                    work.outage = std::chrono::seconds(60);
-                   const Result r = execute(work);
+                   const Result r = execute(kind, work);
                    // A call under way when the first failures came is one of them; then 5, 10, 20, 40 s: four probes.
                    const int refused = r.stats.at("by_status").value("503", 0);
                    return Verdict{std::to_string(refused) + " refused, done after " + number(r.seconds) + " s, " +
@@ -261,10 +268,12 @@ providers:
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  const bool judges = std::erase(words, std::string("--judge")) > 0;
   bool all_met = true;
-  for (const Row& row : rows()) {
-    bool wanted = argc == 1 && !row.slow;
-    for (int i = 1; i < argc; ++i) wanted = wanted || row.name.find(argv[i]) != std::string::npos;
+  for (const Row& row : rows(judges ? "judge" : "arithmetic")) {
+    bool wanted = words.empty() && !row.slow;
+    for (const std::string& word : words) wanted = wanted || row.name.find(word) != std::string::npos;
     if (!wanted) continue;
     const Verdict verdict = row.run();
     all_met = all_met && verdict.met;

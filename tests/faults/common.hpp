@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/text/input.hpp"
 #include "core/text/json.hpp"
 #include "tests/support/mock_server.hpp"
 #include "tests/support/process.hpp"
@@ -59,6 +60,17 @@ inline std::vector<std::vector<std::string>> sql(const std::string& file, const 
   }
   sqlite3_close(db);
   return rows;
+}
+
+/// What a README tells a newcomer to type: its lines that begin with the shell's prompt.
+inline std::vector<std::string> session_of_readme(const std::string& path) {
+  std::vector<std::string> lines;
+  const std::string text = read_file(path), prompt = "    assay> ";
+  for (std::size_t at = text.find(prompt); at != std::string::npos; at = text.find(prompt, at)) {
+    at += prompt.size();
+    lines.push_back(text.substr(at, text.find('\n', at) - at));
+  }
+  return lines;
 }
 
 inline Environment server_environment(const MockServer& server) {

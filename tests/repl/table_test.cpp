@@ -50,3 +50,36 @@ TEST_CASE("the line after a cut listing says how many more and how to see them")
   CHECK(more_line(10, 10'000, "ls").plain() == "+9,990 more: ls --limit 10000");
   CHECK(more_line(5, 5, "ls").empty());
 }
+
+TEST_CASE("names that differ in their end alone stay apart when they are cut") {
+  Table table({{"model", false, true, 12, true}, {"rate", true}});
+  table.row({cell("sim/qa?accuracy=0.9"), cell("61.3 %")});
+  table.row({cell("sim/qa?accuracy=0.6"), cell("38.7 %")});
+  CHECK(drawn(table, 22) ==
+        "model             rate\n"
+        "sim/qa?…cy=0.9  61.3 %\n"
+        "sim/qa?…cy=0.6  38.7 %\n");
+}
+
+TEST_CASE("columns that don't fit stand in a block below, beside the names of the rows; no figure is cut") {
+  Table table({{"model", false, true, 12, true}, {"n", true}, {"rate", true}, {"low", true}, {"high", true}});
+  table.row({cell("one"), count_cell(40), cell("61.3 %"), cell("49.5 %"), cell("73.0 %")});
+  table.row({cell("other"), count_cell(4), cell("38.7 %"), cell("27.0 %"), cell("50.5 %")});
+  table.in_blocks();
+  CHECK(drawn(table, 20) ==
+        "model   n    rate\n"
+        "one    40  61.3 %\n"
+        "other   4  38.7 %\n"
+        "\n"
+        "model     low\n"
+        "one    49.5 %\n"
+        "other  27.0 %\n"
+        "\n"
+        "model    high\n"
+        "one    73.0 %\n"
+        "other  50.5 %\n");
+  CHECK(drawn(table, 80) == drawn(table, 0));
+  for (std::size_t width = 1; width < 60; ++width) {
+    for (const StyledText& line : table.lines(width)) CHECK(line.width() <= width);
+  }
+}

@@ -68,6 +68,66 @@ struct FakeRecord {
   std::vector<TryRecord> tries;  // all, the last one included
 };
 
+/// What the runs of one batch show each other, in memory: shared by the FakeSteps of its runs. Any thread.
+class FakeBoard {
+ public:
+  struct Place {
+    std::map<std::string, std::shared_ptr<const Json>, std::less<>> values;
+    bool may_publish = true;  // false: it has ended, or no job has it
+  };
+  explicit FakeBoard(std::vector<std::string> ids) : ids_(std::move(ids)), places_(ids_.size()) {}
+
+  const std::vector<std::string>& ids() const { return ids_; }
+  void put(std::string_view name, std::size_t peer, Json value) {
+    const std::lock_guard lock(mutex_);
+    places_.at(peer).values.insert_or_assign(std::string(name), std::make_shared<const Json>(std::move(value)));
+    ++version_;
+  }
+  /// What this run has not published by now does not come.
+  void end(std::size_t peer) {
+    const std::lock_guard lock(mutex_);
+    places_.at(peer).may_publish = false;
+  }
+  std::shared_ptr<const Json> value(std::string_view name, std::size_t peer) const {
+    const std::lock_guard lock(mutex_);
+    const auto& values = places_.at(peer).values;
+    const auto found = values.find(name);
+    return found == values.end() ? nullptr : found->second;
+  }
+  bool may_come(std::string_view name, std::size_t peer) const {
+    const std::lock_guard lock(mutex_);
+    const Place& place = places_.at(peer);
+    return place.may_publish && !place.values.contains(name);
+  }
+  std::uint64_t version() const {
+    const std::lock_guard lock(mutex_);
+    return version_;
+  }
+
+ private:
+  const std::vector<std::string> ids_;
+  mutable std::mutex mutex_;
+  std::vector<Place> places_;  // guarded by mutex_
+  std::uint64_t version_ = 0;  // guarded by mutex_
+};
+
+class FakePeers final : public Peers {
+ public:
+  FakePeers(std::shared_ptr<FakeBoard> board, std::string_view name, std::size_t self)
+      : board_(std::move(board)), name_(name), self_(self) {}
+  std::size_t size() const override { return board_->ids().size(); }
+  std::size_t self() const override { return self_; }
+  const std::string& id(std::size_t peer) const override { return board_->ids().at(peer); }
+  std::shared_ptr<const Json> value(std::size_t peer) const override { return board_->value(name_, peer); }
+  bool may_come(std::size_t peer) const override { return board_->may_come(name_, peer); }
+  std::uint64_t version() const override { return board_->version(); }
+
+ private:
+  std::shared_ptr<FakeBoard> board_;
+  std::string name_;
+  std::size_t self_;
+};
+
 class FakeStep final : public Step {
  public:
   /// `virtual_clock` is the same object as `clock` in a test under virtual time, else null.
@@ -81,10 +141,13 @@ class FakeStep final : public Step {
 
   /// Calls at these places are served from here (as the ledger would).
   std::map<std::string, FakeRecord, std::less<>> recorded;
-  std::uint32_t at = 1;    // its number
-  RunId run = kNoRun;      // whose step it is
-  std::string id;          // that run's
-  std::uint64_t job = 0;   // which executes it
+  std::uint32_t at = 1;                                     // its number
+  RunId run = kNoRun;                                       // whose step it is
+  std::string id;                                           // that run's
+  std::uint64_t job = 0;                                    // which executes it
+  std::shared_ptr<FakeBoard> board;                         // of its batch; null: there are no other runs
+  std::size_t place = 0;                                    // of its run on the board
+  std::vector<std::pair<std::string, std::size_t>> needed;  // what the step has named with needs()
   bool slow_disk = false;  // what is to be sent waits for commit(); as in the engine, the next try takes its place
   void commit(CallHandle handle) {
     if (const auto transmit = std::exchange(calls_.at(handle)->uncommitted, nullptr)) transmit();
@@ -175,6 +238,16 @@ class FakeStep final : public Step {
   WallTime now() override { return clock_.wall(); }
   void sleep(std::chrono::milliseconds) override {}
   bool stop_requested() const override { return false; }
+  /// As if the step had ended at once.
+  void publish(std::string_view name, Json value) override {
+    if (!board) return Step::publish(name, std::move(value));
+    board->put(name, place, std::move(value));
+  }
+  std::shared_ptr<const Peers> others(std::string_view name) override {
+    if (!board) return Step::others(name);
+    return std::make_shared<FakePeers>(board, name, place);
+  }
+  void needs(std::string_view name, std::size_t peer) override { needed.emplace_back(name, peer); }
   std::uint32_t number() const override { return at; }
   std::uint32_t attempt() const override { return 1; }
 

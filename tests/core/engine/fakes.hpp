@@ -166,6 +166,8 @@ struct FunctionRunner final : Runner {
   std::function<void(Run&, Step&)> on_setup;
   std::function<Next(Run&, Step&)> on_step = [](Run&, Step&) { return Next::done; };
   std::function<Score(Run&, Step&)> on_evaluate = [](Run&, Step&) { return Score::correct(); };
+  /// Of its kind: set when the kind wants milestones.
+  std::function<std::vector<std::string>(const BatchView&, Milestone)> on_reached;
   void setup(Run& run, Step& step) override {
     if (on_setup) on_setup(run, step);
   }
@@ -175,7 +177,7 @@ struct FunctionRunner final : Runner {
 
 class FakeKind final : public Kind {
  public:
-  explicit FakeKind(std::shared_ptr<Runner> runner) : runner_(std::move(runner)) {}
+  explicit FakeKind(std::shared_ptr<FunctionRunner> runner) : runner_(std::move(runner)) {}
   std::string name() const override { return "fake"; }
   std::string summary() const override { return "a test"; }
   std::vector<Parameter> parameters() const override { return {}; }
@@ -183,9 +185,13 @@ class FakeKind final : public Kind {
   bool accepts(const Json&) const override { return true; }
   std::shared_ptr<Runner> make_runner(const BatchInfo&, const ParameterTexts&) const override { return runner_; }
   Report report(const BatchView&) const override { return {}; }
+  bool wants_milestones(const BatchInfo&) const override { return runner_->on_reached != nullptr; }
+  std::vector<std::string> reached(const BatchView& batch, Milestone milestone) const override {
+    return runner_->on_reached(batch, milestone);
+  }
 
  private:
-  std::shared_ptr<Runner> runner_;
+  std::shared_ptr<FunctionRunner> runner_;
 };
 
 /// An experiment with one batch "b" of `n` runs, ids 1 .. n, data {"k": id}.

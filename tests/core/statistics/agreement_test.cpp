@@ -23,12 +23,6 @@ constexpr double kMissing = kUndefined;
 
 bool near(double a, double b, double tolerance = 1e-9) { return std::fabs(a - b) <= tolerance; }
 
-Ratings one_group(std::vector<std::vector<double>> units) {
-  Ratings ratings{std::move(units), {}};
-  ratings.groups.assign(ratings.units.size(), 0);
-  return ratings;
-}
-
 void append(Ratings& all, const Ratings& more) {
   const auto group = all.groups.empty() ? 0 : all.groups.back() + 1;
   for (const auto& row : more.units) {
@@ -355,21 +349,59 @@ TEST_CASE("several discussions are resampled whole, in their order") {
     mean.push_back(mean_rating(drawn).value);
     fleiss.push_back(fleiss_kappa(drawn).value);
   }
-  CHECK(near(intervals.ordinal.first, percentile(ordinal, 0.025)));
-  CHECK(near(intervals.ordinal.second, percentile(ordinal, 0.975)));
-  CHECK(near(intervals.mean.first, percentile(mean, 0.025)));
-  CHECK(near(intervals.fleiss.second, percentile(fleiss, 0.975)));
+  CHECK(near(intervals.ordinal.first, quantile(ordinal, 0.025)));
+  CHECK(near(intervals.ordinal.second, quantile(ordinal, 0.975)));
+  CHECK(near(intervals.mean.first, quantile(mean, 0.025)));
+  CHECK(near(intervals.fleiss.second, quantile(fleiss, 0.975)));
 }
 
-TEST_CASE("percentiles interpolate, and leave out what is not defined") {
-  CHECK(percentile({3, 1, 2}, 0.5) == 2);
-  CHECK(percentile({4, 1, kMissing, 2, 3}, 0.5) == 2.5);
-  CHECK(percentile({1, 2}, 0.025) == doctest::Approx(1.025));
-  CHECK(percentile({7}, 0.975) == 7);
-  CHECK(std::isnan(percentile({kMissing}, 0.5)));
-  const auto [low, high] = mean_interval({1, 2, 3, 4, 5}, "mean", {});
-  CHECK(low > 1);
-  CHECK(high < 5);
-  CHECK(low < 3);
-  CHECK(std::isnan(mean_interval({1}, "mean", {}).first));
+TEST_CASE("two raters, Krippendorff's example and Fleiss' table: the values of the spec") {
+  CHECK(near(cohen_kappa(one_group([] {
+                           std::vector<std::vector<double>> units(20, {1, 1});
+                           units.insert(units.end(), 5, {1, 2});
+                           units.insert(units.end(), 10, {2, 1});
+                           units.insert(units.end(), 15, {2, 2});
+                           return units;
+                         }()),
+                         KappaWeights::unweighted)
+                 .mean.value,
+             0.4));
+  const std::vector<double> a = {1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 2, 3}, b = {1, 2, 4, 4, 5, 2, 2, 3, 5, 5, 1, 3};
+  CHECK(near(cohen_kappa(a, b, KappaWeights::unweighted).value, 0.5826086957));
+  CHECK(near(cohen_kappa(a, b, KappaWeights::linear).value, 0.7876106195));
+  CHECK(near(cohen_kappa(a, b, KappaWeights::quadratic).value, 0.9133574007));
+  const std::vector<double> some = {1, kMissing, 2, 2}, other = {1, 1, kMissing, 3};
+  CHECK(cohen_kappa(some, other, KappaWeights::unweighted).n == 2);
+  CHECK(cohen_kappa(some, other, KappaWeights::unweighted).missing == 2);
+  const std::vector<double> same = {1, 1}, none = {kMissing, kMissing};
+  CHECK(cohen_kappa(same, same, KappaWeights::unweighted).why == Why::constant);
+  CHECK(std::isnan(cohen_kappa(same, same, KappaWeights::unweighted).value));
+  CHECK(cohen_kappa(same, none, KappaWeights::unweighted).why == Why::empty);
+
+  const int fleiss[10][5] = {{0, 0, 0, 0, 14}, {0, 2, 6, 4, 2}, {0, 0, 3, 5, 6}, {0, 3, 9, 2, 0}, {2, 2, 8, 1, 1},
+                             {7, 7, 0, 0, 0},  {3, 2, 6, 3, 0}, {2, 5, 3, 2, 2}, {6, 5, 2, 1, 0}, {0, 2, 2, 3, 7}};
+  std::vector<std::vector<double>> subjects;
+  for (const auto& row : fleiss) {
+    subjects.emplace_back();
+    for (int category = 0; category < 5; ++category)
+      subjects.back().insert(subjects.back().end(), static_cast<std::size_t>(row[category]), category);
+  }
+  CHECK(near(fleiss_kappa(one_group(subjects)).value, 0.2099307044));
+
+  const double x = kMissing;
+  const std::vector<double> raters[4] = {{1, 2, 3, 3, 2, 1, 4, 1, 2, x, x, x},
+                                         {1, 2, 3, 3, 2, 2, 4, 1, 2, 5, x, 3},
+                                         {x, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, x},
+                                         {1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, x}};
+  std::vector<std::vector<double>> units(12);
+  for (const auto& rater : raters) {
+    for (std::size_t u = 0; u < 12; ++u) units[u].push_back(rater[u]);
+  }
+  const Ratings ratings = one_group(units);
+  CHECK(near(krippendorff_alpha(ratings, AlphaMetric::nominal).value, 0.7434210526));
+  CHECK(near(krippendorff_alpha(ratings, AlphaMetric::ordinal).value, 0.8153875038));
+  CHECK(near(krippendorff_alpha(ratings, AlphaMetric::interval).value, 0.8491071429));
+  CHECK(near(krippendorff_alpha(ratings, AlphaMetric::ratio).value, 0.7974027747));
+  units[0][0] = -1;
+  CHECK(krippendorff_alpha(one_group(units), AlphaMetric::ratio).why == Why::not_applicable);
 }

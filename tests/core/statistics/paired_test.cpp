@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <stdexcept>
 #include <vector>
@@ -122,6 +123,8 @@ TEST_CASE("what n pairs can find, and how many a difference needs") {
   const double sd = std::sqrt(0.8 * 0.2);
   CHECK(near(minimum_detectable_unpaired(sd, 1000, sd, 1000), 0.0501162799));
   CHECK(needed_n(0.5, 0.01) == 19'623);
+  // More than can be counted is no 0.
+  CHECK(needed_n(0.5, 1e-17) == std::numeric_limits<std::uint64_t>::max());
   CHECK(std::isnan(minimum_detectable(0.5, 0)));
   CHECK(std::isnan(standard_deviation(std::vector<double>{1})));
   CHECK(near(standard_deviation(std::vector<double>{1, 2, 3, std::nan("")}), 1));

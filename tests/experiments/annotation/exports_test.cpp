@@ -9,7 +9,7 @@
 
 #include "core/text/atomic_file.hpp"
 #include "core/text/input.hpp"
-#include "experiments/annotation/md5.hpp"
+#include "runners/prompt/md5.hpp"
 #include "tests/experiments/annotation/exported_data.hpp"
 
 using namespace assay;

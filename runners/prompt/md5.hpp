@@ -1,5 +1,5 @@
 #pragma once
-// MD5 (RFC 1321, libcrypto): the message ids of SynDisco, nothing that must be safe. Any thread.
+// MD5 (RFC 1321, libcrypto): names that other programs make with it, nothing that must be safe. Any thread.
 
 #include <string>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "experiments/annotation/md5.hpp"
+#include "runners/prompt/md5.hpp"
 
 #include <openssl/evp.h>
 
