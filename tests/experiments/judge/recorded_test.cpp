@@ -245,8 +245,8 @@ TEST_CASE("with a baseline only what was judged against it is there, and gold th
         std::vector<std::string>{"the gold of 1 item is no verdict of mode=pairwise (3: \"right\"): it "
                                  "counts as without gold"});
   CHECK(read_recorded("judgements", sources, Json::object()).warnings.size() == 1);
-  for (const Json& row : judge_report(load("judgements", sources, {{"baseline", "m1"}})).figures["win_rate"])
-    CHECK(row["opponent"] != "m2");
+  const Report report = judge_report(load("judgements", sources, {{"baseline", "m1"}}));
+  for (const Json& row : report.figures.at("win_rate")) CHECK(row["opponent"] != "m2");
   CHECK(message_of([&] { read_recorded("judgements", sources, {{"baseline", "m9"}}); }).find("m9") !=
         std::string::npos);
 }
