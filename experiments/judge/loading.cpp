@@ -6,15 +6,14 @@
 #include <unordered_set>
 
 #include "core/model/serialized_run.hpp"
-#include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
 #include "core/text/hash.hpp"
 #include "core/text/input.hpp"
 #include "core/text/json_values.hpp"
 #include "core/text/words.hpp"
+#include "experiments/judge/field_map.hpp"
 #include "experiments/judge/prompts.hpp"
 #include "experiments/judge/recorded.hpp"
-#include "experiments/qa/json_path.hpp"
 #include "experiments/qa/rows.hpp"
 #include "runners/yaml/yaml.hpp"
 
@@ -22,78 +21,6 @@ namespace assay {
 namespace {
 
 constexpr std::size_t kNamed = 5;  // of many, so many are named
-
-struct FieldName {
-  const char* field;
-  std::vector<std::string> names;  // ours first
-};
-const std::vector<FieldName>& field_names() {
-  static const std::vector<FieldName> names = {
-      {"id", {"id", "question_id"}},
-      {"question", {"question", "input", "prompt", "instruction"}},
-      {"reference", {"reference", "answer", "target", "ground_truth"}},
-      {"prediction", {"prediction", "pred", "response", "output"}},
-      {"response1", {"response1", "answer_a", "output_1"}},
-      {"response2", {"response2", "answer_b", "output_2"}},
-      {"model", {"model"}},
-      {"model_a", {"model_a"}},
-      {"model_b", {"model_b"}},
-      {"context", {"context"}},
-      {"options", {"options"}},
-      {"turns", {"turns"}},
-      {"category", {"category"}},
-      {"cluster", {"cluster"}},
-      {"turn", {"turn"}},
-      {"images", {"images"}},
-      {"rubric", {"rubric"}},
-      {"gold", {"gold"}},
-      {"messages", {"messages"}},
-  };
-  return names;
-}
-
-/// Where the fields stand: as map.FIELD says, else under one of their names.
-class FieldMap {
- public:
-  explicit FieldMap(const Json& params) {
-    std::vector<std::string> known;
-    for (const FieldName& one : field_names()) known.emplace_back(one.field);
-    for (const auto& [name, value] : params.items()) {
-      if (!name.starts_with("map.") || !value.is_string()) continue;
-      const std::string field = name.substr(4);
-      if (std::find(known.begin(), known.end(), field) == known.end()) {
-        const auto near = nearest(field, known);
-        throw Error("usage",
-                    name + ": a judged item has no field " + field + (near ? "; did you mean " + *near + "?" : ""), {},
-                    "fields: " + joined(known, ", "));
-      }
-      paths_.emplace(field, JsonPath(value.get<std::string>()));
-    }
-  }
-
-  /// nullptr: it is not there, or null. `used` gets the column that it was found in.
-  const Json* find(const Json& row, const char* field, std::set<std::string>* used = nullptr) const {
-    if (const auto path = paths_.find(field); path != paths_.end()) {
-      const Json* found = path->second.find(row);
-      if (found != nullptr && used != nullptr && path->second.is_plain()) used->insert(path->second.text());
-      return found == nullptr || found->is_null() ? nullptr : found;
-    }
-    for (const FieldName& one : field_names()) {
-      if (one.field != std::string_view(field)) continue;
-      for (const std::string& name : one.names) {
-        const auto found = row.find(name);
-        if (found == row.end()) continue;
-        if (used != nullptr) used->insert(name);
-        if (!found->is_null()) return &*found;
-      }
-    }
-    return nullptr;
-  }
-  bool maps(const char* field) const { return paths_.contains(field); }
-
- private:
-  std::map<std::string, JsonPath, std::less<>> paths_;
-};
 
 std::string as_text(const Json& value) { return value.is_string() ? value.get<std::string>() : dump_json(value); }
 
@@ -109,6 +36,16 @@ std::optional<std::string> answer_text(const Json& answer) {
     }
   }
   return as_text(answer);
+}
+
+/// A run as map.FIELD=PATH sees it.
+Json whole_run(const std::string& id, const Json& data, const Json& answer, const std::vector<ContextMessage>& context,
+               const std::string& model) {
+  Json messages = Json::array();
+  for (const ContextMessage& message : context)
+    messages.push_back(Json::object({{"role", message.role}, {"content", message.content}}));
+  return Json::object(
+      {{"id", id}, {"data", data}, {"answer", answer}, {"context", std::move(messages)}, {"model", model}});
 }
 
 /// One place that answers come from: a file, or a batch.
@@ -153,15 +90,8 @@ class ItemReading {
           ++missing[std::string(to_text(run.status))];
           return;
         }
-        Json context = Json::array();
-        for (const ContextMessage& message : run.context)
-          context.push_back(Json::object({{"role", message.role}, {"content", message.content}}));
-        const Json whole = Json::object({{"id", run.run_id},
-                                         {"data", run.data},
-                                         {"answer", run.answer},
-                                         {"context", std::move(context)},
-                                         {"model", model}});
-        std::optional<JudgeItem> item = from_run(whole, run.score.verdict);
+        std::optional<JudgeItem> item =
+            from_run(whole_run(run.run_id, run.data, run.answer, run.context, model), run.score.verdict);
         if (!item) {
           ++missing["COMPLETE"];
           return;
@@ -286,15 +216,9 @@ class ItemReading {
       return;
     }
     if (saved.run.id.empty()) saved.run.id = std::to_string(number);
-    Json context = Json::array();
-    for (const ContextMessage& message : saved.run.context)
-      context.push_back(Json::object({{"role", message.role}, {"content", message.content}}));
-    const Json whole = Json::object({{"id", saved.run.id},
-                                     {"data", saved.run.data},
-                                     {"answer", saved.run.answer},
-                                     {"context", std::move(context)},
-                                     {"model", saved.model}});
-    std::optional<JudgeItem> item = from_run(whole, saved.run.score.verdict);
+    std::optional<JudgeItem> item =
+        from_run(whole_run(saved.run.id, saved.run.data, saved.run.answer, saved.run.context, saved.model),
+                 saved.run.score.verdict);
     if (!item) {
       ++missing["COMPLETE"];
       return;
@@ -390,7 +314,7 @@ class ItemReading {
   }
 
   const Json& params_;
-  const FieldMap fields_;
+  const JudgeFieldMap fields_;
   const bool skip_bad_;
 };
 
