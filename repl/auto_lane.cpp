@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
 constexpr auto kLook = milliseconds(50);
-constexpr int kFruitless = 3;
+// Files in a row that bring nothing, before it is taken for more than bad luck: few when they held many calls.
+constexpr int kFruitless = 3, kFruitlessCalls = 20, kFruitlessSmall = 12;
 
 /// Worth another attempt at the next look: the way to the provider, not what was sent.
 bool passes(const Error& error) {
@@ -141,12 +142,14 @@ bool AutoLane::collect() {
   for (const BulkFileFacts& file : ours()) {
     if (out(file) || std::find(names.begin(), names.end(), file.name) == names.end()) continue;
     back = true;
-    fruitless_ = came.answered + came.refused > 0 ? 0 : fruitless_ + 1;
+    const bool nothing = came.answered + came.refused == 0;
+    fruitless_ = nothing ? fruitless_ + 1 : 0;
+    fruitless_calls_ = nothing ? fruitless_calls_ + file.calls : 0;
     if (file.waiting > 0) parts_.desk.release(file.name, false);
     for (const std::string& line : lines) {
       if (line.starts_with(file.name + ": ")) parts_.tell(line);
     }
-    if (fruitless_ >= kFruitless) {
+    if (fruitless_ >= (fruitless_calls_ >= kFruitlessCalls ? kFruitless : kFruitlessSmall)) {
       throw Error("bulk", "the provider brings nothing for the files: " + lines.front(), {},
                   "`bulk list` shows them; `run_n N` sends the calls live");
     }

@@ -64,7 +64,8 @@ class AutoLane {
 
   AutoLaneParts parts_;
   AutoLanePlan plan_;
-  int fruitless_ = 0;  // files in a row that brought nothing
+  int fruitless_ = 0;                  // files in a row that brought nothing
+  std::uint64_t fruitless_calls_ = 0;  // and the calls in them
 };
 
 }  // namespace assay

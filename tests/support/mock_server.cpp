@@ -67,7 +67,10 @@ MockServer::~MockServer() { stop(); }
 void MockServer::stop() {
   if (pid_ <= 0) return;
   kill(pid_, SIGTERM);
-  waitpid(pid_, nullptr, 0);
+  for (int looks = 0; waitpid(pid_, nullptr, WNOHANG) == 0; ++looks) {
+    if (looks == 5000) kill(pid_, SIGKILL);
+    usleep(1000);
+  }
   pid_ = -1;
 }
 

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -24,6 +26,23 @@ std::string contents(const std::filesystem::path& path) {
 }
 
 std::atomic<int> counter{0};
+
+/// A program that hangs is killed and told, long before the whole suite is.
+std::chrono::milliseconds longest_wait() {
+  return std::getenv("ASSAY_SOAK") != nullptr ? std::chrono::hours(12) : std::chrono::minutes(4);
+}
+
+/// What each of its threads is and waits for.
+std::string threads_of(pid_t pid) {
+  std::string lines;
+  std::error_code problem;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", problem)) {
+    std::string name = contents(thread.path() / "comm");
+    if (!name.empty()) name.pop_back();
+    lines += "  " + name + ": " + contents(thread.path() / "wchan") + ", " + contents(thread.path() / "syscall");
+  }
+  return lines;
+}
 
 }  // namespace
 
@@ -63,6 +82,7 @@ Child::Child(const std::vector<std::string>& argv, const std::filesystem::path& 
   for (std::string& text : texts) envp.push_back(text.data());
   envp.push_back(nullptr);
   std::vector<std::string> words = argv;
+  for (const std::string& word : argv) words_ += word + " ";
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
 
@@ -103,8 +123,12 @@ bool Child::running() {
 }
 
 int Child::wait() {
+  if (wait_for(longest_wait()) != -1 || ended_) return status_;
+  std::fprintf(stderr, "still running, killed: %s\n%sit said: %s\n%s\n", words_.c_str(), threads_of(pid_).c_str(),
+               out().c_str(), error().c_str());
+  kill(pid_, SIGKILL);
   int status = 0;
-  if (!ended_ && waitpid(pid_, &status, 0) == pid_) reaped(status);
+  if (waitpid(pid_, &status, 0) == pid_) reaped(status);
   return status_;
 }
 

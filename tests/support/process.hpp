@@ -44,7 +44,7 @@ class Child {
   pid_t pid() const { return pid_; }
   void signal(int number) const;
   bool running();
-  /// Exit status, or 128 + signal.
+  /// Exit status, or 128 + signal. One that doesn't end within minutes is killed, and what it was doing is printed.
   int wait();
   /// nullopt-like: -1 when it still runs after `limit`.
   int wait_for(std::chrono::milliseconds limit);
@@ -56,6 +56,7 @@ class Child {
   pid_t pid_ = 0;
   int status_ = -1;
   bool ended_ = false;
+  std::string words_;
   std::filesystem::path out_, error_;
 };
 
