@@ -215,7 +215,10 @@ std::vector<std::string> BatchBook::finish() {
 
 BatchBook::~BatchBook() {
   finish();
-  writer_.request_stop();
+  {
+    const std::lock_guard lock(mutex_);  // without it the writer may look just before and begin to wait just after
+    writer_.request_stop();
+  }
   changed_.notify_all();
   writer_.join();
 }
