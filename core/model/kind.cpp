@@ -93,15 +93,6 @@ JointExport Kind::export_joint(const std::string& format, const std::string&,
   throw Error("usage", "kind " + name() + " has no export format " + format);
 }
 
-std::vector<TranscriptTurn> Kind::transcript(const BatchInfo&, const RunView& run) const {
-  std::vector<TranscriptTurn> turns;
-  for (const ContextMessage& message : run.context) {
-    turns.push_back({message.role, "",
-                     message.content.is_string() ? message.content.get<std::string>() : dump_json(message.content)});
-  }
-  return turns;
-}
-
 LoadedBatch Kind::load_sources(const std::vector<Source>&, const ParameterTexts&) const {
   throw std::logic_error("kind " + name() + " loads its sources one by one");
 }

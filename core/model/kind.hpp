@@ -101,13 +101,6 @@ class ExperimentView {
   virtual std::optional<std::uint32_t> attempts(const std::string&, const std::string&) const { return {}; }
 };
 
-/// One thing that was said in a run, for a person who reads it from top to bottom.
-struct TranscriptTurn {
-  std::string speaker;  // "system", "agent 2", a persona's name
-  std::string place;    // "round 2", "turn 7"; may be empty
-  std::string text;     // as it was said: not made safe for any output
-};
-
 /// A prompt that comes with a kind: a prompt file (specs/prompts.md 1) that is named without a path.
 struct ShippedPrompt {
   std::string name;
@@ -192,10 +185,6 @@ class Kind {
   /// What `detail` shows of a run before its data: what a person would otherwise have to find in its answer. Nothing:
   /// the answer says it.
   virtual Report detail(const BatchInfo&, const RunView&) const { return {}; }
-  /// What was said in a run, in order. As it stands here: the messages of its context.
-  virtual std::vector<TranscriptTurn> transcript(const BatchInfo&, const RunView&) const;
-  /// Whether `load FILE` without a kind's name means this kind: by the file's name alone ("study.yaml").
-  virtual bool claims_file(const std::string&) const { return false; }
   /// A word that `ls` shows beside a run ("stale"); "" : none. Asked of the runs that are shown only.
   virtual std::string mark(const RunView&, const ExperimentView&) const { return {}; }
   /// Something that is true of the whole batch for the first time since a run of it began: files may be written. Called
