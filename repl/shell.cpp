@@ -16,14 +16,6 @@
 #include "repl/views.hpp"
 
 namespace assay {
-namespace {
-
-constexpr auto kTick = std::chrono::milliseconds(200);
-
-double seconds_now(const SteadyTime now) { return std::chrono::duration<double>(now.time_since_epoch()).count(); }
-
-}  // namespace
-
 std::vector<SettingSpec> shell_settings() {
   const auto duration = [](const std::string& text) { parse_duration(text); };
   const auto count = [](const std::string& text) { parse_count(text, "it", 1); };
@@ -238,152 +230,11 @@ std::vector<std::unique_ptr<BatchView>> Shell::views(const std::vector<RunId>& r
   return views;
 }
 
-void Shell::wait_for_job(JobId job) {
-  interrupts_ = 0;
-  int seen = 0;
-  const auto react = [&] {
-    if (ending_ != 0) return true;
-    const int now = interrupts_.load();
-    if (now <= seen) return false;
-    seen = now;
-    if (seen == 1) {
-      notice("no new runs begin; those in flight are waited for. Ctrl-C again stops them");
-      if (job == 0) {
-        engine().cancel_all();
-      } else {
-        engine().cancel(job);
-      }
-    } else if (seen == 2) {
-      notice("stopping the runs in flight: they stay INCOMPLETE and go on later. Ctrl-C again leaves");
-      engine().stop_all();
-    } else {
-      interrupted_exit_ = true;
-      leaving_ = true;
-      return true;
-    }
-    return false;
-  };
-  if (options_.interactive) {
-    const auto over = [&] {
-      react();
-      return leaving() || engine().wait(job, engine_now());
-    };
-    while (true) {
-      const WaitResult result = editor().wait(over);
-      if (result == WaitResult::interrupted) {
-        ++interrupts_;
-        react();
-        if (leaving()) return;
-        continue;
-      }
-      if (result == WaitResult::gone) end_by_signal(SIGHUP);
-      break;
-    }
-  } else {
-    engine().wait(job, SteadyTime::max(), react);
-    if (seen > 0) interrupted_exit_ = true;
-  }
-}
-
 SteadyTime Shell::engine_now() { return parts_.experiment.clock().steady(); }
 
 BulkDesk& Shell::bulk() {
   if (parts_.bulk == nullptr) throw Error("usage", "this program has no bulk files");
   return *parts_.bulk;
-}
-
-void Shell::in_background(const std::string& name, std::function<void(const std::stop_token&)> work) {
-  if (background_busy_.exchange(true)) {
-    throw Error("usage", "lane=auto is at work already", {}, "it ends with its runs, or when the program is left");
-  }
-  background_ = std::jthread([this, name, work = std::move(work)](const std::stop_token& stop) {
-    try {
-      work(stop);
-    } catch (const Error& error) {
-      notice(name + ": " + error.what() + (error.hint().empty() ? "" : " [" + error.hint() + "]"));
-    } catch (const std::exception& error) {
-      notice(name + ": " + error.what());
-    }
-    background_busy_ = false;
-  });
-}
-
-std::shared_ptr<ScoreWatch> Shell::score_watch(JobId job) {
-  const std::lock_guard lock(rates_mutex_);
-  const auto found = watches_.find(job);
-  return found == watches_.end() ? nullptr : found->second;
-}
-
-void Shell::run_job(JobRequest request, const Selection& selection, Reply& reply, double until_narrower) {
-  std::shared_ptr<ScoreWatch> watch;
-  if (request.type == JobType::execute) {
-    watch = std::make_shared<ScoreWatch>(table(), request.runs, until_narrower);
-    if (until_narrower > 0) request.enough = [watch] { return watch->narrow_enough(); };
-  }
-  const JobId id = engine().start(request);
-  if (watch) {
-    {
-      const std::lock_guard lock(rates_mutex_);
-      watches_.emplace(id, watch);
-    }
-    if (engine().facts(id).state == JobFacts::State::done) watch->close();
-  }
-  JobFacts facts = engine().facts(id);
-  std::string words = describe(selection);
-  if (facts.skipped > 0) {
-    const char* why = request.type == JobType::evaluate ? "not COMPLETE, or in another job"
-                      : request.type == JobType::rerun  ? "in another job"
-                                                        : "COMPLETE, or in another job";
-    words += "; " + count_text(facts.skipped) + " skipped (" + why + ")";
-    if (facts.selected > 0) words += ", " + count_text(facts.selected) + " in this job";
-  }
-  if (foreground()) {
-    wait_for_job(id);
-    facts = engine().facts(id);
-    if (facts.state == JobFacts::State::paused && !facts.paused_because.empty()) {
-      throw Error("held", "job #" + std::to_string(id) + " paused: " + facts.paused_because, {},
-                  count_text(facts.complete) + " COMPLETE, " +
-                      count_text(facts.waiting + facts.waiting_peers + facts.incomplete) +
-                      " wait and nothing is lost; put it right, then `resume`, or `run_n` in a new session");
-    }
-    last_run_failed_ = facts.fail > 0;
-    if (request.type != JobType::evaluate || facts.fail > 0) reply.line(words);
-    reply.line(job_line(facts));
-  } else {
-    reply.line(words + ", job #" + std::to_string(id) + ", at most " + count_text(facts.width) + " in flight");
-  }
-  reply.result = job_json(facts);
-}
-
-bool Shell::confirm(const std::string& question) {
-  if (!options_.interactive) return false;
-  out_.line(StyledText(safe(question)));  // a prompt is cut where it leaves no room to type
-  const ReadResult read = editor().read(StyledText().add("[y/N] "), {});
-  return read.kind == ReadResult::Kind::line && (read.text == "y" || read.text == "yes" || read.text == "Y");
-}
-
-void Shell::ask_before_leaving() {
-  const std::vector<JobFacts> jobs = open_jobs(engine());
-  const bool rests = std::all_of(jobs.begin(), jobs.end(), [](const JobFacts& job) {
-    return job.state == JobFacts::State::paused && job.in_flight == 0;
-  });
-  if (!options_.interactive || !engine().busy() || rests) {
-    leaving_ = true;
-    return;
-  }
-  const Engine::Totals totals = engine().totals();
-  out_.line(StyledText(safe(count_text(totals.in_flight_runs) + (totals.in_flight_runs == 1 ? " run is" : " runs are") +
-                            " in flight: [d]rain (wait), [s]top (they go on next time), [c]ancel leaving?")));
-  const ReadResult read = editor().read(StyledText().add("d, s or c: "), {});
-  if (read.kind == ReadResult::Kind::end || read.text == "s" || read.text == "stop") {
-    leaving_ = true;
-  } else if (read.kind == ReadResult::Kind::gone) {
-    end_by_signal(SIGHUP);
-  } else if (read.text == "d" || read.text == "drain") {
-    engine().cancel_all();
-    wait_for_job(0);
-    leaving_ = true;
-  }
 }
 
 void Shell::greet() {
@@ -396,153 +247,13 @@ void Shell::greet() {
                              TextRole::dim));
 }
 
-void Shell::wind_down() {
-  background_.request_stop();
-  const auto grace = [&](const char* name) {
-    return engine_now() + std::chrono::duration_cast<SteadyTime::duration>(parse_duration(settings().get(name)));
-  };
-  const int signal = ending_.load();
-  if (signal == SIGTERM) {
-    engine().drain_all();
-    engine().wait(0, grace("term_grace"), [this] { return ending_ != SIGTERM; });
-  } else if (signal == SIGHUP) {
-    if (settings().get("on_hangup") == "go_on") {
-      engine().wait(0, SteadyTime::max(), [this] { return ending_ != SIGHUP; });
-    } else {
-      engine().cancel_all();
-      engine().wait(0, grace("hangup_grace"), [this] { return ending_ != SIGHUP; });
-    }
-  }
-  engine().stop_all();
-  engine().wait(0);
-  if (background_.joinable()) background_.join();
-  engine().wait(0);
-  store().flush();
-}
-
-int Shell::exit_status() const {
-  if (ending_ == SIGTERM) return 143;
-  if (ending_ == SIGHUP) return 129;
-  if (ending_ == SIGQUIT) return 131;
-  if (interrupted_exit_) return 130;
-  if (failed_ && !options_.interactive) return 1;
-  if (last_run_failed_ && !options_.interactive) return 3;
-  return 0;
-}
-
 std::vector<std::string> Shell::history() const { return parts_.editor.history(); }
-
-void Shell::interrupt() {
-  ++interrupts_;
-  editor().interrupt();
-}
-
-void Shell::end_by_signal(int signal) {
-  // A lost terminal is told twice, as a signal and as the end of its input; a second SIGTERM means at once.
-  const int before = ending_.load();
-  if (before == SIGHUP && signal == SIGHUP) return;
-  ending_ = before == SIGTERM && signal == SIGTERM ? SIGQUIT : signal;
-  editor().interrupt();
-  editor().wake();
-}
-
-void Shell::job_ended(const JobFacts& facts) {
-  {
-    const std::lock_guard lock(rates_mutex_);
-    rates_.erase(facts.id);
-  }
-  if (const auto watch = score_watch(facts.id); watch && facts.state == JobFacts::State::done) watch->close();
-  if (facts.selected > 0 && options_.interactive) editor().print_above(job_line(facts));
-  editor().wake();
-}
 
 void Shell::notice(const std::string& text) {
   if (options_.interactive) {
     editor().print_above(StyledText().add(text, TextRole::warn));
   } else {
     error_.line(StyledText().add(text, TextRole::warn));
-  }
-}
-
-StyledText Shell::job_line(const JobFacts& facts) const {
-  StyledText text;
-  text.add("#" + std::to_string(facts.id) + " ", TextRole::dim);
-  if (facts.state == JobFacts::State::paused) {
-    text.add("paused: " + facts.paused_because, TextRole::warn);
-    text.add("; " + count_text(facts.waiting + facts.waiting_peers + facts.incomplete) +
-             " wait, nothing is lost; `resume` goes on");
-    return text;
-  }
-  text.add(facts.state == JobFacts::State::cancelled ? "cancelled" : "done");
-  text.add(" in " + format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                        std::chrono::duration<double>(facts.seconds))));
-  text.add(": ").add(count_text(facts.complete) + " COMPLETE", facts.complete > 0 ? TextRole::good : TextRole::plain);
-  text.add(", ").add(count_text(facts.fail) + " FAIL", facts.fail > 0 ? TextRole::bad : TextRole::plain);
-  if (facts.incomplete > 0) text.add(", ").add(count_text(facts.incomplete) + " INCOMPLETE", TextRole::warn);
-  if (facts.cancelled > 0) text.add(", " + count_text(facts.cancelled) + " not begun");
-  if (facts.scored > 0) {
-    text.add("; score ")
-        .add(ratio_text(static_cast<double>(facts.correct) / static_cast<double>(facts.scored)), TextRole::number);
-    text.add(" (" + count_text(facts.correct) + " of " + count_text(facts.scored) + " scored)");
-  }
-  if (facts.cost > 0) text.add("; " + format_usd(facts.cost));
-  if (facts.fail > 0) text.add("; `errors` groups them");
-  if (facts.enough) text.add("; enough: its confidence sequence is as narrow as was asked");
-  return text;
-}
-
-ProgressFacts Shell::progress_of(const JobFacts& facts, double now) {
-  ProgressFacts progress;
-  progress.job = facts.id;
-  if (facts.state == JobFacts::State::paused) {
-    progress.state = facts.paused_because.empty() ? "paused" : "paused: " + facts.paused_because;
-  }
-  if (facts.state == JobFacts::State::cancelled) progress.state = "ending";
-  progress.done = static_cast<std::int64_t>(done_of(facts));
-  progress.total = static_cast<std::int64_t>(facts.selected - facts.cancelled);
-  progress.ok = static_cast<std::int64_t>(facts.complete);
-  progress.fail = static_cast<std::int64_t>(facts.fail);
-  progress.in_flight = static_cast<std::int64_t>(facts.in_flight);
-  progress.waiting_peers = static_cast<std::int64_t>(facts.waiting_peers);
-  progress.correct = static_cast<std::int64_t>(facts.correct);
-  progress.scored = static_cast<std::int64_t>(facts.scored);
-  progress.cost_pico_usd = facts.cost;
-  const std::lock_guard lock(rates_mutex_);
-  if (facts.state == JobFacts::State::paused) {  // its rates begin anew when it goes on
-    rates_.erase(facts.id);
-    return progress;
-  }
-  const std::uint64_t tokens = facts.tokens_in + facts.tokens_out;
-  const Rates fresh{SmoothedRate(now), SmoothedRate(now), SmoothedRate(now), facts.ended(), facts.calls, tokens};
-  Rates& rates = rates_.try_emplace(facts.id, fresh).first->second;
-  // Ended runs become fewer when INCOMPLETE ones are begun again.
-  const auto more = [](std::uint64_t seen, std::uint64_t is) { return is > seen ? static_cast<double>(is - seen) : 0; };
-  rates.runs.add(now, more(rates.seen_runs, facts.ended()));
-  rates.calls.add(now, more(rates.seen_calls, facts.calls));
-  rates.tokens.add(now, more(rates.seen_tokens, tokens));
-  rates.seen_runs = facts.ended();
-  rates.seen_calls = facts.calls;
-  rates.seen_tokens = tokens;
-  progress.calls_per_s = rates.calls.per_second(now);
-  progress.tokens_per_s = rates.tokens.per_second(now);
-  if (progress.state.empty()) progress.eta_s = eta_seconds(progress.total - progress.done, rates.runs.per_second(now));
-  return progress;
-}
-
-void Shell::tick(const std::stop_token& stop) {
-  bool shown = false;
-  while (sleep_unless_stopped(stop, kTick)) {
-    std::vector<StyledText> lines;
-    const auto columns = static_cast<std::size_t>(out_.size().columns);
-    for (const JobFacts& facts : open_jobs(engine())) {
-      const ProgressFacts progress = progress_of(facts, seconds_now(engine_now()));
-      lines.push_back(options_.interactive ? progress_status_line(progress, columns) : progress_plain_line(progress));
-    }
-    const StoreHealth health = store().health();
-    if (!health.message.empty()) lines.push_back(StyledText().add(health.message, TextRole::bad));
-    if (lines.empty() && !shown) continue;
-    shown = !lines.empty();
-    editor().set_status(std::move(lines));
   }
 }
 
