@@ -60,10 +60,6 @@ std::vector<std::string> lines_of(const std::string& line) {
   return line.empty() ? std::vector<std::string>() : std::vector<std::string>{line};
 }
 
-bool is_interactive(const ProgramArguments& arguments) {
-  return arguments.scripts.empty() && isatty(0) == 1 && isatty(1) == 1 && !arguments.json;
-}
-
 /// Runs what the command line gave, or reads lines; true: go on to wind down.
 void converse(Shell& shell, const ProgramArguments& arguments) {
   if (arguments.scripts.empty()) {
