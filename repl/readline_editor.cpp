@@ -50,10 +50,6 @@ struct ReadlineEditor::Callbacks {
       const ssize_t count = ::read(editor.in_, &byte, 1);
       if (count == 1) {
         const bool typed_ahead = editor.typed_ahead_ > 0;
-        if (byte == kCtrlC && editor.ctrl_c_is_typed_) {
-          editor.interrupted_ = true;
-          return EOF;
-        }
         if (typed_ahead) --editor.typed_ahead_;
         // The kernel keeps a Ctrl-D that came in the usual mode as a NUL.
         return typed_ahead && byte == 0 ? kCtrlD : byte;
@@ -81,6 +77,10 @@ struct ReadlineEditor::Callbacks {
   }
   static int tab_key(int /*count*/, int /*key*/) {
     the_editor->complete();
+    return 0;
+  }
+  static int interrupt_key(int /*count*/, int /*key*/) {
+    the_editor->interrupted_ = true;
     return 0;
   }
   static int clear_key(int /*count*/, int /*key*/) {
@@ -149,8 +149,10 @@ void ReadlineEditor::load_library() {
     rl_bind_key_in_map('\n', &Callbacks::enter_key, map);
     rl_bind_key_in_map('\f', &Callbacks::clear_key, map);
     if (map != vi_movement_keymap) rl_bind_key_in_map('\t', &Callbacks::tab_key, map);
+    rl_bind_key_in_map(kCtrlC, &Callbacks::interrupt_key, map);
     rl_bind_keyseq_in_map("\\e[200~", rl_bracketed_paste_begin, map);
   }
+  for (Keymap map : {emacs_meta_keymap, emacs_ctlx_keymap}) rl_bind_key_in_map(kCtrlC, &Callbacks::interrupt_key, map);
   using_history();
 }
 
@@ -397,8 +399,6 @@ void ReadlineEditor::accept_or_continue() {
 void ReadlineEditor::take_ctrl_c_as_typed() {
   termios mode{};
   if (tcgetattr(in_, &mode) != 0) return;
-  ctrl_c_is_typed_ = mode.c_cc[VINTR] == kCtrlC;
-  if (!ctrl_c_is_typed_) return;
   mode.c_cc[VINTR] = _POSIX_VDISABLE;
   tcsetattr(in_, TCSADRAIN, &mode);
 }

@@ -80,8 +80,7 @@ class ReadlineEditor final : public LineEditor {
   std::vector<StyledText> status_;
   Clock::time_point lines_drawn_, status_drawn_, changed_at_;
   std::atomic<Phase> phase_{Phase::outside};
-  int typed_ahead_ = 0;  // bytes that came before this read()
-  bool ctrl_c_is_typed_ = false;
+  int typed_ahead_ = 0;       // bytes that came before this read()
   bool changed_ = false;      // the line since the last drawing
   bool interrupted_ = false;  // inside of a call into the library
   bool gone_ = false;

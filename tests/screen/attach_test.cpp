@@ -384,6 +384,7 @@ TEST_CASE("a command typed right after Ctrl-C is executed, and the line before i
     CHECK(pty.wait_for("unknown command " + name));
   }
   CHECK(pty.all_text().find("unknown command never") == std::string::npos);
+  CHECK(pty.all_text().find("assay> never typed^C\nassay> after19") != std::string::npos);
   pty.send("exit\r");
   CHECK(pty.exit_status() == 0);
 }
