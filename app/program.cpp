@@ -357,7 +357,6 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
     }
     status = shell->exit_status();
     has_terminals = false;
-    shell->leave_terminals();
   }
   server.reset();
   if (experiment.engine().has_lost_workers()) {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <deque>
 
@@ -29,6 +30,7 @@ class RemoteServer::Session {
       : parts_(parts), attached_(attached), pid_(pid), channel_(fd), thread_([this] { live(); }) {}
   ~Session() {
     end("");
+    channel_.close();
     thread_.join();
   }
 
@@ -220,6 +222,11 @@ void RemoteServer::stop(const std::string& why) {
   if (listener_.joinable()) listener_.join();
   const std::lock_guard lock(mutex_);
   for (const std::unique_ptr<Session>& session : sessions_) session->end(why);
+  // One whose process is stopped takes no farewell.
+  const auto until = std::chrono::steady_clock::now() + kByePatience;
+  const auto over = [](const std::unique_ptr<Session>& session) { return session->over(); };
+  while (!std::all_of(sessions_.begin(), sessions_.end(), over) && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(5ms);
   sessions_.clear();
 }
 

@@ -84,6 +84,7 @@ Shell::Shell(ShellParts parts, ShellOptions options)
 }
 
 Shell::~Shell() {
+  leave_terminals();
   ticker_.request_stop();
   if (ticker_.joinable()) ticker_.join();
   if (options_.attached) return;

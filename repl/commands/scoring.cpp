@@ -174,7 +174,8 @@ Report report_of(Shell& shell, const std::vector<BatchId>& batches) {
     const std::unique_ptr<BatchView> view = shell.experiment().view(id);
     const BatchInfo& info = view->info();
     if (info.kind.empty()) throw Error("kind", "batch " + info.name + " is of no known kind: it has no report");
-    Report one = shell.kinds().require(info.kind).report(*view);
+    Report one;
+    shell.work([&] { one = shell.kinds().require(info.kind).report(*view); });
     if (batches.size() == 1) return one;
     std::move(one.blocks.begin(), one.blocks.end(), std::back_inserter(all.blocks));
     Json figures = Json::object({{"batch", info.name}, {"kind", info.kind}});

@@ -357,6 +357,26 @@ TEST_CASE("attach -c is a script: its output, its status; two at once, beside a 
   CHECK(first.exit_status() == 0);
 }
 
+TEST_CASE("an attached terminal that is stopped and reads nothing keeps neither others nor the program's end waiting") {
+  const Place place;
+  Pty first({kShell, place.file}, place.options());
+  REQUIRE(first.wait_for("assay> "));
+  first.send("load arithmetic sample\r");
+  REQUIRE(first.wait_for("50 runs, kind arithmetic"));
+  std::string much;
+  for (int i = 0; i < 3'000; ++i) much += "ls all;";
+  Child stopped(place.attach({"--json", "-c", much}), place.folder.path());
+  REQUIRE(place.wait_until([&] { return stopped.out().size() > 1'000; }));
+  stopped.signal(SIGSTOP);
+  first.pump(500ms);
+  first.send("run_n 8\r");
+  CHECK(first.wait_for("#1 done"));
+  first.send("exit\r");
+  CHECK(first.exit_status() == 0);
+  stopped.signal(SIGCONT);
+  CHECK(stopped.wait() == 1);
+}
+
 TEST_CASE("who opens what another program writes is told how to join it; who attaches to nothing, how to open it") {
   const Place place;
   Pty first({kShell, place.file}, place.options());
