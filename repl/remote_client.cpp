@@ -93,7 +93,10 @@ int RemoteClient::converse() {
   } catch (...) {
     problem = std::current_exception();
   }
-  done_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+  }
   channel_.finish(1s);
   changed_.notify_all();
   receiver.join();

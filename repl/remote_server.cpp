@@ -98,8 +98,7 @@ class RemoteServer::Session {
       shell_ = shell.get();
       editor_ = &editor;
     }
-    channel_.send(Json::object(
-        {{"t", "welcome"}, {"number", shell->number()}, {"pid", ::getpid()}, {"experiment", parts_.experiment}}));
+    channel_.send(Json::object({{"t", "welcome"}, {"pid", ::getpid()}}));
     ++attached_;
     std::thread reader([this] { read(); });
     std::string problem;

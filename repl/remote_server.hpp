@@ -3,9 +3,9 @@
 // same experiment, on a thread of its own. What happens to a connection touches no job and no other terminal.
 //
 // The conversation (JSON frames, remote/channel.hpp): the terminal says hello {protocol, version, read_only,
-// interactive, json, columns, rows, colours, moves_cursor, pid}; the answer is welcome {number, pid, experiment} or
-// refused {why}. Then frames of remote_editor.hpp both ways, and script {text, name}, scripts_end, interrupt from the
-// terminal. It ends with bye {status, why}.
+// interactive, json, scripts, columns, rows, terminal, colours, moves_cursor}; the answer is welcome {pid} or refused
+// {why}. Then frames of remote_editor.hpp both ways, and script {text, name}, scripts_end, interrupt from the terminal.
+// It ends with bye {status, why}.
 //
 // Thread rule: made, stopped and ended by the main thread; attached() by any.
 
