@@ -1,13 +1,17 @@
 // Second terminals, and programs whose terminal was left: the real program in pseudo-terminals (shell.md 2).
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "core/text/json.hpp"
+#include "repl/remote/channel.hpp"
+#include "repl/remote/socket_place.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/pty.hpp"
 
@@ -375,6 +379,52 @@ TEST_CASE("an attached terminal that is stopped and reads nothing keeps neither 
   CHECK(first.exit_status() == 0);
   stopped.signal(SIGCONT);
   CHECK(stopped.wait() == 1);
+}
+
+TEST_CASE("a terminal of another version is refused with both versions; odd frames harm nobody") {
+  const Place place;
+  Pty first({kShell, place.file}, place.options());
+  REQUIRE(first.wait_for("assay> "));
+  {
+    Channel other(connect_to(socket_path(place.file)));
+    other.send(Json::object({{"t", "hello"}, {"protocol", 99}, {"version", "9.9"}}));
+    const auto answer = other.receive(30s);
+    REQUIRE(answer);
+    CHECK(answer->at("t") == "refused");
+    CHECK(answer->at("why").get<std::string>().find("this terminal is assay 9.9") != std::string::npos);
+    CHECK_FALSE(other.receive(30s));
+  }
+  {
+    const int fd = connect_to(socket_path(place.file));
+    const std::string bytes = "GET / HTTP/1.1\r\n\r\n";
+    REQUIRE(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
+    char end = 0;
+    CHECK(::recv(fd, &end, 1, 0) == 0);
+    ::close(fd);
+  }
+  {
+    Channel odd(connect_to(socket_path(place.file)));
+    odd.send(Json::object({{"t", "hello"}, {"protocol", kRemoteProtocol}, {"columns", -5}, {"rows", "x"}}));
+    std::optional<Json> frame = odd.receive(30s);
+    REQUIRE(frame);
+    CHECK(frame->at("t") == "welcome");
+    for (const Json& one :
+         {Json::object({{"t", "resize"}, {"columns", 1'000'000'000'000}}), Json::object({{"t", "nonsense"}}),
+          Json::object({{"t", "complete"}, {"id", 1}, {"line", "ls "}, {"cursor", -7}}),
+          Json::object({{"t", "complete"}, {"id", 2}, {"line", "ls "}, {"cursor", 7'000}}),
+          Json::object({{"t", "ran"}, {"id", 1'000}}), Json::object({{"t", "line"}, {"id", 77}, {"text", "drop all"}}),
+          Json::object({{"t", "interrupt"}}), Json::object({{"t", "line"}, {"id", 1}, {"text", "nonsense here"}})}) {
+      CHECK(odd.send(one));
+    }
+    std::string said;
+    while ((frame = odd.receive(30s)) && said.find("unknown command nonsense") == std::string::npos)
+      said += dump_json(*frame);
+    CHECK(said.find("unknown command nonsense") != std::string::npos);
+    CHECK(said.find("drop") == std::string::npos);
+  }
+  CHECK(place.run(place.attach({"-c", "status"})).status == 0);
+  first.send("exit\r");
+  CHECK(first.exit_status() == 0);
 }
 
 TEST_CASE("who opens what another program writes is told how to join it; who attaches to nothing, how to open it") {
