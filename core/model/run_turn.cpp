@@ -27,8 +27,11 @@ std::vector<RunTurn> turns_of_context(const std::vector<ContextMessage>& context
     RunTurn turn;
     turn.role = message.role;
     turn.text = content_text(message.content);
-    for (const char* name : {"name", "agent"}) {
-      if (turn.speaker.empty()) turn.speaker = word_of(message.more, name);
+    turn.speaker = word_of(message.more, "name");
+    std::string& who = turn.role == "assistant" ? turn.speaker : turn.to;
+    for (const char* name : {"agent", "judge"}) {
+      const std::string word = word_of(message.more, name);
+      if (who.empty() && !word.empty()) who = message.more[name].is_number() ? std::string(name) + " " + word : word;
     }
     for (const char* name : {"round", "turn"}) {
       const std::string number = word_of(message.more, name);

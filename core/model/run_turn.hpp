@@ -16,6 +16,7 @@ namespace assay {
 struct RunTurn {
   std::string role;     // "system", "user", "assistant": as in the run's context
   std::string speaker;  // a name, where there is one: an agent's, a persona's
+  std::string to;       // whom it is said to, where that is one of several: the agent that a prompt is for
   std::string part;     // what of the run it belongs to: "round 2", "turn 5", "judge 1"; "": it is not divided
   std::string text;     // what was said; of what is no text, its JSON
   std::string model;    // of the call behind it; "": not known
@@ -27,8 +28,8 @@ struct RunTurn {
 /// A message's content: a text as it is, anything else as JSON; "" for null.
 std::string content_text(const Json& content);
 
-/// The messages of a context. What its runner says of them beside role and content gives speaker ("name", "agent") and
-/// part ("round", "turn").
+/// The messages of a context. What its runner says of them beside role and content gives speaker ("name"), part
+/// ("round", "turn"), model ("model"), and of a reply the speaker, of a prompt whom it is for ("agent", "judge").
 std::vector<RunTurn> turns_of_context(const std::vector<ContextMessage>& context);
 
 /// Calls of the newest attempt that brought something, in order.
