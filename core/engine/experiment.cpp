@@ -69,6 +69,7 @@ class StoredBatchView final : public BatchView {
         RunView view = row_of(runs_[i]);
         StoredPayloads& stored = read[runs_[i]];
         if (with_unfinished_ && stored.answer.empty()) read_again(view, stored);
+        view.damaged = view.damaged || !stored.damaged.empty();
         view.data = json_or_null(stored.data, view.run_id);
         if (view.status == Status::complete || view.status == Status::fail) {
           view.answer = json_or_null(stored.answer, view.run_id);
@@ -116,6 +117,7 @@ class StoredBatchView final : public BatchView {
     view.seconds = static_cast<double>(row.seconds);
     view.ended_at = row.ended_at;
     view.attempts = row.attempts;
+    view.damaged = row.damaged;
     return view;
   }
 

@@ -15,6 +15,7 @@
 #include "core/model/batch.hpp"
 #include "core/model/call.hpp"
 #include "core/model/report.hpp"
+#include "core/model/run_turn.hpp"
 #include "core/model/runner.hpp"
 
 namespace assay {
@@ -73,6 +74,7 @@ struct RunView {
   double seconds = 0;
   WallTime ended_at = 0;  // of its newest attempt; 0: none has ended here
   std::uint32_t attempts = 0;
+  bool damaged = false;  // a part of its record can't be read back: what is missing is null
 };
 
 /// The runs of a batch (or a selection of them), in order, read page by page.
@@ -185,6 +187,10 @@ class Kind {
   /// What `detail` shows of a run before its data: what a person would otherwise have to find in its answer. Nothing:
   /// the answer says it.
   virtual Report detail(const BatchInfo&, const RunView&) const { return {}; }
+  /// What was said in a run, in order, for people to read. `calls`: its recorded calls, as BatchView::calls gives them.
+  /// As it stands here: its context, each reply with the call behind it where there are as many of one as of the
+  /// other. Never throws for data of an odd shape: what can't be read is left out, or shown as it is.
+  virtual std::vector<RunTurn> transcript(const BatchInfo&, const RunView&, const std::vector<CallRecord>& calls) const;
   /// A word that `ls` shows beside a run ("stale"); "" : none. Asked of the runs that are shown only.
   virtual std::string mark(const RunView&, const ExperimentView&) const { return {}; }
   /// Something that is true of the whole batch for the first time since a run of it began: files may be written. Called
