@@ -9,14 +9,11 @@
 #include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
-#include "core/text/utf8.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
 namespace {
-
-constexpr std::size_t kMostOfRecord = 160;
 
 const std::vector<std::string>& known_columns() {
   static const std::vector<std::string> names = {"run",    "batch",    "id",    "status", "score",
@@ -32,15 +29,6 @@ bool is_payload_column(const std::string& name) {
 std::string one_line(const Json& value) {
   if (value.is_null()) return "-";
   return value.is_string() ? value.get<std::string>() : dump_json(value);
-}
-
-/// What is shown of an answer: the verdict or the value alone where the kind keeps it beside how it was found.
-std::string answer_text(const Json& answer) {
-  if (answer.is_object() && answer.contains("verdict") && answer.at("verdict").is_string())
-    return answer.at("verdict").get<std::string>();
-  if (answer.is_object() && answer.contains("value")) return one_line(answer.at("value"));
-  // Answers that hold a whole record are looked at with `detail`.
-  return answer.is_structured() ? truncate_to_width(one_line(answer), kMostOfRecord) : one_line(answer);
 }
 
 /// What the kinds say of these runs beside their status (Kind::mark).

@@ -96,14 +96,7 @@ JointExport Kind::export_joint(const std::string& format, const std::string&,
 std::vector<RunTurn> Kind::transcript(const BatchInfo&, const RunView& run,
                                       const std::vector<CallRecord>& calls) const {
   std::vector<RunTurn> turns = turns_of_context(run.context);
-  std::vector<RunTurn*> replies;
-  for (RunTurn& turn : turns) {
-    if (turn.role == "assistant") replies.push_back(&turn);
-  }
-  const std::vector<const CallRecord*> answered = answered_calls(calls);
-  if (replies.size() == answered.size()) {
-    for (std::size_t i = 0; i < replies.size(); ++i) add_call(*replies[i], *answered[i]);
-  }
+  add_calls(turns, calls);
   return turns;
 }
 

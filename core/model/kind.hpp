@@ -187,10 +187,6 @@ class Kind {
   /// What `detail` shows of a run before its data: what a person would otherwise have to find in its answer. Nothing:
   /// the answer says it.
   virtual Report detail(const BatchInfo&, const RunView&) const { return {}; }
-  /// What was said in a run, in order, for people to read. `calls`: its recorded calls, as BatchView::calls gives them.
-  /// As it stands here: its context, each reply with the call behind it where there are as many of one as of the
-  /// other. Never throws for data of an odd shape: what can't be read is left out, or shown as it is.
-  virtual std::vector<RunTurn> transcript(const BatchInfo&, const RunView&, const std::vector<CallRecord>& calls) const;
   /// A word that `ls` shows beside a run ("stale"); "" : none. Asked of the runs that are shown only.
   virtual std::string mark(const RunView&, const ExperimentView&) const { return {}; }
   /// Something that is true of the whole batch for the first time since a run of it began: files may be written. Called
@@ -230,6 +226,11 @@ class Kind {
   }
   /// The fork's data are a copy of its parent's: what must be its own (an id) is given to it here.
   virtual void make_fork(NewRun&) const {}
+
+  /// What was said in a run, in order, for people to read. `calls`: its recorded calls, as BatchView::calls gives them.
+  /// As it stands here: its context, each reply with the call behind it where there are as many of one as of the
+  /// other. Never throws for data of an odd shape: what can't be read is left out, or shown as it is.
+  virtual std::vector<RunTurn> transcript(const BatchInfo&, const RunView&, const std::vector<CallRecord>& calls) const;
 };
 
 /// Kinds by name. Filled by app at start, constant afterwards: any thread.

@@ -66,4 +66,14 @@ void add_call(RunTurn& turn, const CallRecord& call) {
   turn.model = call.model;
 }
 
+void add_calls(std::vector<RunTurn>& turns, const std::vector<CallRecord>& calls) {
+  std::vector<RunTurn*> replies;
+  for (RunTurn& turn : turns) {
+    if (turn.role == "assistant") replies.push_back(&turn);
+  }
+  const std::vector<const CallRecord*> answered = answered_calls(calls);
+  if (replies.size() != answered.size()) return;
+  for (std::size_t i = 0; i < replies.size(); ++i) add_call(*replies[i], *answered[i]);
+}
+
 }  // namespace assay

@@ -36,5 +36,7 @@ std::vector<RunTurn> turns_of_context(const std::vector<ContextMessage>& context
 std::vector<const CallRecord*> answered_calls(const std::vector<CallRecord>& calls);
 /// What a call took, and its model, onto the turn that it brought.
 void add_call(RunTurn& turn, const CallRecord& call);
+/// The same for all replies (role "assistant"), in order, where there are as many as answered calls.
+void add_calls(std::vector<RunTurn>& turns, const std::vector<CallRecord>& calls);
 
 }  // namespace assay

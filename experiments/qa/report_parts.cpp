@@ -6,6 +6,7 @@
 #include "core/statistics/proportion.hpp"
 #include "core/statistics/score_line.hpp"
 #include "core/text/duration.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 
@@ -19,17 +20,19 @@ Json low_high(const Figure& figure) {
 Json element(const Json& pair, std::size_t index) { return pair.is_array() ? pair[index] : Json(); }
 
 Json tally_figures(const QaTally& tally) {
-  return {{"n", tally.n},
-          {"scored", tally.scored},
-          {"correct", tally.correct},
-          {"accuracy", tally.accuracy()},
-          {"ci95", tally.interval()},
-          {"unextracted", tally.unextracted},
-          {"unextracted_scored", tally.unextracted_scored},
-          {"failed", tally.failed},
-          {"not_run", tally.not_run},
-          {"unscored", tally.unscored},
-          {"bounds", tally.bounds()}};
+  Json figures = {{"n", tally.n},
+                  {"scored", tally.scored},
+                  {"correct", tally.correct},
+                  {"accuracy", tally.accuracy()},
+                  {"ci95", tally.interval()},
+                  {"unextracted", tally.unextracted},
+                  {"unextracted_scored", tally.unextracted_scored},
+                  {"failed", tally.failed},
+                  {"not_run", tally.not_run},
+                  {"unscored", tally.unscored},
+                  {"bounds", tally.bounds()}};
+  if (tally.unreadable > 0) figures["unreadable"] = tally.unreadable;
+  return figures;
 }
 
 ReportTable overview_table(const Json& f) {
@@ -49,6 +52,12 @@ ReportTable overview_table(const Json& f) {
 }
 
 std::string accuracy_line(const Json& f) {
+  if (f["scored"] == 0) {
+    return "no run is scored yet: " + counted(f["n"].get<std::uint64_t>(), "run", "runs") + ", " +
+           format_count(f["failed"].get<std::int64_t>()) + " failed, " +
+           format_count(f["not_run"].get<std::int64_t>()) + " not run, " +
+           format_count(f["unscored"].get<std::int64_t>()) + " unscored";
+  }
   const auto number = [](const Json& value) { return value.is_number() ? value.get<double>() : kUndefined; };
   Figure figure;
   figure.value = number(f["accuracy"]);
@@ -65,6 +74,7 @@ Json category_figures(const Ordered<QaTally>& categories) {
   for (const auto& [name, tally] : categories.entries()) {
     list.push_back({{"category", name},
                     {"n", tally.n},
+                    {"scored", tally.scored},
                     {"correct", tally.correct},
                     {"accuracy", tally.accuracy()},
                     {"ci95", tally.interval()},
@@ -79,6 +89,7 @@ void add_categories(Report& report) {
   ReportTable table{"by category",
                     {{"category", Form::text},
                      {"n", Form::count},
+                     {"scored", Form::count},
                      {"correct", Form::count},
                      {"accuracy", Form::ratio},
                      {"low", Form::ratio},
@@ -88,7 +99,7 @@ void add_categories(Report& report) {
                      {"best", Form::ratio}},
                     {}};
   for (const Json& c : report.figures["categories"]) {
-    table.rows.push_back({c["category"], c["n"], c["correct"], c["accuracy"], element(c["ci95"], 0),
+    table.rows.push_back({c["category"], c["n"], c["scored"], c["correct"], c["accuracy"], element(c["ci95"], 0),
                           element(c["ci95"], 1), c["unextracted"], element(c["bounds"], 0), element(c["bounds"], 1)});
   }
   report.table(std::move(table));
@@ -106,6 +117,11 @@ std::string counted_figure(const Report& report, const char* name) {
 }
 
 void add_left_out(Report& report, const char* unextracted) {
+  if (report.figures.contains("unreadable")) {
+    report.text(counted_figure(report, "unreadable") +
+                " runs can't be read back: they are unscored, and right or wrong in the bounds");
+  }
+  if (report.figures["scored"] == 0) return;  // the first line says what there is instead
   const Json& bounds = report.figures["bounds"];
   report.text("the accuracy leaves out " + counted_figure(report, "failed") + " failed, " +
               counted_figure(report, "not_run") + " not run, " + counted_figure(report, "unscored") +
