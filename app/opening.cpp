@@ -73,11 +73,11 @@ void make_folder_for(const std::string& path) {
   if (!folder.empty()) make_folders(folder);
 }
 
-std::string history_path() {
+std::string state_file(const std::string& name) {
   const std::string folder = folder_of_environment("XDG_STATE_HOME", "/.local/state/assay");
   if (folder.empty()) return {};
   make_folders(folder);
-  return folder + "/history";
+  return folder + "/" + name;
 }
 
 std::vector<std::string> recovery_lines(Store& store) {

@@ -19,8 +19,8 @@ std::vector<SettingSpec> opening_settings();
 void read_settings(Settings& settings);
 /// The folder of an experiment file, 0700 when it is made.
 void make_folder_for(const std::string& path);
-/// Where typed lines are kept; "" when there is no home.
-std::string history_path();
+/// Where a file of that name is kept for this user ("history": what was typed); "" when there is no home.
+std::string state_file(const std::string& name);
 
 /// What an unclean end left behind (reliability.md 1.6), a line; none after a clean one.
 std::vector<std::string> recovery_lines(Store& store);

@@ -18,6 +18,7 @@
 #include "app/opening.hpp"
 #include "app/pinned_models.hpp"
 #include "app/signals.hpp"
+#include "app/trusted_commands.hpp"
 #include "app/version.hpp"
 #include "core/ledger/budget_book.hpp"
 #include "core/store/sqlite_store.hpp"
@@ -28,6 +29,7 @@
 #include "experiments/arithmetic/arithmetic.hpp"
 #include "experiments/debate/debate.hpp"
 #include "experiments/discussion/discussion.hpp"
+#include "experiments/exec/exec.hpp"
 #include "experiments/judge/judge.hpp"
 #include "experiments/peer_prediction/peer_prediction.hpp"
 #include "experiments/qa/hub.hpp"
@@ -41,6 +43,7 @@
 #include "runners/llm/child_environment.hpp"
 #include "runners/llm/http.hpp"
 #include "runners/llm/local_models.hpp"
+#include "runners/process/program_host.hpp"
 #include "runners/prompt/settings.hpp"
 
 namespace assay {
@@ -98,6 +101,12 @@ Program::Program() : parts_(std::make_unique<Parts>()) {
   });
   add_kind([](const Services& services) {
     return make_peer_prediction_kind({services.chat, services.models, services.prompt_limits});
+  });
+  add_kind([](const Services& services) {
+    return make_exec_kind({services.chat, services.models, *services.programs, services.child_environment,
+                           services.redact, services.tell,
+                           [trusted = services.trusted](const std::string& command) { trusted->add(command); },
+                           [trusted = services.trusted](const std::string& command) { return trusted->has(command); }});
   });
 }
 
@@ -183,14 +192,16 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   const auto http = std::make_unique<InProcessTransport>(secrets, http_options);
   const EnvironmentLookup environment = process_environment(".");
   ModelsConfig config = load_models(environment, ".");
+  const auto child_environment = [&secrets, environment,
+                                  keys = key_variables(config)](const std::vector<std::string>& allowed) {
+    for (const std::string& name : allowed) {
+      if (auto value = environment(name)) secrets.put(name, std::move(*value));
+    }
+    return environment_without_keys(keys, secrets, environment, allowed);
+  };
   // Programs as models, in front of HTTP.
   const auto transport = std::make_unique<LocalModels>(
-      *http, secrets,
-      LocalOptions{environment,
-                   [&secrets, environment, keys = key_variables(config)](const std::vector<std::string>& allowed) {
-                     return environment_without_keys(keys, secrets, environment, allowed);
-                   },
-                   tell, [&entropy] { return entropy.next(); }});
+      *http, secrets, LocalOptions{environment, child_environment, tell, [&entropy] { return entropy.next(); }});
   Store& opened = *store;
   Budget budget;
   ResponseCache cache(opened);
@@ -210,6 +221,8 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   if (const auto token = environment(kHubToken); token && !token->empty()) secrets.put(kHubToken, *token);
   const WebReader web({*transport, [&opened] { return opened.reserve_call(); }, secrets, kVersion});
   const Hub hub(web, [&settings] { return settings.get("hf.base"); });
+  ProgramHost programs;
+  TrustedCommands trusted(state_file("trusted"));
   const Services services{
       chat,
       models,
@@ -220,7 +233,12 @@ int Program::Parts::run(const ProgramArguments& arguments) {
         if (all.cap < 0) return std::nullopt;
         return std::max<Pico>(0, all.cap - all.settled - all.possible - all.reserved);
       },
-      [&settings](std::string_view name) { return settings.get(name); }};
+      [&settings](std::string_view name) { return settings.get(name); },
+      &programs,
+      &trusted,
+      child_environment,
+      [&secrets](std::string_view text) { return secrets.redact(text); },
+      tell};
   KindRegistry registry;
   for (const auto& make : kinds) registry.add(make(services));
 
@@ -262,7 +280,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   LineEditorOptions editor_options;
   std::unique_ptr<LineEditor> editor =
       interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
-  const std::string history = history_path();
+  const std::string history = state_file("history");
   if (interactive && !history.empty()) editor->open_history(history);
 
   int status = 0;
@@ -275,6 +293,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     add_extra_commands(shell.commands(), services);
     add_extract_command(shell.commands());
     add_judge_command(shell.commands());
+    add_trust_command(shell.commands(), trusted);
     add_budget_command(shell.commands(), budget_book);
     add_cache_command(shell.commands(), cache);
     add_replay_command(shell.commands(), [&](const BatchInfo& batch) {

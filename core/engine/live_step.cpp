@@ -90,6 +90,7 @@ void LiveStep::start_step(std::uint32_t number, SteadyTime deadline, const char*
   deadline_ = deadline;
   deadline_of_ = deadline_of;
   control_->set_deadline(deadline, deadline_of, number);
+  waits_outside_.clear();
   random_ = RandomStream(seed_ + 0x9E3779B97F4A7C15ULL * (number + 1ULL));
   published_.clear();
   needs_ = {};
@@ -262,6 +263,25 @@ void LiveStep::sleep(std::chrono::milliseconds duration) {
   asleep_until_.reset();
 }
 
+bool LiveStep::wait_until(std::string_view what, const std::function<bool()>& ready, SteadyTime until) {
+  const std::lock_guard lock(door_->mutex);
+  waits_outside_ = what;
+  while (true) {
+    check_interrupted();
+    if (control_->drain_requested()) stop_when_recorded();
+    const bool is_ready = ready();
+    if (is_ready || parts_.clock.steady() >= until) {
+      waits_outside_.clear();
+      return is_ready;
+    }
+    wait_for_something(std::min(until, deadline_));
+  }
+}
+
+std::function<void()> LiveStep::waker() {
+  return [mailbox = mailbox_] { mailbox->wake(); };
+}
+
 void LiveStep::log(LogLevel level, std::string_view text) {
   const std::lock_guard lock(door_->mutex);
   write_log(level, text);
@@ -400,6 +420,7 @@ std::vector<LiveStep::Waiting> LiveStep::waiting(SteadyTime now) const {
     all.push_back(std::move(one));
   }
   if (all.empty() && asleep_until_) all.push_back({std::nullopt, "", "", 0, {"a sleep of its runner", asleep_until_}});
+  if (all.empty() && !waits_outside_.empty()) all.push_back({std::nullopt, "", "", 0, {waits_outside_, std::nullopt}});
   return all;
 }
 

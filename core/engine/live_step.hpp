@@ -15,7 +15,7 @@
 #include "core/engine/attempt_control.hpp"
 #include "core/engine/peer_board.hpp"
 #include "core/ledger/attempt_ledger.hpp"
-#include "core/model/step.hpp"
+#include "core/model/outside_step.hpp"
 #include "core/store/store.hpp"
 
 namespace assay {
@@ -43,7 +43,7 @@ struct Door {
   LiveStep* step = nullptr;  // guarded by mutex; nullptr: gone
 };
 
-class LiveStep final : public Step {
+class LiveStep final : public OutsideStep {
  public:
   struct Parts {
     Store& store;
@@ -107,6 +107,8 @@ class LiveStep final : public Step {
   WallTime now() override { return now_; }
   void sleep(std::chrono::milliseconds duration) override;
   bool stop_requested() const override { return control_->stop_requested(); }
+  bool wait_until(std::string_view what, const std::function<bool()>& ready, SteadyTime until) override;
+  std::function<void()> waker() override;
   void publish(std::string_view name, Json value) override;
   std::shared_ptr<const Peers> others(std::string_view name) override;
   void needs(std::string_view name, std::size_t peer) override;
@@ -152,6 +154,7 @@ class LiveStep final : public Step {
   std::vector<std::unique_ptr<Call>> calls_;
   std::vector<AppendLog> logs_;
   std::optional<SteadyTime> asleep_until_;
+  std::string waits_outside_;  // what wait_until waits for; "": it does not
   std::vector<std::string> missing_;
   std::uint32_t calls_served_ = 0;
   std::shared_ptr<Door> door_;
