@@ -17,26 +17,6 @@
 namespace assay {
 namespace {
 
-/// Lines broken at blanks, so that a terminal of `width` columns doesn't break them within a word; 0: one line.
-void wrapped(std::string_view text, std::string_view indent, std::size_t width, Reply& reply,
-             TextRole role = TextRole::plain) {
-  std::string line(indent);
-  bool empty = true;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    const std::string word(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!empty && width > 0 && StyledText().add(line + " " + word).width() > width) {
-      reply.line(StyledText().add(line, role));
-      line = indent;
-      empty = true;
-    }
-    line += (empty ? "" : " ") + word;
-    empty = false;
-  }
-  reply.line(StyledText().add(line, role));
-}
-
 void help(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.paged = true;
   if (arguments.size() > 0) {
