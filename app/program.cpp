@@ -36,6 +36,7 @@
 #include "experiments/qa/qa.hpp"
 #include "repl/commands/budget.hpp"
 #include "repl/commands/cache.hpp"
+#include "repl/commands/metrics.hpp"
 #include "repl/commands/replay.hpp"
 #include "repl/plain_editor.hpp"
 #include "repl/shell.hpp"
@@ -216,7 +217,8 @@ int Program::Parts::run(const ProgramArguments& arguments) {
       environment, secrets, std::move(config), &limiter, [&settings] { return settings.get("model"); },
       [&chat] { return chat.target_states(); },
       {[&settings](std::string_view name) { return settings.get(name); },
-       [&http] { return lines_of(width_line(http->statistics())); }, transport.get()});
+       [&http] { return lines_of(width_line(http->statistics())); }, transport.get(),
+       [&] { keep_limits(opened, limiter.learned()); }});
   print(models.warnings());
   if (const auto token = environment(kHubToken); token && !token->empty()) secrets.put(kHubToken, *token);
   const WebReader web({*transport, [&opened] { return opened.reserve_call(); }, secrets, kVersion});
@@ -296,6 +298,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     add_trust_command(shell.commands(), trusted);
     add_budget_command(shell.commands(), budget_book);
     add_cache_command(shell.commands(), cache);
+    add_metrics_command(shell.commands(), {experiment, models, budget_book, tell});
     add_replay_command(shell.commands(), [&](const BatchInfo& batch) {
       const ModelRegistry::Offline offline(models);
       return registry.require(batch.kind).make_runner(batch, {});

@@ -1,27 +1,18 @@
 // status, errors, stats, check: what there is over many runs
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 #include <map>
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "repl/grouping.hpp"
 #include "repl/open_jobs.hpp"
+#include "repl/resident_bytes.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
 namespace {
-
-std::uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t total = 0, resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 Json recovery_json(const Recovery& recovery) {
   return Json::object({{"unclean", recovery.unclean},

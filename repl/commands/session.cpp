@@ -17,26 +17,6 @@
 namespace assay {
 namespace {
 
-/// Lines broken at blanks, so that a terminal of `width` columns doesn't break them within a word; 0: one line.
-void wrapped(std::string_view text, std::string_view indent, std::size_t width, Reply& reply,
-             TextRole role = TextRole::plain) {
-  std::string line(indent);
-  bool empty = true;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    const std::string word(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!empty && width > 0 && StyledText().add(line + " " + word).width() > width) {
-      reply.line(StyledText().add(line, role));
-      line = indent;
-      empty = true;
-    }
-    line += (empty ? "" : " ") + word;
-    empty = false;
-  }
-  reply.line(StyledText().add(line, role));
-}
-
 void help(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.paged = true;
   if (arguments.size() > 0) {
@@ -172,6 +152,13 @@ void models(Shell& shell, const Arguments& arguments, Reply& reply) {
     reply.result["lines"] = lines;
     return;
   }
+  if (arguments.size() == 2 && arguments.at(0) == "forget") {
+    const std::vector<std::string> lines = shell.models().forget(arguments.at(1));
+    for (const std::string& line : lines) reply.line(line);
+    if (lines.empty()) reply.line("nothing has been learned of the limits of " + arguments.at(1));
+    reply.result = Json::object({{"name", arguments.at(1)}, {"forgotten", lines}});
+    return;
+  }
   if (arguments.size() == 2 && arguments.at(0) == "log") {
     const std::vector<std::string> lines = shell.models().log(arguments.at(1));
     reply.paged = true;
@@ -182,13 +169,14 @@ void models(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   if (arguments.size() == 2 && arguments.at(0) != "show") {
     throw Error("usage", "models " + arguments.at(0) + ": there is no such thing", {},
-                "usage: models | models show MODEL | models log MODEL | models import-prices FILE");
+                "usage: models | models show|log|forget MODEL | models import-prices FILE");
   }
   if (arguments.size() > 0) {
     const std::string& word = arguments.at(arguments.size() - 1);
-    if (arguments.size() == 1 && (word == "show" || word == "import-prices"))
-      throw Error("usage", "models " + word + ": " + (word == "show" ? "which model?" : "which file?"), {},
-                  word == "show" ? "e.g. models show openai/gpt-4o" : "e.g. models import-prices prices.json");
+    if (arguments.size() == 1 && (word == "show" || word == "forget" || word == "import-prices"))
+      throw Error(
+          "usage", "models " + word + ": " + (word == "import-prices" ? "which file?" : "which model?"), {},
+          word == "import-prices" ? "e.g. models import-prices prices.json" : "e.g. models " + word + " openai/gpt-4o");
     const Report report = shell.models().describe(word);
     draw_report(report, reply);
     reply.result = report.figures;
@@ -269,6 +257,7 @@ std::vector<Candidate> complete_models(Shell& shell, const std::vector<std::stri
   if (before.size() == 1) {
     for (const auto& [name, help] :
          {std::pair("show", "where each value of one is from"), std::pair("log", "what a local program has said"),
+          std::pair("forget", "drop the limits that were learned"),
           std::pair("import-prices", "prices from a price map")}) {
       if (std::string_view(name).starts_with(word)) found.push_back({name, help});
     }
@@ -380,10 +369,11 @@ void add_session_commands(CommandTable& table) {
   table.add({"models",
              {},
              group,
-             "models | models show MODEL | models log MODEL | models import-prices FILE",
+             "models | models show|log|forget MODEL | models import-prices FILE",
              "models that can be named, with keys (set or missing), limits and state; one with where each value is "
-             "from; what a local program has said; prices from a price map",
-             {"models show openai/gpt-4o", "models log qwen", "models import-prices model_prices.json"},
+             "from; what a local program has said; drops the limits that were learned; prices from a price map",
+             {"models show openai/gpt-4o", "models log qwen", "models forget openai/gpt-4o",
+              "models import-prices model_prices.json"},
              {},
              0,
              2,

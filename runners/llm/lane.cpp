@@ -191,6 +191,14 @@ void Lane::restore(const LearnedLimits& learned, SteadyTime now) {
   tokens_.set_tokens_per_byte(learned.tokens_per_byte);
 }
 
+void Lane::forget(SteadyTime now, Ports& tell) {
+  rate_ = {};
+  in_flight_limit_ = {};
+  latency_ = {};
+  tokens_ = {};
+  pump(now, tell);
+}
+
 LearnedLimits Lane::learned() const {
   LearnedLimits out;
   if (rate_.learned()) {

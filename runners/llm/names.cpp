@@ -95,8 +95,8 @@ struct ModelRegistry::Name {
   FieldMap fields;  // of the alias
 };
 
-ModelRegistry::ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config,
-                             const Limiter* limiter, std::function<std::string()> chosen_model,
+ModelRegistry::ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config, Limiter* limiter,
+                             std::function<std::string()> chosen_model,
                              std::function<std::vector<Targets::State>()> targets, RegistryExtras extras)
     : environment_(std::move(environment)),
       secrets_(secrets),
@@ -426,6 +426,17 @@ std::vector<ModelFacts> ModelRegistry::list() const {
     row.address = lane.lane.substr(address, model - 1 - address);
     row.key = lane.lane.substr(0, address - 1);
     row.limits = assay::describe(lane);
+    Json limits = Json::array();
+    for (const LimitShown& limit : lane.shown) {
+      limits.push_back(
+          {{"dimension", limit.dimension}, {"value", limit.value}, {"source", std::string(to_text(limit.source))}});
+    }
+    row.details = Json::object({{"in_flight", lane.in_flight},
+                                {"waiting", lane.waiting},
+                                {"admitted", lane.admitted},
+                                {"rejected", lane.rejected},
+                                {"paused_seconds", static_cast<double>(lane.paused_for.count()) / 1000},
+                                {"limits", std::move(limits)}});
     if (const auto state = states.find(lane.lane); state != states.end()) {
       row.state = state->second;
     } else {
@@ -454,6 +465,18 @@ Report ModelRegistry::describe(const std::string& name) const {
   }
   if (entry.key_needed && !secrets_.has(entry.key_env)) about.state = "can't be called: its key is missing";
   return model_report(entry, about, read_client_values(extras_.setting));
+}
+
+std::vector<std::string> ModelRegistry::forget(const std::string& name) const {
+  const ModelEntry entry = build(name);
+  std::vector<std::string> lines;
+  for (const ModelFacts& row : list()) {
+    if (!row.details.is_object() || row.name != entry.model || row.address != entry.address) continue;
+    if (limiter_->forget(row.key + " " + row.address + " " + row.name))
+      lines.push_back(row.name + " at " + row.address + ": what was learned is forgotten; it was " + row.limits);
+  }
+  if (!lines.empty() && extras_.forgotten) extras_.forgotten();
+  return lines;
 }
 
 std::vector<std::string> ModelRegistry::import_prices(const std::string& file) const {
