@@ -14,6 +14,7 @@ struct ProgramArguments {
     std::string text;  // commands, or the path ("-": standard input)
   };
   std::vector<Script> scripts;  // in the order given
+  bool attach = false;          // to the program that has it open
   bool json = false, read_only = false, take_over = false, no_backup = false;
   std::size_t threads = 2;
   std::string log_level = "info";

@@ -68,6 +68,8 @@ class LineEditor {
   /// Loads `path` (absent: empty) and appends to it from now on, one entry a line, 0600. Several shells may share it.
   /// Throws Error "file" when it can't be read or made.
   virtual void open_history(const std::string& path) = 0;
+  /// The terminal is left for good, outside of read() and wait(): its descriptors are something else from now on.
+  virtual void let_go() {}
   /// Oldest first.
   virtual std::vector<std::string> history() const = 0;
 

@@ -27,6 +27,7 @@ constexpr auto kLinesEvery = 20ms;
 constexpr auto kStatusEvery = 100ms;
 constexpr auto kLongestUndrawn = 50ms;  // while input never pauses (a paste)
 constexpr int kBackgroundLookMs = 200;
+constexpr int kCtrlC = 3;
 constexpr int kCtrlD = 4;
 constexpr std::size_t kMaxListed = 200;
 constexpr const char* kOwnPrompt = "assay";  // never drawn; tells our prompt from the library's messages
@@ -49,6 +50,10 @@ struct ReadlineEditor::Callbacks {
       const ssize_t count = ::read(editor.in_, &byte, 1);
       if (count == 1) {
         const bool typed_ahead = editor.typed_ahead_ > 0;
+        if (byte == kCtrlC && editor.ctrl_c_is_typed_) {
+          editor.interrupted_ = true;
+          return EOF;
+        }
         if (typed_ahead) --editor.typed_ahead_;
         // The kernel keeps a Ctrl-D that came in the usual mode as a NUL.
         return typed_ahead && byte == 0 ? kCtrlD : byte;
@@ -155,6 +160,11 @@ void ReadlineEditor::open_history(const std::string& path) {
   for (const std::string& entry : history_.entries()) add_history(entry.c_str());
 }
 
+void ReadlineEditor::let_go() {
+  gone_ = true;
+  dup2(fileno(library_out_), fileno(library_in_));  // the library's own hold on the terminal
+}
+
 ReadResult ReadlineEditor::read(const StyledText& prompt, const StyledText& continuation) {
   load_library();
   prompt_ = prompt;
@@ -169,6 +179,7 @@ ReadResult ReadlineEditor::read(const StyledText& prompt, const StyledText& cont
   phase_ = Phase::reading;
   using_history();
   rl_callback_handler_install(kOwnPrompt, &Callbacks::line_done);
+  take_ctrl_c_as_typed();
   typed_ahead_ = 0;
   ioctl(in_, FIONREAD, &typed_ahead_);
   area_.send("\x1b[?2004h");
@@ -382,8 +393,19 @@ void ReadlineEditor::accept_or_continue() {
   rl_done = 1;
 }
 
+// As a signal Ctrl-C would overtake what was typed after it, and take that away with the line.
+void ReadlineEditor::take_ctrl_c_as_typed() {
+  termios mode{};
+  if (tcgetattr(in_, &mode) != 0) return;
+  ctrl_c_is_typed_ = mode.c_cc[VINTR] == kCtrlC;
+  if (!ctrl_c_is_typed_) return;
+  mode.c_cc[VINTR] = _POSIX_VDISABLE;
+  tcsetattr(in_, TCSADRAIN, &mode);
+}
+
 void ReadlineEditor::enter_line_mode() {
   rl_prep_terminal(1);
+  take_ctrl_c_as_typed();
   area_.send("\x1b[?2004h");
 }
 
@@ -419,6 +441,7 @@ bool ReadlineEditor::wait_for_foreground() {
   if (was_reading) {
     rl_deprep_terminal();
     rl_prep_terminal(1);
+    take_ctrl_c_as_typed();
     area_.forget();
     changed_ = true;
   }

@@ -31,6 +31,7 @@ class ReadlineEditor final : public LineEditor {
   void set_is_complete(IsComplete is_complete) override { is_complete_ = std::move(is_complete); }
   void open_history(const std::string& path) override;
   std::vector<std::string> history() const override { return history_.entries(); }
+  void let_go() override;
 
   void print_above(StyledText text) override { messages_.print(std::move(text)); }
   void set_status(std::vector<StyledText> lines) override { messages_.set_status(std::move(lines)); }
@@ -55,6 +56,7 @@ class ReadlineEditor final : public LineEditor {
   Block current_block() const;
   std::string take_lines_above();
   void finish_line(std::string_view tail);
+  void take_ctrl_c_as_typed();
   void enter_line_mode();
   void leave_line_mode();
   void stop_and_come_back();
@@ -78,7 +80,8 @@ class ReadlineEditor final : public LineEditor {
   std::vector<StyledText> status_;
   Clock::time_point lines_drawn_, status_drawn_, changed_at_;
   std::atomic<Phase> phase_{Phase::outside};
-  int typed_ahead_ = 0;       // bytes that came before this read()
+  int typed_ahead_ = 0;  // bytes that came before this read()
+  bool ctrl_c_is_typed_ = false;
   bool changed_ = false;      // the line since the last drawing
   bool interrupted_ = false;  // inside of a call into the library
   bool gone_ = false;

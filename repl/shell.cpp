@@ -1,5 +1,7 @@
 #include "repl/shell.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -16,6 +18,29 @@
 #include "repl/views.hpp"
 
 namespace assay {
+namespace {
+
+/// Says what a terminal executes, while it does; of commands within a command the outermost.
+class Doing {
+ public:
+  Doing(Terminals& terminals, std::size_t number, int& depth, const std::string& line)
+      : terminals_(terminals), number_(number), depth_(depth) {
+    if (depth_++ == 0) terminals_.set_does(number_, line);
+  }
+  ~Doing() {
+    if (--depth_ == 0) terminals_.set_does(number_, "");
+  }
+  Doing(const Doing&) = delete;
+  Doing& operator=(const Doing&) = delete;
+
+ private:
+  Terminals& terminals_;
+  const std::size_t number_;
+  int& depth_;
+};
+
+}  // namespace
+
 std::vector<SettingSpec> shell_settings() {
   const auto duration = [](const std::string& text) { parse_duration(text); };
   const auto count = [](const std::string& text) { parse_count(text, "it", 1); };
@@ -36,8 +61,11 @@ std::vector<SettingSpec> shell_settings() {
 Shell::Shell(ShellParts parts, ShellOptions options)
     : parts_(parts),
       options_(std::move(options)),
-      out_(options_.out, terminal_facts(options_.out)),
-      error_(options_.error, terminal_facts(options_.error)) {
+      out_(options_.port == nullptr ? Screen(options_.out, terminal_facts(options_.out))
+                                    : Screen(*options_.port, options_.port_facts, false)),
+      error_(options_.port == nullptr ? Screen(options_.error, terminal_facts(options_.error))
+                                      : Screen(*options_.port, options_.port_facts, true)),
+      turn_(parts.terminals.gate()) {
   add_session_commands(commands_);
   add_batch_commands(commands_);
   add_fork_command(commands_);
@@ -50,6 +78,7 @@ Shell::Shell(ShellParts parts, ShellOptions options)
   add_compare_command(commands_);
   add_file_commands(commands_);
   add_bulk_command(commands_);
+  add_terminal_commands(commands_);
   editor().set_is_complete([](std::string_view text) { return !has_open_quote(text); });
   editor().set_completer([this](std::string_view line, std::size_t cursor) { return complete(line, cursor); });
   ticker_ = std::jthread([this](const std::stop_token& stop) { tick(stop); });
@@ -58,6 +87,9 @@ Shell::Shell(ShellParts parts, ShellOptions options)
 Shell::~Shell() {
   ticker_.request_stop();
   if (ticker_.joinable()) ticker_.join();
+  if (options_.attached) return;
+  terminals().stop_background();
+  terminals().join_background();
 }
 
 bool Shell::run_script(std::string_view text, const std::string& name) {
@@ -65,17 +97,19 @@ bool Shell::run_script(std::string_view text, const std::string& name) {
     --depth_;
     throw Error("usage", "scripts call each other more than 20 deep", name);
   }
-  for (const std::string& line : split_commands(text)) {
-    if (leaving()) break;
-    if (!run_command(line) && stop_at_error_) leaving_ = true;
-  }
+  outside_turn([&] {
+    for (const std::string& line : split_commands(text)) {
+      if (leaving()) break;
+      if (!run_command(line) && stop_at_error_) leaving_ = true;
+    }
+  });
   --depth_;
   return !leaving();
 }
 
 void Shell::run_interactive() {
   const StyledText prompt(safe("assay> "), TextRole::prompt), more(safe("  ...> "), TextRole::dim);
-  while (!leaving()) {
+  while (!leaving() && !detached_) {
     ReadResult read = editor().read(prompt, more);
     if (read.kind == ReadResult::Kind::interrupted) {
       interrupts_ = 0;
@@ -95,7 +129,7 @@ void Shell::run_interactive() {
     }
     interrupts_ = 0;
     for (const std::string& line : split_commands(read.text)) {
-      if (leaving()) break;
+      if (leaving() || detached_) break;
       if (!run_command(line) && stop_at_error_) leaving_ = true;
     }
   }
@@ -118,11 +152,9 @@ bool Shell::run_command(const std::string& line) {
     if (arguments.has("--help")) {
       commands_.require("help").run(*this, parse_arguments(commands_.require("help"), "help " + command.name), reply);
     } else {
-      if (command.changes && store().read_only()) {
-        throw Error("read_only", command.name + " changes the experiment, and it is open for reading only", {},
-                    "start without --read-only");
-      }
-      command.run(*this, arguments, reply);
+      if (command.changes) require_writable(command.name + " changes the experiment");
+      const Doing doing(terminals(), number_, doing_, line);
+      in_turn([&] { command.run(*this, arguments, reply); });
     }
     show(command, reply, line);
     if (arguments.has("--json") && !options_.json) {
@@ -152,7 +184,9 @@ void Shell::show(const Command& command, const Reply& reply, const std::string& 
   }
   // `--json` after a command: the value alone is printed, by run_command.
   if (line.find("--json") != std::string::npos && parse_arguments(command, line).has("--json")) return;
-  if (reply.paged && options_.interactive) {
+  if (reply.paged && options_.interactive && options_.port != nullptr) {
+    options_.port->paged(reply.lines);
+  } else if (reply.paged && options_.interactive) {
     show_paged(out_, reply.lines, [this] { return parts_.models.child_environment(); });
   } else {
     for (const StyledText& one : reply.lines) out_.line(one);
@@ -243,6 +277,13 @@ void Shell::greet() {
   StyledText text;
   text.add("assay " + options_.version + "  ", TextRole::title).add(store().path() + ", ");
   out_.line(text.add(runs == 0 ? "no runs yet" : count_text(runs) + " runs"));
+  if (options_.attached) {
+    out_.line(StyledText().add("attached to pid " + std::to_string(getpid()) +
+                                   (options_.read_only ? ", read-only" : ", in control") +
+                                   "; `exit` leaves it, and it goes on",
+                               TextRole::dim));
+    return;
+  }
   out_.line(StyledText().add(runs == 0 ? "`help` lists the commands; a first try: load arithmetic sample; run_n 8; ls"
                                        : "`help` lists the commands",
                              TextRole::dim));
@@ -251,7 +292,7 @@ void Shell::greet() {
 std::vector<std::string> Shell::history() const { return parts_.editor.history(); }
 
 void Shell::notice(const std::string& text) {
-  if (options_.interactive) {
+  if (options_.interactive || options_.attached) {
     editor().print_above(StyledText().add(text, TextRole::warn));
   } else {
     error_.line(StyledText().add(text, TextRole::warn));

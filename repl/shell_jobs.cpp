@@ -4,72 +4,99 @@
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "repl/open_jobs.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
 
+bool Shell::is_of_another(JobId job) {
+  const std::size_t beginner = terminals().beginner(job);
+  return options_.read_only || (beginner != 0 && beginner != number_);
+}
+
+bool Shell::react_to_interrupt(JobId job, int count) {
+  std::vector<JobId> ours, others;
+  for (const JobFacts& facts : open_jobs(engine())) {
+    if (job == 0 || facts.id == job) (is_of_another(facts.id) ? others : ours).push_back(facts.id);
+  }
+  if (ours.empty() && !others.empty()) {
+    const std::string name = "#" + std::to_string(others.front());
+    notice(others.size() == 1 ? "no longer waited for: job " + name + " was begun at another terminal and goes on" +
+                                    (options_.read_only ? "" : "; `cancel " + name + "` ends it")
+                              : "no longer waited for: these jobs were begun at other terminals and go on");
+    return true;
+  }
+  if (count == 1) {
+    notice("no new runs begin; those in flight are waited for. Ctrl-C again stops them");
+    if (others.empty() && job == 0) {
+      engine().cancel_all();
+    } else {
+      for (const JobId one : ours) engine().cancel(one);
+    }
+  } else if (count == 2) {
+    notice("stopping the runs in flight: they stay INCOMPLETE and go on later. Ctrl-C again leaves");
+    bool alone = true;
+    for (const JobFacts& facts : open_jobs(engine())) alone = alone && !is_of_another(facts.id);
+    if (alone) {
+      engine().stop_all();
+    } else {
+      for (const JobId one : ours) engine().stop(terminals().runs_of(one));
+    }
+  } else {
+    interrupted_exit_ = true;
+    leaving_ = true;
+    return true;
+  }
+  return false;
+}
+
 void Shell::wait_for_job(JobId job) {
   interrupts_ = 0;
   int seen = 0;
-  const auto react = [&] {
-    if (ending_ != 0) return true;
+  bool left = false;
+  const auto over = [&] {
+    if (ending_ != 0 || left) return true;
     const int now = interrupts_.load();
-    if (now <= seen) return false;
-    seen = now;
-    if (seen == 1) {
-      notice("no new runs begin; those in flight are waited for. Ctrl-C again stops them");
-      if (job == 0) {
-        engine().cancel_all();
-      } else {
-        engine().cancel(job);
-      }
-    } else if (seen == 2) {
-      notice("stopping the runs in flight: they stay INCOMPLETE and go on later. Ctrl-C again leaves");
-      engine().stop_all();
-    } else {
-      interrupted_exit_ = true;
-      leaving_ = true;
-      return true;
-    }
-    return false;
+    if (now > seen) left = react_to_interrupt(job, seen = now);
+    return left || leaving();
   };
-  if (options_.interactive) {
-    const auto over = [&] {
-      react();
-      return leaving() || engine().wait(job, engine_now());
-    };
-    while (true) {
-      const WaitResult result = editor().wait(over);
-      if (result == WaitResult::interrupted) {
-        ++interrupts_;
-        react();
-        if (leaving()) return;
-        continue;
-      }
-      if (result == WaitResult::gone) end_by_signal(SIGHUP);
-      break;
+  outside_turn([&] {
+    if (!options_.interactive) {
+      engine().wait(job, SteadyTime::max(), over);
+      if (seen > 0) interrupted_exit_ = true;
+      return;
     }
-  } else {
-    engine().wait(job, SteadyTime::max(), react);
-    if (seen > 0) interrupted_exit_ = true;
-  }
+    const auto done = [&] { return over() || engine().wait(job, engine_now()); };
+    WaitResult result = WaitResult::interrupted;
+    while (result == WaitResult::interrupted && !done()) result = editor().wait(done);
+    if (result == WaitResult::gone) end_by_signal(SIGHUP);
+  });
 }
 
-void Shell::in_background(const std::string& name, std::function<void(const std::stop_token&)> work) {
-  if (background_busy_.exchange(true)) {
-    throw Error("usage", "lane=auto is at work already", {}, "it ends with its runs, or when the program is left");
-  }
-  background_ = std::jthread([this, name, work = std::move(work)](const std::stop_token& stop) {
-    try {
-      work(stop);
-    } catch (const Error& error) {
-      notice(name + ": " + error.what() + (error.hint().empty() ? "" : " [" + error.hint() + "]"));
-    } catch (const std::exception& error) {
-      notice(name + ": " + error.what());
+void Shell::in_turn(const std::function<void()>& function) {
+  if (turn_.held()) return function();
+  if (!turn_.take([this] { return interrupted(); }))
+    throw Error("interrupted", "another terminal's command is still at work; this one was not begun", {},
+                "`terminals` says what they do");
+  struct Give {
+    CommandGate::Turn& turn;
+    ~Give() { turn.give(); }
+  } const give{turn_};
+  function();
+}
+
+void Shell::outside_turn(const std::function<void()>& function) {
+  if (!turn_.held()) return function();
+  turn_.give();
+  struct Take {
+    Shell& shell;
+    ~Take() {
+      // A shell that is to end does no more than come to its end.
+      shell.turn_.take([this] { return shell.ending_ != 0; });
     }
-    background_busy_ = false;
-  });
+  } const take{*this};
+  function();
 }
 
 std::shared_ptr<ScoreWatch> Shell::score_watch(JobId job) {
@@ -85,6 +112,7 @@ void Shell::run_job(JobRequest request, const Selection& selection, Reply& reply
     if (until_narrower > 0) request.enough = [watch] { return watch->narrow_enough(); };
   }
   const JobId id = engine().start(request);
+  terminals().began(id, number_, request.runs);
   if (watch) {
     {
       const std::lock_guard lock(rates_mutex_);
@@ -93,6 +121,7 @@ void Shell::run_job(JobRequest request, const Selection& selection, Reply& reply
     if (engine().facts(id).state == JobFacts::State::done) watch->close();
   }
   JobFacts facts = engine().facts(id);
+  if (facts.state == JobFacts::State::done) terminals().forget(id);
   std::string words = describe(selection);
   if (facts.skipped > 0) {
     const char* why = request.type == JobType::evaluate ? "not COMPLETE, or in another job"

@@ -82,6 +82,8 @@ void set(Shell& shell, const Arguments& arguments, Reply& reply) {
     name.resize(equals);
   }
   if (arguments.size() == 2 || joined) {
+    // Elsewhere than at an attached terminal a setting is one's own.
+    if (shell.options().attached) shell.require_writable("set changes settings of the whole program");
     settings.set(name, text, "set");
     reply.line(name + " = " + settings.get(name));
     reply.result[name] = settings.get(name);
@@ -220,6 +222,10 @@ void history(Shell& shell, const Arguments&, Reply& reply) {
 
 /// The one shell there is: a line typed by a person. The child gets signals as it would from any shell.
 void shell_line(Shell& shell, const Arguments& arguments, Reply& reply) {
+  if (shell.options().attached) {
+    throw Error("usage", "! runs where the program runs, not at an attached terminal", {},
+                "Ctrl-Z, or another terminal, has the system's shell");
+  }
   std::string command = arguments.line.substr(1);
   std::string name = "sh", option = "-c";
   char* argv[] = {name.data(), option.data(), command.data(), nullptr};
@@ -322,10 +328,7 @@ void add_session_commands(CommandTable& table) {
              0,
              false,
              true,
-             [](Shell& shell, const Arguments&, Reply&) {
-               if (shell.options().interactive)
-                 Screen(shell.options().out, terminal_facts(shell.options().out)).clear();
-             },
+             [](Shell& shell, const Arguments&, Reply&) { shell.clear_screen(); },
              {}});
   table.add({"set",
              {},
