@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "core/store/damage_count.hpp"
 #include "core/text/byte_size.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
@@ -112,8 +113,10 @@ std::vector<std::string> doubt_lines(Store& store, const RunTable& table) {
     if (found.in_doubt > 3) doubt += " ..";
     lines.push_back(doubt + "; `calls --in-doubt` lists them");
   }
-  if (found.damaged > 0)
-    lines.push_back(counted(found.damaged, "record", "records") + " damaged and set aside: `check` names them");
+  if (const std::size_t damaged = damaged_records(store); damaged > 0) {
+    lines.push_back(counted(damaged, "record", "records") +
+                    " damaged and set aside: `check` names them; `ls err:damaged` shows their runs");
+  }
   return lines;
 }
 

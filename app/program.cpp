@@ -20,6 +20,7 @@
 #include "app/judge_command.hpp"
 #include "app/opening.hpp"
 #include "app/pinned_models.hpp"
+#include "app/repair.hpp"
 #include "app/signals.hpp"
 #include "app/trusted_commands.hpp"
 #include "app/version.hpp"
@@ -168,6 +169,7 @@ Program& Program::add_batch(const std::string& name, const std::string& kind, st
 int Program::start_command_line(int argc, char** argv) {
   prepare_process();
   int status = 0;
+  if (argc > 2 && std::string_view(argv[1]) == "repair") return repair_from_command_line(argc, argv);
   const std::optional<ProgramArguments> arguments = parse_program_arguments(argc, argv, status);
   if (!arguments) return status;
   try {

@@ -8,10 +8,13 @@
 #include <map>
 
 #include "core/engine/stoppable_sleep.hpp"
+#include "core/store/damage_count.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "repl/commands/bulk.hpp"
 #include "repl/commands/compare.hpp"
+#include "repl/commands/repair.hpp"
 #include "repl/open_jobs.hpp"
 #include "repl/pager.hpp"
 #include "repl/payload_reader.hpp"
@@ -77,6 +80,7 @@ Shell::Shell(ShellParts parts, ShellOptions options)
   add_scoring_commands(commands_);
   add_compare_command(commands_);
   add_file_commands(commands_);
+  add_repair_command(commands_);
   add_bulk_command(commands_);
   add_terminal_commands(commands_);
   editor().set_is_complete([](std::string_view text) { return !has_open_quote(text); });
@@ -137,6 +141,15 @@ void Shell::run_interactive() {
 
 bool Shell::run_command(const std::string& line) {
   const std::string word = line.substr(0, line.find_first_of(" \t\n"));
+  const std::size_t damaged = damaged_records(store());
+  const auto tell_damage = [&] {  // at once, by the command that met it
+    const std::size_t now = damaged_records(store());
+    if (now <= damaged) return;
+    (options_.interactive ? out_ : error_)
+        .line(StyledText().add(counted(now - damaged, "damaged record was", "damaged records were") +
+                                   " met and set aside: `check` names what is damaged",
+                               TextRole::warn));
+  };
   try {
     if (line.size() > (1U << 20)) throw Error("usage", "a command line has at most 1 MiB");
     const bool shell_line = line.starts_with("!");
@@ -157,6 +170,7 @@ bool Shell::run_command(const std::string& line) {
       in_turn([&] { command.run(*this, arguments, reply); });
     }
     show(command, reply, line);
+    tell_damage();
     if (arguments.has("--json") && !options_.json) {
       out_.json_line(dump_json(reply.result));
     }
@@ -169,6 +183,7 @@ bool Shell::run_command(const std::string& line) {
     show_error(word, "internal", std::string("a fault of assay's own: ") + error.what(),
                "please report it; nothing is lost");
   }
+  tell_damage();
   failed_ = true;
   return false;
 }

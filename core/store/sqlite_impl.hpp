@@ -67,6 +67,7 @@ class SqliteStore final : public Store {
   std::string path() const override { return options_.path; }
   const Recovery& recovery() const override { return file_.recovery; }
   bool read_only() const override { return options_.read_only; }
+  std::size_t damaged_records() const;  // damage_count.hpp
 
  private:
   struct Job {

@@ -10,6 +10,7 @@
 
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
+#include "repl/help_pages.hpp"
 #include "repl/run_list.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
@@ -17,10 +18,63 @@
 namespace assay {
 namespace {
 
+void help_page(const HelpPage& page, Reply& reply) {
+  Json examples = Json::array();
+  std::string_view text = page.text;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (!line.starts_with("> ")) {
+      reply.line(line);
+      continue;
+    }
+    line.remove_prefix(2);
+    const std::size_t remark = line.find("  #");
+    const std::string_view command = line.substr(0, remark);
+    examples.push_back(command);
+    const std::size_t column = 44;
+    StyledText shown;
+    shown.add("  ").add(command, TextRole::name);
+    if (remark != std::string_view::npos) {
+      shown.add(std::string(command.size() < column ? column - command.size() : 2, ' '));
+      shown.add(line.substr(remark + 2), TextRole::dim);
+    }
+    reply.line(shown);
+  }
+  reply.result = Json::object({{"topic", page.name}, {"summary", page.summary}, {"examples", std::move(examples)}});
+}
+
+/// For somebody who sees the program for the first time.
+void first_lines(Reply& reply) {
+  Table table({{"", false, false}, {"", false, true}}, 2);
+  const auto row = [&](const char* line, const char* does) { table.row({cell(line, TextRole::name), cell(does)}); };
+  reply.line(StyledText().add("to begin with, each line as it stands (no key, no network)", TextRole::title));
+  row("load qa sample", "40 questions that come with the program");
+  row("run_n 8", "asks a model, 8 at a time");
+  row("ls score:INCORRECT", "what was answered wrong, as a numbered list");
+  row("detail 1", "everything about the first of them");
+  row("report", "the results; report qa results.html makes a page of them");
+  reply.table(table);
+  reply.line(StyledText().add("topics", TextRole::title));
+  table = Table({{"", false, false}, {"", false, true}}, 2);
+  for (const HelpPage& page : help_pages()) {
+    table.row({cell("help " + std::string(page.name), TextRole::name), cell(page.summary)});
+  }
+  table.row({cell("help COMMAND", TextRole::name), cell("one command with its arguments and examples")});
+  reply.table(table);
+}
+
 void help(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.paged = true;
   if (arguments.size() > 0) {
-    const Command& command = shell.commands().require(arguments.at(0));
+    const std::string topic = arguments.rest(0);
+    // `status` is a command, its words are a page.
+    if (const HelpPage* page = find_help_page(topic == "words" ? "status words" : topic)) {
+      help_page(*page, reply);
+      return;
+    }
+    const Command& command = shell.commands().require(topic);
     wrapped(command.usage, "", reply.width, reply, TextRole::title);
     wrapped(command.summary, "  ", reply.width, reply);
     std::string aliases;
@@ -33,14 +87,16 @@ void help(Shell& shell, const Arguments& arguments, Reply& reply) {
       }
       reply.table(table);
     }
-    for (const std::string& example : command.examples) {
-      reply.line(StyledText().add("  e.g. ", TextRole::dim).add(example));
-    }
+    // A command without arguments is its own example.
+    const std::vector<std::string> examples = command.examples.empty() ? std::vector{command.name} : command.examples;
+    for (const std::string& example : examples) reply.line(StyledText().add("  e.g. ", TextRole::dim).add(example));
     reply.result["command"] = command.name;
     reply.result["usage"] = command.usage;
     reply.result["summary"] = command.summary;
+    reply.result["examples"] = examples;
     return;
   }
+  first_lines(reply);
   Json list = Json::array();
   std::string group;
   Table table({{"", false, false}, {"", false, true}}, 2);
@@ -61,9 +117,6 @@ void help(Shell& shell, const Arguments& arguments, Reply& reply) {
     list.push_back(Json::object({{"command", command.name}, {"usage", command.usage}, {"summary", command.summary}}));
   }
   flush();
-  reply.line(
-      "A QUERY is text of the name, r:REGEX, status:FAIL, 3, [2-5], data.k=3, steps>2 .. joined by blanks, |, !, ().");
-  reply.line("`help COMMAND` tells more.");
   reply.result = std::move(list);
 }
 
@@ -279,6 +332,9 @@ std::vector<Candidate> complete_models(Shell& shell, const std::vector<std::stri
 
 std::vector<Candidate> command_names(Shell& shell, std::string_view word) {
   std::vector<Candidate> names;
+  for (const HelpPage& page : help_pages()) {
+    if (page.name.starts_with(word)) names.push_back({std::string(page.name), std::string(page.summary)});
+  }
   for (const Command& command : shell.commands().all()) {
     if (command.shown && command.name.starts_with(word)) names.push_back({command.name, command.summary});
   }
@@ -292,12 +348,12 @@ void add_session_commands(CommandTable& table) {
   table.add({"help",
              {"h", "?"},
              group,
-             "help [COMMAND]",
-             "the commands, or one with its arguments and examples",
-             {"help run_n"},
+             "help [COMMAND | TOPIC]",
+             "the commands; one with its arguments and examples; a topic: first, query, keys, scripts, status words",
+             {"help first", "help run_n", "help status words"},
              {},
              0,
-             1,
+             2,
              false,
              true,
              help,
