@@ -11,6 +11,7 @@
 
 #include "app/arguments.hpp"
 #include "app/budget_check.hpp"
+#include "app/early_prompt.hpp"
 #include "app/extra_commands.hpp"
 #include "app/extract_command.hpp"
 #include "app/function_kind.hpp"
@@ -57,10 +58,10 @@ std::vector<std::string> lines_of(const std::string& line) {
 
 bool is_terminal(int fd) { return isatty(fd) == 1; }
 
-/// Runs what the command line gave, or reads lines; true: go on to wind down.
-void converse(Shell& shell, const ProgramArguments& arguments) {
+/// Runs what the command line gave, or reads lines: of an early prompt first what is entered there.
+void converse(Shell& shell, const ProgramArguments& arguments, EarlyPrompt* early) {
   if (arguments.scripts.empty()) {
-    shell.run_interactive();
+    shell.run_interactive(early == nullptr ? std::nullopt : std::optional(early->first_line()));
     return;
   }
   for (const ProgramArguments::Script& script : arguments.scripts) {
@@ -147,13 +148,21 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   read_settings(settings);
 
   const bool interactive = arguments.scripts.empty() && is_terminal(0) && is_terminal(1) && !arguments.json;
+  LineEditorOptions editor_options;
+  std::unique_ptr<LineEditor> editor =
+      interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
+  const std::string history = history_path();
+  if (interactive && !history.empty()) editor->open_history(history);
+  std::optional<EarlyPrompt> early;
+  if (editor->is_interactive()) early.emplace(*editor, shell_title(kVersion, arguments.experiment));
+
   Shell* live_shell = nullptr;
   std::mutex shell_mutex;
   const auto tell = [&](const std::string& text) {
     const std::lock_guard lock(shell_mutex);
     if (live_shell != nullptr) {
       live_shell->notice(text);
-    } else {
+    } else if (!early || !early->tell(text)) {
       std::cerr << safe(text, false).text() << "\n";
     }
   };
@@ -168,8 +177,8 @@ int Program::Parts::run(const ProgramArguments& arguments) {
   store_options.disk_reserve = parse_bytes(settings.get("disk_reserve"));
   store_options.notice = tell;
   std::unique_ptr<Store> store = open_sqlite_store(store_options);
-  const auto print = [](const std::vector<std::string>& lines) {
-    for (const std::string& line : lines) std::cerr << safe(line, false).text() << "\n";
+  const auto print = [&](const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) tell(line);
   };
   print(recovery_lines(*store));
 
@@ -243,6 +252,9 @@ int Program::Parts::run(const ProgramArguments& arguments) {
        [&](const std::string& note) {
          const std::lock_guard lock(shell_mutex);
          if (live_shell != nullptr) live_shell->notice(note);
+       },
+       [&](std::size_t done, std::size_t all) {
+         if (early) early->at(done, all);
        }});
   open_experiment = &experiment;
   print(doubt_lines(opened, experiment.table()));
@@ -258,12 +270,6 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     loaded.runs = batch.runs;
     experiment.add(std::move(loaded));
   }
-
-  LineEditorOptions editor_options;
-  std::unique_ptr<LineEditor> editor =
-      interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
-  const std::string history = history_path();
-  if (interactive && !history.empty()) editor->open_history(history);
 
   int status = 0;
   {
@@ -286,14 +292,16 @@ int Program::Parts::run(const ProgramArguments& arguments) {
       live_shell = &shell;
     }
     {
+      const bool prompted = early && early->opened();
       const SignalThread signals([&](int signal) {
         if (signal == SIGINT) shell.interrupt();
         if (signal == SIGWINCH) editor->resized();
         if (signal == SIGTSTP) editor->suspend();
         if (signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT) shell.end_by_signal(signal);
       });
-      if (interactive) shell.greet();
-      converse(shell, arguments);
+      if (early && early->ended_by() != 0) shell.end_by_signal(early->ended_by());
+      if (interactive) shell.greet(prompted);
+      converse(shell, arguments, prompted ? &*early : nullptr);
       shell.wind_down();
       if (!experiment.engine().has_lost_workers()) experiment.finish_milestones();
       keep_limits(opened, limiter.learned());

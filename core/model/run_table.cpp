@@ -222,7 +222,9 @@ void RunTable::append_row(const TableEntry& entry) {
 
 void RunTable::update(RunId run, const std::function<void(RunRow&)>& change) {
   const std::unique_lock lock(mutex_);
-  change(rows_.at(run));
+  RunRow& row = rows_.at(run);
+  change(row);
+  ++row.changes;
   set_state(run);
   ++version_;
 }
@@ -235,6 +237,7 @@ void RunTable::set_result(RunId run, const Score& score, const RunError& error,
   row.error = intern_error(error);
   set_metrics(run, score);
   if (change) change(row);
+  ++row.changes;
   set_state(run);
   ++version_;
 }
