@@ -141,6 +141,8 @@ void RunTable::declare_batch(const BatchInfo& info) {
   batches_.push_back(info);
   metrics_.emplace_back();
   facets_.emplace_back();
+  const std::size_t coming = next + info.count - rows_.size();
+  reserve(coming, coming * (info.name.size() + 10));
   ++version_;
 }
 
