@@ -13,6 +13,7 @@
 #include "app/arguments.hpp"
 #include "app/attach_command.hpp"
 #include "app/budget_check.hpp"
+#include "app/early_prompt.hpp"
 #include "app/extra_commands.hpp"
 #include "app/extract_command.hpp"
 #include "app/front_process.hpp"
@@ -69,10 +70,10 @@ bool is_interactive(const ProgramArguments& arguments) {
   return arguments.scripts.empty() && isatty(0) == 1 && isatty(1) == 1 && !arguments.json;
 }
 
-/// Runs what the command line gave, or reads lines; true: go on to wind down.
-void converse(Shell& shell, const ProgramArguments& arguments) {
+/// Runs what the command line gave, or reads lines: of an early prompt first what is entered there.
+void converse(Shell& shell, const ProgramArguments& arguments, EarlyPrompt* early) {
   if (arguments.scripts.empty()) {
-    shell.run_interactive();
+    shell.run_interactive(early == nullptr ? std::nullopt : std::optional(early->first_line()));
     return;
   }
   for (const ProgramArguments::Script& script : arguments.scripts) {
@@ -197,12 +198,21 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
   read_settings(settings);
 
   const bool interactive = is_interactive(arguments);
+  LineEditorOptions editor_options;
+  std::unique_ptr<LineEditor> editor =
+      interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
+  const std::string history = state_file("history");
+  if (interactive && !history.empty()) editor->open_history(history);
+  std::optional<EarlyPrompt> early;
+  if (editor->is_interactive())
+    early.emplace(*editor, shell_title(kVersion, arguments.experiment), front == nullptr ? 0 : front->pid());
+
   Terminals terminals;
   std::atomic<bool> has_terminals{false};
   const auto tell = [&](const std::string& text) {
     if (has_terminals) {
       terminals.tell(text);
-    } else {
+    } else if (!early || !early->tell(text)) {
       std::cerr << safe(text, false).text() << "\n";
     }
   };
@@ -217,8 +227,8 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
   store_options.disk_reserve = parse_bytes(settings.get("disk_reserve"));
   store_options.notice = tell;
   std::unique_ptr<Store> store = open_store(store_options);
-  const auto print = [](const std::vector<std::string>& lines) {
-    for (const std::string& line : lines) std::cerr << safe(line, false).text() << "\n";
+  const auto print = [&](const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) tell(line);
   };
   print(recovery_lines(*store));
 
@@ -298,6 +308,9 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
        },
        [&](const std::string& note) {
          if (has_terminals) terminals.tell(note);
+       },
+       [&](std::size_t done, std::size_t all) {
+         if (early) early->at(done, all);
        }});
   open_experiment = &experiment;
   print(doubt_lines(opened, experiment.table()));
@@ -313,12 +326,6 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
     loaded.runs = batch.runs;
     experiment.add(std::move(loaded));
   }
-
-  LineEditorOptions editor_options;
-  std::unique_ptr<LineEditor> editor =
-      interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
-  const std::string history = state_file("history");
-  if (interactive && !history.empty()) editor->open_history(history);
 
   const auto make_shell = [&](LineEditor& of_terminal, const ShellOptions& options) {
     auto shell = std::make_unique<Shell>(
@@ -359,6 +366,7 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
     shell->join_terminals();
     has_terminals = true;
     {
+      const bool prompted = early && early->opened();
       const SignalThread signals(
           [&](int signal) {
             if (signal == SIGINT) shell->interrupt();
@@ -367,8 +375,9 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
             if (signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT) shell->end_by_signal(signal);
           },
           front == nullptr ? 0 : front->pid());
-      if (interactive) shell->greet();
-      converse(*shell, arguments);
+      if (early && early->ended_by() != 0) shell->end_by_signal(early->ended_by());
+      if (interactive) shell->greet(prompted);
+      converse(*shell, arguments, prompted ? &*early : nullptr);
       if (shell->detached()) {
         shell->leave_terminals();
         front->leave_terminal();

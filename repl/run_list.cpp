@@ -83,37 +83,12 @@ std::vector<std::string> split_columns(const std::string& text) {
   return columns;
 }
 
-void sort_runs(const RunTable& table, std::vector<RunId>& runs, const std::string& field) {
-  const bool descending = field.starts_with("-");
-  const std::string name = descending ? field.substr(1) : field;
-  const RunTable::Reader reader = table.read();
-  const auto by = [&](const auto& key) {
-    std::stable_sort(runs.begin(), runs.end(),
-                     [&](RunId a, RunId b) { return descending ? key(b) < key(a) : key(a) < key(b); });
-  };
-  if (name == "name" || name == "run") return by([&](RunId run) { return reader.name(run); });
-  if (name == "status") return by([&](RunId run) { return static_cast<int>(reader.row(run).status); });
-  if (name == "score") return by([&](RunId run) { return static_cast<int>(reader.row(run).verdict); });
-  if (name == "time") return by([&](RunId run) { return reader.row(run).seconds; });
-  if (name == "cost") return by([&](RunId run) { return reader.row(run).cost; });
-  if (name == "attempts") return by([&](RunId run) { return reader.row(run).attempts; });
-  if (name == "steps") return by([&](RunId run) { return reader.row(run).steps; });
-  if (name == "calls") return by([&](RunId run) { return reader.row(run).calls; });
-  if (name == "tokens") return by([&](RunId run) { return reader.row(run).tokens_in + reader.row(run).tokens_out; });
-  if (name.starts_with("metric."))
-    return by([&](RunId run) {
-      const double value = reader.metric(run, name.substr(7));
-      return value == value ? value : -1e300;  // NaN has no order: runs without the metric come first
-    });
-  throw Error("usage", "--sort: there is no field \"" + name + "\"", {},
-              "fields: name status score time cost attempts steps calls tokens metric.NAME");
-}
-
 void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const RunListOptions& options, Reply& reply) {
   std::vector<std::string> columns = options.columns;
   if (columns.empty()) columns = {"run", "status", "score", "answer", "attempts", "time", "cost"};
-  const std::size_t shown = std::min(options.limit, runs.size());
-  const std::vector<RunId> page(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(shown));
+  const std::size_t from = std::min(options.from, runs.size()), to = from + std::min(options.limit, runs.size() - from);
+  const std::vector<RunId> page(runs.begin() + static_cast<std::ptrdiff_t>(from),
+                                runs.begin() + static_cast<std::ptrdiff_t>(to));
 
   std::unordered_map<RunId, StoredPayloads> payloads;
   for (const RunId run : page) payloads.emplace(run, experiment.store().payloads(run));
@@ -135,7 +110,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
     const StoredPayloads& stored = payloads[run];
     const bool ended = row.status == Status::complete || row.status == Status::fail;
     const Json answer = !ended || stored.answer.empty() ? Json() : parse_json(stored.answer, "answer");
-    std::vector<StyledText> cells = {cell(std::to_string(i + 1), TextRole::dim)};
+    std::vector<StyledText> cells = {cell(std::to_string(from + i + 1), TextRole::dim)};
     for (const std::string& name : columns) {
       if (name == "run")
         cells.push_back(cell(table.name(run), TextRole::name));
@@ -178,7 +153,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
       }
     }
     drawn.row(std::move(cells));
-    list.push_back(Json::object({{"index", i + 1},
+    list.push_back(Json::object({{"index", from + i + 1},
                                  {"run", table.name(run)},
                                  {"batch", batch.name},
                                  {"id", table.id(run)},

@@ -17,7 +17,6 @@
 #include "repl/commands/repair.hpp"
 #include "repl/open_jobs.hpp"
 #include "repl/pager.hpp"
-#include "repl/payload_reader.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
@@ -43,6 +42,13 @@ class Doing {
 };
 
 }  // namespace
+
+StyledText shell_prompt() { return StyledText(safe("assay> "), TextRole::prompt); }
+StyledText shell_continuation() { return StyledText(safe("  ...> "), TextRole::dim); }
+
+StyledText shell_title(const std::string& version, const std::string& path) {
+  return StyledText().add("assay " + version + "  ", TextRole::title).add(path);
+}
 
 std::vector<SettingSpec> shell_settings() {
   const auto duration = [](const std::string& text) { parse_duration(text); };
@@ -111,10 +117,10 @@ bool Shell::run_script(std::string_view text, const std::string& name) {
   return !leaving();
 }
 
-void Shell::run_interactive() {
-  const StyledText prompt(safe("assay> "), TextRole::prompt), more(safe("  ...> "), TextRole::dim);
+void Shell::run_interactive(std::optional<ReadResult> first) {
   while (!leaving() && !detached_) {
-    ReadResult read = editor().read(prompt, more);
+    const ReadResult read = first ? *first : editor().read(shell_prompt(), shell_continuation());
+    first.reset();
     if (read.kind == ReadResult::Kind::interrupted) {
       interrupts_ = 0;
       continue;
@@ -242,11 +248,20 @@ void Shell::show_error(const std::string& word, const std::string& kind, const s
 }
 
 Selection Shell::select(const std::string& query, bool all_runs, bool must_match) {
-  StorePayloads payloads(parts_.experiment);
   Scope scope;
   if (listing_) scope.listing = &*listing_;
   scope.from_all = all_runs;
-  const Selection selection = assay::select(parse_query(query), table(), scope, &payloads);
+  const Query parsed = parse_query(query);
+  Selection selection;
+  const auto find = [&](const Advance& advance) {
+    StorePayloads payloads(parts_.experiment, advance);
+    selection = assay::select(parsed, table(), scope, &payloads);
+  };
+  if (parsed.needs_payload()) {
+    compute("looking into runs", find);
+  } else {
+    find({});
+  }
   if (must_match && selection.runs.empty()) {
     if (table().read().size() == 0) {
       throw Error("empty", "there are no runs yet", {}, "`load KIND FILE` makes some; try `load arithmetic sample`");
@@ -287,11 +302,18 @@ BulkDesk& Shell::bulk() {
   return *parts_.bulk;
 }
 
-void Shell::greet() {
+void Shell::greet(bool titled) {
   const std::size_t runs = table().read().size();
-  StyledText text;
-  text.add("assay " + options_.version + "  ", TextRole::title).add(store().path() + ", ");
-  out_.line(text.add(runs == 0 ? "no runs yet" : count_text(runs) + " runs"));
+  const std::string count = runs == 0 ? "no runs yet" : count_text(runs) + " runs";
+  const StyledText next =
+      StyledText().add(runs == 0 ? "`help` lists the commands; a first try: load arithmetic sample; run_n 8; ls"
+                                 : "`help` lists the commands",
+                       TextRole::dim);
+  if (titled) {
+    editor().print_above(StyledText().add(count + "; ").add(next));
+    return;
+  }
+  out_.line(shell_title(options_.version, store().path()).add(", " + count));
   if (options_.attached) {
     out_.line(StyledText().add("attached to pid " + std::to_string(getpid()) +
                                    (options_.read_only ? ", read-only" : ", in control") +
@@ -299,9 +321,7 @@ void Shell::greet() {
                                TextRole::dim));
     return;
   }
-  out_.line(StyledText().add(runs == 0 ? "`help` lists the commands; a first try: load arithmetic sample; run_n 8; ls"
-                                       : "`help` lists the commands",
-                             TextRole::dim));
+  out_.line(next);
 }
 
 std::vector<std::string> Shell::history() const { return parts_.editor.history(); }

@@ -12,6 +12,7 @@ namespace assay {
 namespace {
 
 constexpr std::uint32_t kPage = 512;
+constexpr RunId kLoadingLook = 8'192;  // runs between two calls of on_loading
 constexpr std::size_t kUndoDepth = 20;
 constexpr std::size_t kScoresAtOnce = 16'384;
 constexpr const char* kUndoNote = "undo";
@@ -132,7 +133,7 @@ class StoredBatchView final : public BatchView {
 
 Experiment::Experiment(ExperimentParts parts)
     : store_(std::move(parts.store)), kinds_(parts.kinds), clock_(parts.clock) {
-  load_table();
+  load_table(parts.on_loading);
   milestones_ = std::make_shared<Milestones>(Milestones::Parts{
       *store_, table_, kinds_,
       [this](BatchId batch) {
@@ -161,7 +162,7 @@ void Experiment::close_file() {
   store_.reset();
 }
 
-void Experiment::load_table() {
+void Experiment::load_table(const std::function<void(std::size_t, std::size_t)>& on_loading) {
   const std::vector<BatchInfo> batches = store_->batches();
   for (const BatchInfo& batch : batches) table_.declare_batch(batch);
   store_->each_run([&](const StoredRunRow& row) {
@@ -184,6 +185,7 @@ void Experiment::load_table() {
     entry.facets = row.facets;
     entry.tags = row.tags;
     table_.append(entry);
+    if (on_loading && row.run % kLoadingLook == 0) on_loading(row.run, store_->next_run());
   });
 }
 

@@ -14,6 +14,7 @@
 #include "core/engine/engine.hpp"
 #include "core/engine/milestones.hpp"
 #include "core/model/serialized_run.hpp"
+#include "core/query/value_columns.hpp"
 
 namespace assay {
 
@@ -28,6 +29,8 @@ struct ExperimentParts {
   std::function<void(const std::vector<BatchInfo>&)> check_start = {};
   std::function<void()> on_go_on = {};
   std::function<void(const std::string&)> on_note = {};  // what a kind has to say (Kind::reached); any thread
+  /// While the table is read, now and then: runs that are there, of all. Called by the constructor; may throw.
+  std::function<void(std::size_t done, std::size_t all)> on_loading = {};
 };
 
 class Experiment : public ExperimentView {
@@ -46,6 +49,8 @@ class Experiment : public ExperimentView {
   const RunTable& table() const { return table_; }
   Engine& engine() { return *engine_; }
   const KindRegistry& kinds() const { return kinds_; }
+  /// Fields of data and answers that have been asked for.
+  ValueColumns& columns() { return columns_; }
   Clock& clock() { return clock_; }
 
   /// Makes a batch of loaded runs, durable when it returns. A name in use gets " (2)" and so on; an empty one is taken
@@ -79,7 +84,7 @@ class Experiment : public ExperimentView {
 
  private:
   std::unique_ptr<BatchView> view_of(BatchId batch, std::optional<std::vector<RunId>> selection) const;
-  void load_table();
+  void load_table(const std::function<void(std::size_t, std::size_t)>& on_loading);
   void push_undo(Json entry);
   std::size_t add_some_scores(std::span<const std::pair<RunId, Score>> scores, bool verdicts);
 
@@ -87,6 +92,7 @@ class Experiment : public ExperimentView {
   const KindRegistry& kinds_;
   Clock& clock_;
   RunTable table_;
+  ValueColumns columns_{table_};
   std::shared_ptr<Milestones> milestones_;
   std::unique_ptr<Engine> engine_;
   std::mutex change_mutex_;  // one change of the batch list at a time

@@ -141,6 +141,8 @@ void RunTable::declare_batch(const BatchInfo& info) {
   batches_.push_back(info);
   metrics_.emplace_back();
   facets_.emplace_back();
+  const std::size_t coming = next + info.count - rows_.size();
+  reserve(coming, coming * (info.name.size() + 10));
   ++version_;
 }
 
@@ -222,7 +224,9 @@ void RunTable::append_row(const TableEntry& entry) {
 
 void RunTable::update(RunId run, const std::function<void(RunRow&)>& change) {
   const std::unique_lock lock(mutex_);
-  change(rows_.at(run));
+  RunRow& row = rows_.at(run);
+  change(row);
+  ++row.changes;
   set_state(run);
   ++version_;
 }
@@ -235,6 +239,7 @@ void RunTable::set_result(RunId run, const Score& score, const RunError& error,
   row.error = intern_error(error);
   set_metrics(run, score);
   if (change) change(row);
+  ++row.changes;
   set_state(run);
   ++version_;
 }

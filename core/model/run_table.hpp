@@ -39,6 +39,8 @@ struct RunRow {
   std::uint32_t error = 0;  // index for RunTable::Reader::error(); 0: none
   std::uint32_t tokens_in = 0, tokens_out = 0;
   float seconds = 0;  // of the newest attempt
+  /// Counts the changes of this row: what was read of the run from disk holds while it stays the same.
+  std::uint32_t changes = 0;
   Pico cost = 0, possible = 0;
   WallTime ended_at = 0;
 };

@@ -11,6 +11,7 @@
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
 #include "repl/run_list.hpp"
+#include "repl/run_sort.hpp"
 #include "repl/save_file.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
@@ -324,6 +325,37 @@ void load(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
 }
 
+/// Where a page of the listing begins, from 0. Throws Error beyond its end.
+std::size_t page_begin(const Arguments& arguments, std::size_t limit, std::size_t runs) {
+  if (arguments.has("--page") && arguments.has("--from"))
+    throw Error("usage", "--page and --from both say where to begin: name one");
+  if (arguments.has("--from")) {
+    const std::uint64_t from = parse_count(arguments.flags.at("--from"), "--from", 1);
+    if (from <= std::max<std::uint64_t>(runs, 1)) return from - 1;
+    throw Error("usage", "--from " + count_text(from) + ": there are " + count_text(runs) + " runs");
+  }
+  if (!arguments.has("--page")) return 0;
+  const std::uint64_t page = parse_count(arguments.flags.at("--page"), "--page", 1);
+  if (limit == 0) throw Error("usage", "--page: a page of --limit 0 has no rows");
+  const std::uint64_t pages = std::max<std::uint64_t>(1, (runs + limit - 1) / limit);
+  if (page <= pages) return (page - 1) * limit;
+  throw Error("usage", "--page " + count_text(page) + ": there " + (pages == 1 ? "is" : "are") + " " +
+                           counted(pages, "page", "pages") + " of " + count_text(limit) + " rows");
+}
+
+/// What is left after the rows that were shown, and how to see the next of them: in the listing as it is pinned now.
+StyledText next_page_line(const Arguments& arguments, std::size_t from, std::size_t limit, std::size_t runs) {
+  const std::size_t to = from + std::min(limit, runs - from);
+  if (limit == 0 || to >= runs) return {};
+  std::string command = "ls .";
+  for (const char* flag : {"--columns", "--limit"}) {
+    if (arguments.has(flag)) command += std::string(" ") + flag + " " + quote_shell_word(arguments.flags.at(flag));
+  }
+  const bool whole = from % limit == 0;
+  command += whole ? " --page " + std::to_string(to / limit + 1) : " --from " + std::to_string(to + 1);
+  return StyledText().add("+" + count_text(runs - to) + " more: " + command, TextRole::dim);
+}
+
 void ls(Shell& shell, const Arguments& arguments, Reply& reply) {
   std::string query = arguments.rest(0);
   bool narrow = false;
@@ -331,25 +363,33 @@ void ls(Shell& shell, const Arguments& arguments, Reply& reply) {
     narrow = true;
     query = arguments.rest(1);
   }
-  const Selection selection = shell.select(query.empty() ? "*" : query, !narrow, false);
-  std::vector<RunId> runs = selection.runs;
-  if (narrow && query.empty() && shell.listing()) runs = *shell.listing();
-  if (arguments.has("--sort")) sort_runs(shell.table(), runs, arguments.flags.at("--sort"));
-  shell.set_listing(runs);
+  std::vector<RunId> runs;
+  if (narrow && query.empty() && shell.listing()) {
+    runs = *shell.listing();
+  } else {
+    runs = shell.select(query.empty() ? "*" : query, !narrow, false).runs;
+  }
   std::size_t limit = parse_count(shell.settings().get("ls.limit"), "ls.limit", 1);
   if (arguments.has("--limit")) limit = parse_count(arguments.flags.at("--limit"), "--limit", 0);
   RunListOptions options;
   options.limit = limit;
+  options.from = page_begin(arguments, limit, runs.size());
   if (arguments.has("--columns")) options.columns = split_columns(arguments.flags.at("--columns"));
-  draw_runs(shell.experiment(), runs, options, reply);
-  if (runs.empty()) {
+  if (arguments.has("--sort")) {
+    const std::string& field = arguments.flags.at("--sort");
+    shell.compute("reading " + field,
+                  [&](const Advance& advance) { sort_runs(shell.experiment(), runs, field, advance); });
+  }
+  shell.set_listing(std::move(runs));
+  const std::vector<RunId>& listed = *shell.listing();
+  draw_runs(shell.experiment(), listed, options, reply);
+  if (listed.empty()) {
     reply.line(shell.table().read().size() == 0 ? "there are no runs yet: `load KIND FILE` makes some"
                                                 : "no run matches");
-  } else {
-    std::string more = "ls";
-    if (!query.empty()) more += (narrow ? " . " : " ") + query;
-    if (const StyledText line = more_line(std::min(limit, runs.size()), runs.size(), more); !line.empty())
-      reply.line(line);
+  } else if (limit == 0) {
+    reply.line(StyledText().add(counted(listed.size(), "run", "runs") + " listed", TextRole::dim));
+  } else if (const StyledText line = next_page_line(arguments, options.from, limit, listed.size()); !line.empty()) {
+    reply.line(line);
   }
 }
 
@@ -481,10 +521,14 @@ void add_batch_commands(CommandTable& table) {
        {"list"},
        group,
        "ls [.] [QUERY]",
-       "list runs; with `.` narrow the last listing",
-       {"ls status:FAIL", "ls . r:^add --sort time"},
-       {{"--sort", "FIELD", "name, status, score, time, cost, attempts, steps, tokens; -FIELD for descending"},
-        {"--limit", "N", "rows to print (0: none)"},
+       "list runs; with `.` narrow the last listing, or show more of it",
+       {"ls status:FAIL", "ls . r:^add --sort time", "ls . --page 2"},
+       {{"--sort", "FIELD",
+         "name, status, score, time, cost, attempts, steps, tokens, metric.NAME, data.PATH, category ..; -FIELD for "
+         "descending"},
+        {"--limit", "N", "rows of a page (0: none)"},
+        {"--page", "K", "the K-th page"},
+        {"--from", "INDEX", "rows from this index on"},
         {"--columns", "a,b", "of: run status score answer attempts steps time cost batch id, data.PATH, metric.NAME"}},
        0,
        SIZE_MAX,

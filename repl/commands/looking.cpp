@@ -177,7 +177,15 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   const std::string text = query.rest(0);
   const Selection selection = shell.select(text.empty() ? (shell.listing() ? "" : "*") : text);
-  const std::vector<TallyGroup> groups = tally_by(shell.experiment(), selection.runs, by);
+  std::vector<TallyGroup> groups;
+  const auto count_runs = [&](const Advance& advance) {
+    groups = tally_by(shell.experiment(), selection.runs, by, advance);
+  };
+  if (is_payload_path(by)) {
+    shell.compute("reading " + by, count_runs);
+  } else {
+    count_runs({});
+  }
   Table table({{by.empty() ? "group" : by, false, true},
                {"runs", true, false},
                {"done", true, false},
