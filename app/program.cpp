@@ -27,6 +27,7 @@
 #include "experiments/annotation/annotation.hpp"
 #include "experiments/arithmetic/arithmetic.hpp"
 #include "experiments/debate/debate.hpp"
+#include "experiments/declared/declared.hpp"
 #include "experiments/discussion/discussion.hpp"
 #include "experiments/judge/judge.hpp"
 #include "experiments/peer_prediction/peer_prediction.hpp"
@@ -98,6 +99,9 @@ Program::Program() : parts_(std::make_unique<Parts>()) {
   });
   add_kind([](const Services& services) {
     return make_peer_prediction_kind({services.chat, services.models, services.prompt_limits});
+  });
+  add_kind([](const Services& services) {
+    return make_declared_kind({services.chat, services.models, services.hub, services.prompt_limits});
   });
 }
 
