@@ -34,6 +34,7 @@
 #include "experiments/annotation/annotation.hpp"
 #include "experiments/arithmetic/arithmetic.hpp"
 #include "experiments/debate/debate.hpp"
+#include "experiments/declared/declared.hpp"
 #include "experiments/discussion/discussion.hpp"
 #include "experiments/exec/exec.hpp"
 #include "experiments/judge/judge.hpp"
@@ -145,6 +146,9 @@ Program::Program() : parts_(std::make_unique<Parts>()) {
                            services.redact, services.tell,
                            [trusted = services.trusted](const std::string& command) { trusted->add(command); },
                            [trusted = services.trusted](const std::string& command) { return trusted->has(command); }});
+  });
+  add_kind([](const Services& services) {
+    return make_declared_kind({services.chat, services.models, services.hub, services.prompt_limits});
   });
 }
 

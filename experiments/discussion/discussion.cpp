@@ -7,9 +7,11 @@
 #include <map>
 #include <set>
 
+#include "core/model/own_files.hpp"
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
 #include "experiments/discussion/config_file.hpp"
+#include "experiments/discussion/document.hpp"
 #include "experiments/discussion/fork.hpp"
 #include "experiments/discussion/parameters.hpp"
 #include "experiments/discussion/record.hpp"
@@ -30,7 +32,17 @@ std::string drawn_id(std::uint64_t index) {
   return "d" + digits;
 }
 
-class DiscussionKind final : public Kind {
+/// Whether a text is a configuration, a design or a generated experiment of discussions.
+bool is_discussion_file(std::string_view text) {
+  try {
+    const auto shape = shape_of(read_document(std::string(text), "").value);
+    return shape == SourceShape::configuration || shape == SourceShape::design || shape == SourceShape::generated;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+class DiscussionKind final : public Kind, public OwnFiles {
  public:
   explicit DiscussionKind(DiscussionDependencies dependencies) : dependencies_(std::move(dependencies)) {}
 
@@ -39,6 +51,10 @@ class DiscussionKind final : public Kind {
     return "personas, with or without a moderator, discuss an opening post turn by turn";
   }
   std::vector<Parameter> parameters() const override { return discussion_parameters(); }
+  bool claims(std::string_view text) const override { return is_discussion_file(text); }
+  std::string claim_rule() const override {
+    return "a configuration of discussions has discussions:, or user_names: with user_attributes:";
+  }
   bool accepts(const Json& data) const override {
     if (!data.is_object()) return false;
     if (data.contains("design") && data.contains("settings")) return true;

@@ -84,10 +84,9 @@ Json category_figures(const Ordered<QaTally>& categories) {
   return list;
 }
 
-void add_categories(Report& report) {
-  if (report.figures["categories"].size() < 2) return;
-  ReportTable table{"by category",
-                    {{"category", Form::text},
+ReportTable category_table(const Json& figures, const std::string& title, const std::string& column) {
+  ReportTable table{title,
+                    {{column, Form::text},
                      {"n", Form::count},
                      {"scored", Form::count},
                      {"correct", Form::count},
@@ -98,11 +97,16 @@ void add_categories(Report& report) {
                      {"worst", Form::ratio},
                      {"best", Form::ratio}},
                     {}};
-  for (const Json& c : report.figures["categories"]) {
+  for (const Json& c : figures) {
     table.rows.push_back({c["category"], c["n"], c["scored"], c["correct"], c["accuracy"], element(c["ci95"], 0),
                           element(c["ci95"], 1), c["unextracted"], element(c["bounds"], 0), element(c["bounds"], 1)});
   }
-  report.table(std::move(table));
+  return table;
+}
+
+void add_categories(Report& report) {
+  if (report.figures["categories"].size() < 2) return;
+  report.table(category_table(report.figures["categories"], "by category", "category"));
 }
 
 std::string percent(const Json& ratio) {

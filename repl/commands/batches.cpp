@@ -7,8 +7,10 @@
 #include <random>
 #include <unordered_set>
 
+#include "core/model/own_files.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "core/text/input.hpp"
 #include "core/text/words.hpp"
 #include "repl/run_list.hpp"
 #include "repl/run_sort.hpp"
@@ -207,8 +209,9 @@ std::vector<std::unique_ptr<BatchView>> named_views(Shell& shell, const std::str
   return shell.views(shell.select(query, true).runs);
 }
 
-void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply& reply) {
-  LoadWords load = parse_load(arguments, 1);
+/// `words_from`: the first of the words that is none of the command's own.
+void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, std::size_t words_from, Reply& reply) {
+  LoadWords load = parse_load(arguments, words_from);
   if (load.files.empty()) {
     std::string hint = "usage: load KIND FILE.. [key=value ..]";
     for (const std::string& sample : kind.samples()) hint += "; try `load " + kind.name() + " " + sample + "`";
@@ -217,6 +220,9 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
   // Nothing is stored before everything is read: one bad file of three loads nothing.
   std::vector<LoadedBatch> batches;
   std::vector<std::string> keep;
+  if (const auto* own = dynamic_cast<const OwnFiles*>(&kind)) {
+    for (const std::string& file : load.files) load.shared.merge(own->file_defaults(find_source(kind, file, keep)));
+  }
   const auto source_of = [&](const std::string& file) {
     Source source = find_source(kind, file, keep);
     source.interrupted = [&shell] { return shell.interrupted(); };
@@ -300,10 +306,65 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
   for (LoadedBatch& batch : batches) add_batch(shell, std::move(batch), load.shared.contains("as"), reply);
 }
 
+bool is_yaml_name(std::string name) {
+  for (const char* packed : {".gz", ".zst"}) {
+    if (name.ends_with(packed)) name.resize(name.size() - std::string_view(packed).size());
+  }
+  return name.ends_with(".yaml") || name.ends_with(".yml");
+}
+
+/// Whose YAML file this is, by what stands in it; one that is not there may be a sample of a kind's.
+const Kind& kind_of_file(const KindRegistry& kinds, const std::string& name) {
+  if (!std::filesystem::exists(name)) {
+    for (const Kind* kind : kinds.all()) {
+      const std::vector<std::string> samples = kind->samples();
+      if (std::find(samples.begin(), samples.end(), name) != samples.end()) return *kind;
+    }
+  }
+  constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+  InputFile file(name);
+  std::string text(kMostBytes, '\0');
+  std::size_t size = 0;
+  while (size < kMostBytes) {
+    const std::size_t got = file.read(text.data() + size, kMostBytes - size);
+    if (got == 0) break;
+    size += got;
+  }
+  text.resize(size);
+  std::vector<std::string> rules;
+  for (const Kind* kind : kinds.all()) {
+    const auto* own = dynamic_cast<const OwnFiles*>(kind);
+    if (own == nullptr) continue;
+    if (own->claims(text)) return *kind;
+    rules.push_back(own->claim_rule() + " (kind " + kind->name() + ")");
+  }
+  throw Error("usage", "no kind of experiment knows this YAML file", name,
+              "load KIND " + name + " names one; by itself: " + joined(rules, "; "));
+}
+
+/// The kind that these YAML files are of; null: they are none.
+const Kind* kind_of_files(const KindRegistry& kinds, const std::vector<std::string>& names) {
+  if (!std::all_of(names.begin(), names.end(), is_yaml_name)) return nullptr;
+  const Kind* kind = nullptr;
+  for (const std::string& name : names) {
+    const Kind& of = kind_of_file(kinds, name);
+    if (kind != nullptr && kind != &of) {
+      throw Error("usage", name + " is of kind " + of.name() + ", " + names.front() + " of kind " + kind->name(), {},
+                  "load them one after the other");
+    }
+    kind = &of;
+  }
+  return kind;
+}
+
 void load(Shell& shell, const Arguments& arguments, Reply& reply) {
   const std::string& first = arguments.at(0);
   if (const Kind* kind = shell.kinds().find(first); kind != nullptr && !arguments.words.front().quoted) {
-    load_kind(shell, *kind, arguments, reply);
+    load_kind(shell, *kind, arguments, 1, reply);
+    return;
+  }
+  if (const Kind* kind = kind_of_files(shell.kinds(), parse_load(arguments, 0).files)) {
+    load_kind(shell, *kind, arguments, 0, reply);
     return;
   }
   if (arguments.size() > 1 && !std::filesystem::exists(first)) shell.kinds().require(first);
