@@ -32,6 +32,7 @@ BatchFacts facts_of(const BatchView& batch, std::uint64_t unpriced) {
 
 std::string cost_words(const BatchFacts& facts) {
   const UsageSum& usage = facts.usage;
+  if (usage.calls == 0) return {};
   if (facts.unpriced > 0 && usage.cost == 0 && usage.possible == 0)
     return "not known: " + counted(facts.unpriced, "call", "calls") + " of models without a price";
   std::string words = format_usd(usage.cost);
@@ -87,7 +88,7 @@ ReportTable batches_table(const std::vector<BatchFacts>& batches) {
     const Tally& tally = facts.tally;
     const auto [low, high] = tally.interval();
     const bool scored = tally.scored() > 0;
-    const bool no_price = facts.unpriced > 0 && facts.usage.cost == 0;
+    const bool no_price = facts.usage.calls == 0 || (facts.unpriced > 0 && facts.usage.cost == 0);
     table.rows.push_back({facts.info.name, facts.info.kind, facts.info.model, tally.n, tally.scored(),
                           known(tally.score()), known(low), known(high), scored ? known(tally.worst()) : Json(),
                           scored ? known(tally.best()) : Json(), no_price ? Json() : Json(to_usd(facts.usage.cost)),

@@ -24,7 +24,8 @@ struct BatchFacts {
 /// Reads no payloads; `unreadable` are the runs of which that is known without.
 BatchFacts facts_of(const BatchView& batch, std::uint64_t unpriced);
 
-/// "$1.23, and possibly $0.10 more; the price of 12 calls is not known"; "not known" where no call has a price.
+/// "$1.23, and possibly $0.10 more; the price of 12 calls is not known"; "not known" where no call has a price, ""
+/// where there is no call.
 std::string cost_words(const BatchFacts& facts);
 /// "12 calls, 1,024 tokens in, 96 out".
 std::string calls_words(const UsageSum& usage);

@@ -12,6 +12,7 @@
 #include "experiments/peer_prediction/exports.hpp"
 #include "experiments/peer_prediction/loading.hpp"
 #include "experiments/peer_prediction/prompts.hpp"
+#include "experiments/peer_prediction/record.hpp"
 #include "experiments/peer_prediction/report.hpp"
 #include "experiments/peer_prediction/runner.hpp"
 #include "runners/llm/model_entry.hpp"

@@ -134,7 +134,8 @@
     });
     body.replaceChildren(rows);
     at("count").textContent = shown.length.toLocaleString("en") + " of " + runs.length.toLocaleString("en") + " runs" +
-      (pages > 1 ? ", page " + page + " of " + pages : "");
+      (pages > 1 ? ", page " + page + " of " + pages : "") +
+      (shown.length === 0 ? ": none is as these filters say" : "");
     at("back").disabled = page <= 1;
     at("on").disabled = page >= pages;
     at("pages").hidden = pages < 2;

@@ -220,6 +220,8 @@ TEST_CASE("facts: a score that isn't there, a price that isn't known, why runs f
   BatchFacts facts = facts_of(batch, 2);
   CHECK(score_words(facts.tally) == "no run is scored yet");
   CHECK(status_words(facts.tally) == "3 runs: 2 FAIL, 1 READY");
+  CHECK(cost_words(facts).empty());
+  facts.usage.calls = 2;
   CHECK(cost_words(facts) == "not known: 2 calls of models without a price");
   facts.usage.cost = 1'500'000'000'000;
   CHECK(cost_words(facts) == "$1.50; the price of 2 calls is not known");
