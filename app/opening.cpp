@@ -145,7 +145,7 @@ void keep_pause(Store& store, const PauseInfo& pause) {
 std::vector<LearnedLimits> stored_limits(Store& store) { return learned_limits_from_text(store.note(kLimitsNote)); }
 
 void keep_limits(Store& store, const std::vector<LearnedLimits>& learned) {
-  if (learned.empty() || store.read_only()) return;
+  if (store.read_only() || (learned.empty() && store.note(kLimitsNote).empty())) return;
   std::string text = to_text(learned);
   if (text != store.note(kLimitsNote)) store.submit({PutNote{kLimitsNote, std::move(text)}}, {});
 }

@@ -34,6 +34,9 @@
 #include "experiments/qa/qa.hpp"
 #include "repl/commands/budget.hpp"
 #include "repl/commands/cache.hpp"
+#include "repl/commands/metrics.hpp"
+#include "repl/commands/models.hpp"
+#include "repl/commands/plot.hpp"
 #include "repl/commands/replay.hpp"
 #include "repl/plain_editor.hpp"
 #include "repl/shell.hpp"
@@ -277,6 +280,12 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     add_judge_command(shell.commands());
     add_budget_command(shell.commands(), budget_book);
     add_cache_command(shell.commands(), cache);
+    add_models_command(shell.commands(), [&](const std::string& lane) {
+      limiter.restore({LearnedLimits{lane}});
+      keep_limits(opened, limiter.learned());
+    });
+    add_plot_command(shell.commands());
+    add_metrics_command(shell.commands(), {experiment, models, budget_book, tell});
     add_replay_command(shell.commands(), [&](const BatchInfo& batch) {
       const ModelRegistry::Offline offline(models);
       return registry.require(batch.kind).make_runner(batch, {});

@@ -426,6 +426,17 @@ std::vector<ModelFacts> ModelRegistry::list() const {
     row.address = lane.lane.substr(address, model - 1 - address);
     row.key = lane.lane.substr(0, address - 1);
     row.limits = assay::describe(lane);
+    Json limits = Json::array();
+    for (const LimitShown& limit : lane.shown) {
+      limits.push_back(
+          {{"dimension", limit.dimension}, {"value", limit.value}, {"source", std::string(to_text(limit.source))}});
+    }
+    row.details = Json::object({{"in_flight", lane.in_flight},
+                                {"waiting", lane.waiting},
+                                {"admitted", lane.admitted},
+                                {"rejected", lane.rejected},
+                                {"paused_seconds", static_cast<double>(lane.paused_for.count()) / 1000},
+                                {"limits", std::move(limits)}});
     if (const auto state = states.find(lane.lane); state != states.end()) {
       row.state = state->second;
     } else {
