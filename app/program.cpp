@@ -44,6 +44,8 @@
 #include "repl/commands/budget.hpp"
 #include "repl/commands/cache.hpp"
 #include "repl/commands/metrics.hpp"
+#include "repl/commands/models.hpp"
+#include "repl/commands/plot.hpp"
 #include "repl/commands/replay.hpp"
 #include "repl/plain_editor.hpp"
 #include "repl/remote_server.hpp"
@@ -270,8 +272,7 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
       environment, secrets, std::move(config), &limiter, [&settings] { return settings.get("model"); },
       [&chat] { return chat.target_states(); },
       {[&settings](std::string_view name) { return settings.get(name); },
-       [&http] { return lines_of(width_line(http->statistics())); }, transport.get(),
-       [&] { keep_limits(opened, limiter.learned()); }});
+       [&http] { return lines_of(width_line(http->statistics())); }, transport.get()});
   print(models.warnings());
   if (const auto token = environment(kHubToken); token && !token->empty()) secrets.put(kHubToken, *token);
   const WebReader web({*transport, [&opened] { return opened.reserve_call(); }, secrets, kVersion});
@@ -340,6 +341,11 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
     add_trust_command(shell->commands(), trusted);
     add_budget_command(shell->commands(), budget_book);
     add_cache_command(shell->commands(), cache);
+    add_models_command(shell->commands(), [&](const std::string& lane) {
+      limiter.restore({LearnedLimits{lane}});
+      keep_limits(opened, limiter.learned());
+    });
+    add_plot_command(shell->commands());
     add_metrics_command(shell->commands(), {experiment, models, budget_book, tell});
     add_replay_command(shell->commands(), [&](const BatchInfo& batch) {
       const ModelRegistry::Offline offline(models);

@@ -204,7 +204,7 @@ void MetricsCollector::put_calls(MetricsText& text, const Sums& sums) {
 
 void MetricsCollector::put_lanes(MetricsText& text) const {
   std::vector<ModelFacts> lanes = models_.list();
-  std::erase_if(lanes, [](const ModelFacts& facts) { return !facts.details.is_object(); });
+  std::erase_if(lanes, [](const ModelFacts& facts) { return !facts.details.contains("in_flight"); });
   const auto labels = [](const ModelFacts& lane) {
     return MetricsText::Labels{{"model", lane.name}, {"address", lane.address}, {"key", lane.key}};
   };

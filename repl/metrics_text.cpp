@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/text/printable.hpp"
 #include "core/text/utf8.hpp"
 
 namespace assay {
@@ -22,13 +23,17 @@ std::string value_text(double value) {
 
 std::string label_text(std::string_view value) {
   std::string out;
-  for (const char c : repair_utf8(value)) {
-    if (c == '\n') {
+  for (std::size_t at = 0; at < value.size();) {
+    const CodePoint one = code_point_at(value, at);
+    at += one.length;
+    if (one.value == U'\n') {
       out += "\\n";
-      continue;
+    } else if (one.value == U'\\' || one.value == U'"') {
+      out += '\\';
+      append_utf8(out, one.value);
+    } else {
+      append_utf8(out, is_unsafe(one.value) ? U'\uFFFD' : one.value);
     }
-    if (c == '\\' || c == '"') out += '\\';
-    out += c;
   }
   return out;
 }

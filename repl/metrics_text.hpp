@@ -17,7 +17,8 @@ class MetricsText {
   /// Begins a family, whose samples follow. Names are ours: [a-z_]+, a counter's ends in _total; each once. One without
   /// samples leaves nothing.
   void family(std::string_view name, Type type, std::string_view help);
-  /// Label values are any text: \, " and line ends are escaped, invalid UTF-8 becomes U+FFFD.
+  /// Label values are any text: \, " and line ends are escaped; what a terminal would not show (printable.hpp), and
+  /// invalid UTF-8, becomes U+FFFD, for which the format has no escape.
   void sample(double value, const Labels& labels = {});
   const std::string& text() const { return text_; }
 

@@ -342,6 +342,15 @@ Plot make_plot(Experiment& experiment, const std::vector<RunId>& runs, const std
     }
     plot.n = plot.runs - plot.missing.sum();
     make_counts(plot, y, order);
+    if (field == "score") {
+      const auto runs_with = [&](Verdict verdict) {
+        const auto found = std::find_if(plot.marks.begin(), plot.marks.end(),
+                                        [&](const PlotMark& mark) { return mark.label == to_text(verdict); });
+        return found == plot.marks.end() ? 0 : found->runs;
+      };
+      const std::uint64_t correct = runs_with(Verdict::correct);
+      plot.all = wilson(correct, correct + runs_with(Verdict::incorrect));
+    }
     return plot;
   }
   if (plot.missing.sum() >= plot.runs) refuse_empty(plot, plot.missing, field);

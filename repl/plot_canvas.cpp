@@ -4,6 +4,7 @@
 #include <cairo-svg.h>
 #include <cairo.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -13,7 +14,7 @@
 namespace assay {
 namespace {
 
-constexpr double kPngScale = 2;
+constexpr double kPngScale = 2, kMostPixels = 32'000;  // cairo has no larger images
 
 cairo_status_t append_bytes(void* sink, const unsigned char* bytes, unsigned int length) {
   static_cast<std::string*>(sink)->append(reinterpret_cast<const char*>(bytes), length);
@@ -59,15 +60,18 @@ PlotCanvas::PlotCanvas(PlotFormat format, double width, double height) : impl_(s
     case PlotFormat::pdf:
       surface = cairo_pdf_surface_create_for_stream(append_bytes, &impl_->bytes, width, height);
       break;
-    case PlotFormat::png:
-      surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(std::ceil(width * kPngScale)),
-                                           static_cast<int>(std::ceil(height * kPngScale)));
-      cairo_surface_set_device_scale(surface, kPngScale, kPngScale);
+    case PlotFormat::png: {
+      const double scale = std::min(kPngScale, kMostPixels / std::max(width, height));
+      surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(std::ceil(width * scale)),
+                                           static_cast<int>(std::ceil(height * scale)));
+      cairo_surface_set_device_scale(surface, scale, scale);
       break;
+    }
   }
   impl_->surface.reset(surface);
   impl_->context.reset(cairo_create(surface));
-  box(0, 0, width, height, {1, 1, 1});
+  impl_->colour({1, 1, 1});
+  cairo_paint(impl_->cr());
 }
 
 PlotCanvas::~PlotCanvas() = default;

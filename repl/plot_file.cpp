@@ -24,7 +24,10 @@ constexpr double kWidth = 800, kPlotHeight = 340, kRowHeight = 26, kEdge = 20, k
 constexpr double kTitleSize = 16, kTextSize = 12, kNoteSize = 11, kAxisHeight = 52;
 constexpr Colour kInk{0.13, 0.13, 0.13}, kGrey{0.4, 0.4, 0.4}, kGrid{0.87, 0.87, 0.87};
 constexpr Colour kBlue{0, 0.447, 0.698}, kPale{0.337, 0.706, 0.914, 0.55}, kOrange{0.835, 0.369, 0};
-constexpr Colour kPoint{0, 0.447, 0.698, 0.22};
+/// The fewer there are, the darker.
+Colour point_colour(std::size_t points) {
+  return {0, 0.447, 0.698, std::clamp(30 / std::sqrt(static_cast<double>(points) + 1), 0.15, 0.6)};
+}
 
 /// Words broken into lines of at most `room`.
 std::vector<std::string> broken(PlotCanvas& canvas, const std::string& text, double room) {
@@ -73,7 +76,7 @@ class Drawing {
         upright_ ? kPlotHeight : std::max(60.0, kRowHeight * static_cast<double>(plot_.marks.size()) + 8);
     const double notes_top = kTitleHeight + plot_height + kAxisHeight;
     const double line_height = kNoteSize * 1.45;
-    PlotCanvas canvas(format_, kWidth, notes_top + line_height * static_cast<double>(lines.size()) + kEdge);
+    PlotCanvas canvas(format_, kWidth, std::ceil(notes_top + line_height * static_cast<double>(lines.size()) + kEdge));
     canvas.text(kEdge, 30, canvas.fitting(plot_title(plot_), kTitleSize * 1.08, kWidth - 2 * kEdge), kTitleSize,
                 TextAlign::left, kInk, true);
     top_ = kTitleHeight;
@@ -127,8 +130,9 @@ class Drawing {
         canvas.box(x + 0.75, y, width - 1.5, bottom_ - y, std::isinf(plot_.marks[i].to) ? kPale : kBlue);
       }
     } else {
+      const Colour colour = point_colour(plot_.points.size());
       for (const auto& [x, y] : plot_.points) {
-        if (is_within(below, x) && is_within(left, y)) canvas.dot(x_of(x), y_of(y), 1.8, kPoint);
+        if (is_within(below, x) && is_within(left, y)) canvas.dot(x_of(x), y_of(y), 2, colour);
       }
       draw_along(canvas, below, y_of);
     }

@@ -4,8 +4,9 @@
 #include <array>
 #include <cmath>
 
-#include "core/text/utf8.hpp"
+#include "core/text/words.hpp"
 #include "repl/views.hpp"
+#include "repl/wrapped.hpp"
 
 namespace assay {
 namespace {
@@ -174,6 +175,15 @@ void draw_groups(const Plot& plot, std::size_t width, const Pieces& pieces, Repl
 }
 
 }  // namespace
+
+bool shows_unicode(const TerminalEnvironment& environment) {
+  if (environment("TERM") == "dumb") return false;
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string locale = ascii_lower(environment(name));
+    if (!locale.empty()) return locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
+  }
+  return false;
+}
 
 void draw_plot(const Plot& plot, bool unicode, Reply& reply) {
   const std::size_t width = reply.width == 0 ? kUsualWidth : reply.width;

@@ -159,6 +159,11 @@ std::vector<std::string> plot_notes(const Plot& plot) {
   const std::string of = "n " + count_text(plot.n) + (plot.n == plot.runs ? "" : " of " + count_text(plot.runs));
   if (plot.form == Plot::Form::counts) {
     if (plot.n < plot.runs) notes.push_back(of);
+    if (plot.all.n > 0) {
+      notes.push_back("right: " + plot_number(plot.all.value, PlotUnit::share) +
+                      interval_words(plot.all.low, plot.all.high, PlotUnit::share) + " of " + count_text(plot.all.n) +
+                      " scored");
+    }
   } else if (plot.share) {
     notes.push_back("all: " + plot_number(plot.all.value, PlotUnit::share) +
                     interval_words(plot.all.low, plot.all.high, PlotUnit::share) + ", " + of);

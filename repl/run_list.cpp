@@ -9,6 +9,7 @@
 #include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "repl/cost_text.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
@@ -103,6 +104,12 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
   Json list = Json::array();
   const std::unordered_map<RunId, std::string> marks = marks_of(experiment, page, payloads);
   const RunTable::Reader table = experiment.table().read();
+  std::unordered_map<BatchId, bool> unpriced_batches;
+  const auto unpriced = [&](BatchId batch) {
+    const auto [found, fresh] = unpriced_batches.try_emplace(batch, false);
+    if (fresh) found->second = has_unpriced_model(table.batch(batch));
+    return found->second;
+  };
   for (std::size_t i = 0; i < page.size(); ++i) {
     const RunId run = page[i];
     const RunRow& row = table.row(run);
@@ -131,7 +138,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
       else if (name == "time")
         cells.push_back(cell(row.ended_at == 0 ? "-" : seconds_text(static_cast<double>(row.seconds))));
       else if (name == "cost")
-        cells.push_back(cell(format_usd(row.cost)));
+        cells.push_back(cell(cost_text(row.cost, row.calls > 0 && unpriced(row.batch))));
       else if (name == "calls")
         cells.push_back(count_cell(row.calls));
       else if (name == "tokens")

@@ -78,7 +78,6 @@ Shell::Shell(ShellParts parts, ShellOptions options)
   add_session_commands(commands_);
   add_batch_commands(commands_);
   add_fork_command(commands_);
-  add_plot_command(commands_);
   add_running_commands(commands_);
   add_looking_commands(commands_);
   add_run_commands(commands_);

@@ -206,7 +206,6 @@ void add_call_commands(CommandTable& table);
 void add_scoring_commands(CommandTable& table);
 void add_file_commands(CommandTable& table);
 void add_fork_command(CommandTable& table);
-void add_plot_command(CommandTable& table);
 void add_terminal_commands(CommandTable& table);
 
 }  // namespace assay

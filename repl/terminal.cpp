@@ -11,7 +11,6 @@
 #include <cstdlib>
 
 #include "core/text/utf8.hpp"
-#include "core/text/words.hpp"
 
 namespace assay {
 
@@ -123,15 +122,6 @@ TerminalFacts terminal_facts(int fd, const TerminalEnvironment& environment) {
   const bool gnu_screen = term.starts_with("screen") && environment("TMUX").empty();
   facts.reflows = environment("XTERM_VERSION").empty() && !term.starts_with("linux") && !gnu_screen;
   return facts;
-}
-
-bool shows_unicode(const TerminalEnvironment& environment) {
-  if (environment("TERM") == "dumb") return false;
-  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const std::string locale = ascii_lower(environment(name));
-    if (!locale.empty()) return locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
-  }
-  return false;
 }
 
 TerminalSize terminal_size(int fd) {

@@ -68,10 +68,6 @@ std::string terminal_environment(const char* name);
 /// NO_COLOR (not empty) and TERM (dumb, empty) are honoured; XTERM_VERSION names a terminal that does not reflow.
 TerminalFacts terminal_facts(int fd, const TerminalEnvironment& environment = terminal_environment);
 
-/// Whether lines and blocks of Unicode may be drawn: the locale (LC_ALL, LC_CTYPE, LANG) is one of UTF-8, and TERM is
-/// not dumb. The same for a pipe as for a terminal.
-bool shows_unicode(const TerminalEnvironment& environment = terminal_environment);
-
 struct TerminalSize {
   int columns = 80;
   int rows = 24;

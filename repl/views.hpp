@@ -64,10 +64,6 @@ Json job_json(const JobFacts& facts);
 std::string job_state_text(const JobFacts& facts);
 std::string job_type_text(JobType type);
 
-/// Lines broken at blanks, so that a terminal of `width` columns doesn't break them within a word; 0: one line.
-void wrapped(std::string_view text, std::string_view indent, std::size_t width, Reply& reply,
-             TextRole role = TextRole::plain);
-
 /// A report as lines. `whole`: tables with all their rows, not with those that a terminal shows.
 void draw_report(const Report& report, Reply& reply, bool whole = false);
 

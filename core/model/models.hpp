@@ -15,7 +15,7 @@ struct ModelFacts {
   std::string key;     // "OPENAI_API_KEY set", "OPENAI_API_KEY missing", "no key needed"; never a part of a key
   std::string limits;  // limits in force, for people
   std::string state;   // ok, paused 3 s, held: ..
-  Json details;  // of a lane in use: in_flight, waiting, admitted, rejected, paused_seconds, limits; else null
+  Json details;
 };
 
 class ModelCatalog {
@@ -34,9 +34,6 @@ class ModelCatalog {
   virtual std::vector<std::string> import_prices(const std::string& file) const = 0;
   /// What else a person should know of models now, a line each.
   virtual std::vector<std::string> notes() const = 0;
-  /// Drops what was learned of a model's limits from its refusals and answers; what was dropped, a line each; none:
-  /// nothing had been learned. Throws Error as resolve does.
-  virtual std::vector<std::string> forget(const std::string& name) const = 0;
   /// The last lines that the program behind a model has said (a worker, a server that was started for it), oldest
   /// first. Throws Error when no program of ours is behind it.
   virtual std::vector<std::string> log(const std::string& name) const = 0;

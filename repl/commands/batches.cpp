@@ -12,6 +12,7 @@
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
 #include "core/text/words.hpp"
+#include "repl/cost_text.hpp"
 #include "repl/run_list.hpp"
 #include "repl/run_sort.hpp"
 #include "repl/save_file.hpp"
@@ -458,6 +459,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
   struct Group {
     BatchInfo info;
     Tally tally;
+    bool unpriced = false;  // calls were made, and no price is known for them
   };
   std::vector<Group> groups;
   {
@@ -465,9 +467,13 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
     for (const BatchInfo& info : table.batches()) {
       if (info.dropped) continue;
       Group group{info, {}};
+      bool called = false;
       for (RunId run = info.first; run < info.first + info.count; ++run) {
-        if (table.visible(run)) group.tally.add(table.row(run));
+        if (!table.visible(run)) continue;
+        group.tally.add(table.row(run));
+        called = called || table.row(run).calls > 0;
       }
+      group.unpriced = called && has_unpriced_model(info);
       groups.push_back(std::move(group));
     }
   }
@@ -490,7 +496,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
     table.row({cell(group.info.name, TextRole::name), cell(group.info.kind), cell(group.info.model), count(tally.n),
                count(tally.ready), count(tally.incomplete), count(tally.complete),
                count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain), cell(ratio_text(tally.score())),
-               cell(format_usd(tally.cost))});
+               cell(cost_text(tally.cost, group.unpriced))});
     Json json = tally_json(tally);
     Json row = Json::object({{"batch", group.info.name},
                              {"kind", group.info.kind},
@@ -500,6 +506,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
                              {"incomplete", tally.incomplete}});
     row.update(json);
     row["cost_usd"] = to_usd(tally.cost);
+    row["unpriced"] = group.unpriced;
     reply.result.push_back(std::move(row));
   }
   if (groups.empty()) {

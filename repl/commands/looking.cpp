@@ -5,7 +5,10 @@
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
+#include "repl/cost_text.hpp"
 #include "repl/grouping.hpp"
+#include "repl/held_by.hpp"
 #include "repl/open_jobs.hpp"
 #include "repl/resident_bytes.hpp"
 #include "repl/shell.hpp"
@@ -27,17 +30,46 @@ Json recovery_json(const Recovery& recovery) {
                        {"damaged", recovery.damaged}});
 }
 
+/// What binds now, and what would change it: the strongest first, a line each.
+void show_held_by(Shell& shell, Reply& reply) {
+  const HeldBy held = held_by(shell.engine(), shell.table());
+  Json list = Json::array();
+  constexpr std::size_t kMostShown = 4;
+  for (std::size_t i = 0; i < held.list.size(); ++i) {
+    const Holding& one = held.list[i];
+    list.push_back(
+        Json::object({{"what", one.what},
+                      {"now", one.now},
+                      {"runs", one.runs},
+                      {"slot", one.slot},
+                      {"seconds_left", one.left ? Json(static_cast<double>(one.left->count()) / 1000) : Json()}}));
+    if (i >= kMostShown) continue;
+    reply.line(StyledText()
+                   .add(i == 0 ? "held by     " : "            ", TextRole::dim)
+                   .add(one.what, one.slot ? TextRole::plain : TextRole::warn)
+                   .add(one.slot ? " (" + counted(one.runs, "run waits", "runs wait") + " for a slot)"
+                                 : " (" + count_text(one.runs) + " of " + counted(held.in_flight, "run", "runs") +
+                                       " in flight)")
+                   .add(one.now.empty() ? "" : ": " + one.now)
+                   .add(one.left && one.left->count() > 0 ? ", " + format_duration(*one.left) + " more at most" : ""));
+  }
+  reply.result["held_by"] = std::move(list);
+}
+
 void status(Shell& shell, const Arguments&, Reply& reply) {
   Tally tally;
-  std::uint64_t in_flight = 0, waits = 0;
+  std::uint64_t in_flight = 0, waits = 0, unpriced_calls = 0;
   Pico possible = 0;
   {
     const RunTable::Reader table = shell.table().read();
+    std::vector<char> unpriced;
+    for (const BatchInfo& batch : table.batches()) unpriced.push_back(has_unpriced_model(batch) ? 1 : 0);
     for (RunId run = 0; run < table.size(); ++run) {
       const RunRow& row = table.row(run);
       if (!table.visible(run)) continue;
       tally.add(row);
       possible += row.possible;
+      if (unpriced[row.batch] != 0) unpriced_calls += row.calls;
       if (row.in_flight) ++in_flight;
       if (row.waits) ++waits;
     }
@@ -58,10 +90,14 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
                            count_text(totals.in_flight_calls) + " in flight";
   if (calls.in_doubt > 0) call_words += ", " + count_text(calls.in_doubt) + " in doubt (`calls --in-doubt`)";
   reply.line(StyledText().add("calls       ", TextRole::dim).add(call_words));
-  reply.line(
-      StyledText()
-          .add("cost        ", TextRole::dim)
-          .add(format_usd(tally.cost) + (possible > 0 ? " and possibly " + format_usd(possible) + " more" : "")));
+  reply.line(StyledText()
+                 .add("cost        ", TextRole::dim)
+                 .add(cost_text(tally.cost, unpriced_calls > 0) +
+                      (possible > 0 ? " and possibly " + format_usd(possible) + " more" : ""))
+                 .add(unpriced_calls > 0 ? "  (" + counted(unpriced_calls, "call", "calls") +
+                                               " of batches with a model of unknown price: `cost` tells which)"
+                                         : "",
+                      TextRole::warn));
   for (const JobFacts& facts : open_jobs(shell.engine())) {
     const auto watch = shell.score_watch(facts.id);
     const Figure sequence = watch ? watch->look() : Figure{};
@@ -73,6 +109,7 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
                         (facts.waiting_peers > 0 ? ", " + count_text(facts.waiting_peers) + " waiting for peers" : "") +
                         (sequence.n == 0 ? "" : "; confidence sequence " + sequence_text(sequence))));
   }
+  show_held_by(shell, reply);
   reply.line(StyledText()
                  .add("memory      ", TextRole::dim)
                  .add(format_bytes(resident_bytes()) + ", " + count_text(totals.threads) + " worker threads" +
@@ -104,6 +141,7 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
                                   {"in_flight", totals.in_flight_calls}});
   result["cost_usd"] = to_usd(tally.cost);
   result["possible_usd"] = to_usd(possible);
+  result["unpriced_calls"] = unpriced_calls;
   result["rss_bytes"] = resident_bytes();
   result["threads"] = totals.threads;
   result["file"] = shell.store().path();

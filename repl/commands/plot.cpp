@@ -1,6 +1,4 @@
-// plot
-
-#include "repl/plot.hpp"
+#include "repl/commands/plot.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,11 +9,13 @@
 #include "core/text/file_there.hpp"
 #include "core/text/words.hpp"
 #include "repl/commands/files.hpp"
+#include "repl/plot.hpp"
 #include "repl/plot_file.hpp"
 #include "repl/plot_view.hpp"
 #include "repl/run_list.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
+#include "repl/wrapped.hpp"
 
 namespace assay {
 namespace {

@@ -185,18 +185,17 @@ void Lane::resume(Ports& tell) {
 
 void Lane::restore(const LearnedLimits& learned, SteadyTime now) {
   now = forward(now);
+  if (learned.empty()) {  // all is forgotten
+    rate_ = {};
+    in_flight_limit_ = {};
+    latency_ = {};
+    tokens_ = {};
+    return;
+  }
   rate_.restore(learned.per_second, learned.burst, learned.episodes, now);
   in_flight_limit_.restore(learned.in_flight, now);
   latency_.restore(learned.width);
   tokens_.set_tokens_per_byte(learned.tokens_per_byte);
-}
-
-void Lane::forget(SteadyTime now, Ports& tell) {
-  rate_ = {};
-  in_flight_limit_ = {};
-  latency_ = {};
-  tokens_ = {};
-  pump(now, tell);
 }
 
 LearnedLimits Lane::learned() const {

@@ -59,8 +59,6 @@ class Lane {
     return paused_until_ > now ? std::optional(paused_until_) : std::nullopt;
   }
   void restore(const LearnedLimits& learned, SteadyTime now);
-  /// As if it had never seen an answer; those in flight go on.
-  void forget(SteadyTime now, Ports& tell);
 
   LaneState state(SteadyTime now);
   LearnedLimits learned() const;

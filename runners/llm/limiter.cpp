@@ -154,23 +154,6 @@ void Limiter::restore(const std::vector<LearnedLimits>& learned) {
   }
 }
 
-bool Limiter::forget(const std::string& name) {
-  std::shared_ptr<Lane> lane;
-  {
-    const std::shared_lock lock(mutex_);
-    if (const auto found = lanes_.find(name); found != lanes_.end()) lane = found->second;
-  }
-  if (!lane) return false;
-  Lane::Ports tell;
-  {
-    const std::lock_guard lock(lane->mutex);
-    if (lane->learned().empty()) return false;
-    lane->forget(clock_.steady(), tell);
-  }
-  tell_all(tell);
-  return true;
-}
-
 std::vector<LaneState> Limiter::lanes() const {
   const std::shared_lock lock(mutex_);
   const SteadyTime now = clock_.steady();

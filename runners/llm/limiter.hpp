@@ -81,10 +81,6 @@ class Limiter {
   /// What the last session learned: the start of this one.
   void restore(const std::vector<LearnedLimits>& learned);
 
-  /// Drops what a lane has learned, and a pause that it made of it; what is given or announced stays. False: there is
-  /// no such lane, or it had learned nothing.
-  bool forget(const std::string& lane);
-
   std::vector<LaneState> lanes() const;
   /// What is worth keeping of each lane that has learned something.
   std::vector<LearnedLimits> learned() const;

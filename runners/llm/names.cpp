@@ -95,8 +95,8 @@ struct ModelRegistry::Name {
   FieldMap fields;  // of the alias
 };
 
-ModelRegistry::ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config, Limiter* limiter,
-                             std::function<std::string()> chosen_model,
+ModelRegistry::ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config,
+                             const Limiter* limiter, std::function<std::string()> chosen_model,
                              std::function<std::vector<Targets::State>()> targets, RegistryExtras extras)
     : environment_(std::move(environment)),
       secrets_(secrets),
@@ -465,18 +465,6 @@ Report ModelRegistry::describe(const std::string& name) const {
   }
   if (entry.key_needed && !secrets_.has(entry.key_env)) about.state = "can't be called: its key is missing";
   return model_report(entry, about, read_client_values(extras_.setting));
-}
-
-std::vector<std::string> ModelRegistry::forget(const std::string& name) const {
-  const ModelEntry entry = build(name);
-  std::vector<std::string> lines;
-  for (const ModelFacts& row : list()) {
-    if (!row.details.is_object() || row.name != entry.model || row.address != entry.address) continue;
-    if (limiter_->forget(row.key + " " + row.address + " " + row.name))
-      lines.push_back(row.name + " at " + row.address + ": what was learned is forgotten; it was " + row.limits);
-  }
-  if (!lines.empty() && extras_.forgotten) extras_.forgotten();
-  return lines;
 }
 
 std::vector<std::string> ModelRegistry::import_prices(const std::string& file) const {

@@ -27,13 +27,12 @@ namespace assay {
 
 class LocalModels;
 
-/// What is only shown: the client's settings, and lines of the transport; the programs that are started for models,
-/// null: none are; and what is called when learned limits have been dropped, so that they are not read again.
+/// What is only shown: the client's settings, and lines of the transport; and the programs that are started for models,
+/// null: none are.
 struct RegistryExtras {
   SettingLookup setting = default_llm_settings();
   std::function<std::vector<std::string>()> notes = {};
   LocalModels* local = nullptr;
-  std::function<void()> forgotten = {};
 };
 
 class ModelRegistry final : public ModelCatalog {
@@ -41,7 +40,7 @@ class ModelRegistry final : public ModelCatalog {
   /// `limiter` may be null; `secrets` gets every key that is found. `chosen_model`: the text of `set model`, "" none;
   /// called whenever no model is named.
   ModelRegistry(EnvironmentLookup environment, SecretStore& secrets, ModelsConfig config = {},
-                Limiter* limiter = nullptr, std::function<std::string()> chosen_model = {},
+                const Limiter* limiter = nullptr, std::function<std::string()> chosen_model = {},
                 std::function<std::vector<Targets::State>()> targets = {}, RegistryExtras extras = {});
 
   /// The entry of a name ("" = the default model). Each field: alias (and what it extends) > environment > `providers:`
@@ -79,7 +78,6 @@ class ModelRegistry final : public ModelCatalog {
   std::pair<std::string, std::string> default_model() const override;
   Report describe(const std::string& name) const override;
   std::vector<std::string> import_prices(const std::string& file) const override;
-  std::vector<std::string> forget(const std::string& name) const override;
   std::vector<std::string> notes() const override;
   std::vector<std::string> log(const std::string& name) const override;
   std::vector<std::string> child_environment() const override;
@@ -106,7 +104,7 @@ class ModelRegistry final : public ModelCatalog {
   EnvironmentLookup environment_;
   SecretStore& secrets_;
   ModelsConfig config_;
-  Limiter* limiter_;
+  const Limiter* limiter_;
   std::function<std::vector<Targets::State>()> targets_;
   std::function<std::string()> chosen_model_;
   RegistryExtras extras_;
