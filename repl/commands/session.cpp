@@ -65,6 +65,14 @@ void help_page(const HelpPage& page, Reply& reply) {
   reply.result = Json::object({{"topic", page.name}, {"summary", page.summary}, {"examples", std::move(examples)}});
 }
 
+/// A usage as far as a list has room for it.
+std::string short_usage(const std::string& usage) {
+  constexpr std::size_t room = 30;
+  if (usage.size() <= room) return usage;
+  const std::size_t end = usage.rfind(' ', room - 3);
+  return (end == std::string::npos ? usage.substr(0, room - 3) : usage.substr(0, end)) + " ..";
+}
+
 /// For somebody who sees the program for the first time.
 void first_lines(Reply& reply) {
   Table table({{"", false, false}, {"", false, true}}, 2);
@@ -133,7 +141,7 @@ void help(Shell& shell, const Arguments& arguments, Reply& reply) {
       flush();
       group = command.group;
     }
-    table.row({cell(command.usage, TextRole::name), cell(command.summary)});
+    table.row({cell(short_usage(command.usage), TextRole::name), cell(command.summary)});
     list.push_back(Json::object({{"command", command.name}, {"usage", command.usage}, {"summary", command.summary}}));
   }
   flush();
