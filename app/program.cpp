@@ -176,7 +176,7 @@ Program& Program::add_batch(const std::string& name, const std::string& kind, st
 int Program::start_command_line(int argc, char** argv) {
   prepare_process();
   int status = 0;
-  if (argc > 2 && std::string_view(argv[1]) == "repair") return repair_from_command_line(argc, argv);
+  if (argc > 1 && std::string_view(argv[1]) == "repair") return repair_from_command_line(argc, argv);
   const std::optional<ProgramArguments> arguments = parse_program_arguments(argc, argv, status);
   if (!arguments) return status;
   try {

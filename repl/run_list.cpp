@@ -49,7 +49,9 @@ std::unordered_map<RunId, std::string> marks_of(const Experiment& experiment, co
       view.attempts = row.attempts;
     }
     if (kind == nullptr) continue;
-    view.data = parse_json(payloads.at(run).data, "data");
+    const std::string& data = payloads.at(run).data;
+    if (data.empty()) continue;  // it is lost
+    view.data = parse_json(data, "data");
     if (std::string mark = kind->mark(view, experiment); !mark.empty()) marks.emplace(run, std::move(mark));
   }
   return marks;

@@ -32,6 +32,19 @@ struct PageCells {
 /// Rows of these tables are deleted: one that stands in bytes that nothing lists is no row any more.
 bool is_deleted_from(const std::string& table) { return table == "pause" || table == "answer" || table == "step"; }
 
+/// Bytes of a page's chain of free blocks; nothing when it is none.
+std::optional<std::size_t> freed_bytes(std::string_view page, std::size_t first) {
+  std::size_t bytes = 0;
+  for (std::size_t block = first; block != 0;) {
+    if (block + 4 > page.size()) return std::nullopt;
+    bytes += be16(page.data() + block + 2);
+    const std::size_t next = be16(page.data() + block);
+    if (next != 0 && next <= block) return std::nullopt;
+    block = next;
+  }
+  return bytes;
+}
+
 /// Whether a record could be an entry of one of our indexes: all its columns are values of keys.
 bool is_index_entry(std::string_view page, std::size_t at) {
   std::uint64_t size = 0, type = 0;
@@ -103,8 +116,8 @@ class Salvager {
   }
 
   std::string experiment;
-  std::vector<LostCell> lost;  // cells that a page lists and that don't hold
-  std::uint64_t lost_pages = 0;
+  std::vector<LostCell> lost;                // cells that a page lists and that don't hold
+  std::uint64_t lost_pages = 0, mended = 0;  // mended: rows with one wrong bit
   bool answers = false, published = false;
   std::uint64_t found = 0;
 
@@ -117,6 +130,27 @@ class Salvager {
   /// An older image of a page that is now the payload of a row.
   bool is_claimed(const PageImage& image) const {
     return image.page < claimed_.size() && claimed_[image.page] && image.bytes[0] == '\0';
+  }
+
+  struct Failed {
+    LostCell cell;
+    CellKind kind = CellKind::table;
+    std::size_t begin = 0, end = 0;
+  };
+
+  /// Takes the rows of cells in which one bit is wrong out of `failed`.
+  void mend_bits(const PageImage& image, std::vector<Failed>& failed, std::map<std::size_t, std::size_t>& tables) {
+    std::erase_if(failed, [&](const Failed& one) {
+      const std::size_t bytes = one.end - one.begin;
+      if (bytes > image.bytes.size() || bits_left_ < bytes) return false;
+      bits_left_ -= bytes;
+      const FoundRow* row = finder_.row_but_a_bit(image, one.kind, one.begin, one.end);
+      if (row == nullptr) return false;
+      ++tables[row->table];
+      ++mended;
+      take(*row, true);
+      return true;
+    });
   }
 
   enum class Look : std::uint8_t {
@@ -149,38 +183,37 @@ class Salvager {
     } else {
       used += start - list_end;
     }
+    std::vector<Failed> failed;
     std::vector<LostCell> lost_here;
     std::map<std::size_t, std::size_t> tables;  // how many rows of each
     bool schema = image.page == 1, index = false;
     for (std::size_t i = 0; i < count && list + 2 * i + 2 <= page.size(); ++i) {
       const std::size_t at = be16(page.data() + list + 2 * i);
-      std::size_t record = at + (type == kIndexInterior || type == kTableInterior ? 4 : 0);
-      std::uint64_t payload = 0, number = 0;
-      const std::size_t payload_size = read_varint(page, record, payload);
-      record += payload_size;
-      std::optional<std::int64_t> rowid;
       if (type == kTableInterior) {
-        used += record - at;
+        std::uint64_t number = 0;
+        used += 4 + read_varint(page, at + 4, number);
         continue;
       }
-      if (type == kTableLeaf) {
-        const std::size_t number_size = read_varint(page, record, number);
-        record += number_size;
-        if (number_size > 0) rowid = static_cast<std::int64_t>(number);
-      }
-      const std::size_t local = finder_.local_bytes(payload, type == kTableLeaf);
-      used += std::max<std::size_t>(4, record - at + local + (local < payload ? 4 : 0));
-      if (payload_size == 0 || at < list_end || record >= page.size()) {
+      const CellKind kind = type == kTableLeaf   ? CellKind::table
+                            : type == kIndexLeaf ? CellKind::index
+                                                 : CellKind::index_interior;
+      const CellStart start_of = read_cell(page, at, kind);
+      const std::size_t record = start_of.record;
+      const std::uint64_t payload = start_of.payload_bytes;
+      if (record == 0 || at < list_end) {
         cells.sound = false;
         continue;
       }
+      const std::size_t local = finder_.local_bytes(payload, type == kTableLeaf);
+      const std::size_t end = record + local + (local < payload ? 4 : 0);
+      used += std::max<std::size_t>(4, end - at);
       if (look == Look::extent) {
-        cells.taken.emplace_back(record, record + local + (local < payload ? 4 : 0));
+        cells.taken.emplace_back(record, end);
         continue;
       }
       RecordHead head;
       const bool fits = finder_.head(page, record, head);
-      const FoundRow* row = fits ? finder_.row(image, record, head, rowid) : nullptr;
+      const FoundRow* row = fits ? finder_.row(image, record, head, start_of.rowid) : nullptr;
       if (row != nullptr) {
         ++tables[row->table];
         cells.taken.emplace_back(row->begin, row->end);
@@ -188,26 +221,23 @@ class Salvager {
           for (const std::uint32_t one : row->chain) claimed_[one] = true;
         }
         take(*row, true);
-      } else if (is_schema_record(page, record)) {
+        continue;
+      }
+      if (is_schema_record(page, record)) {
         schema = true;
-      } else if (fits || type == kTableLeaf) {
-        lost_here.push_back({fits ? head.tables : 0, rowid, image.page});
-      } else {
-        index = index || is_index_entry(page, record);
-        lost_here.push_back({0, {}, image.page});
+        continue;
       }
-    }
-    for (std::size_t block = first_block, blocks = 0; block != 0; ++blocks) {
-      if (block + 4 > page.size() || blocks > page.size() / 4) {
-        cells.sound = false;
-        break;
+      if (!fits && type != kTableLeaf && is_index_entry(page, record)) {
+        index = true;
+        continue;
       }
-      used += be16(page.data() + block + 2);
-      const std::size_t next = be16(page.data() + block);
-      if (next != 0 && next <= block) cells.sound = false;
-      if (!cells.sound) break;
-      block = next;
+      failed.push_back({{fits ? head.tables : 0, start_of.rowid, image.page}, kind, at, end});
     }
+    if (!schema && now) mend_bits(image, failed, tables);
+    for (const Failed& one : failed) lost_here.push_back(one.cell);
+    const std::optional<std::size_t> freed = freed_bytes(page, first_block);
+    used += freed.value_or(0);
+    if (!freed) cells.sound = false;
     if (used != page.size()) cells.sound = false;
     if (!schema) note_lost(type == kTableLeaf || !index, lost_here, tables, now, cells);
     std::sort(cells.taken.begin(), cells.taken.end());
@@ -296,6 +326,7 @@ class Salvager {
   std::vector<const char*> sql_;
   std::vector<bool> claimed_, sound_;  // by page: bytes of a row's payload; all its records hold
   std::uint64_t ticks_ = 0;
+  std::size_t bits_left_ = 2U << 20;  // bytes of which each bit may still be tried: seconds, whatever the damage
 };
 
 /// The writer's claim on the damaged file, where its folder lets us: nobody writes while it is read.
@@ -361,6 +392,10 @@ SalvageReport salvage(const SalvageOptions& options) {
     }
     if (salvager.lost_pages > 0)
       report.notes.push_back(counted(salvager.lost_pages, "page is", "pages are") + " nothing but zeros");
+    if (salvager.mended > 0) {
+      report.notes.push_back(counted(salvager.mended, "record", "records") +
+                             " had one wrong bit, and the checksum says which: mended");
+    }
     mend(connection, {salvager.lost, options.version}, report);
     connection.run("COMMIT");
     for (const TableShape& shape : table_shapes()) {

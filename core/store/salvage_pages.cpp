@@ -103,35 +103,36 @@ void PageFile::find_page_size() {
     if (size == 1) size = 65536;
     const bool magic = std::string_view(header.data(), 16) == kMagic;
     if (!magic) notes_.emplace_back("the file's header is damaged");
-    if (is_page_size(size) && magic) {
-      page_size_ = size;
-      return;
-    }
-    if (magic) notes_.emplace_back("the file's header gives no page size");
+    if (is_page_size(size) && magic) page_size_ = size;
   }
-  if (wal_bytes_ >= kLogHeader) {
+  if (page_size_ == 0 && wal_bytes_ >= kLogHeader) {
     std::array<char, kLogHeader> log{};
     read_at(wal_, 0, log.data(), log.size());
     if (be32(log.data()) >> 1 == 0x377f0682U >> 1 && is_page_size(be32(log.data() + 8))) {
       page_size_ = be32(log.data() + 8);
-      return;
     }
   }
-  // The size at which most bytes of the file's beginning are whole pages.
-  std::string bytes(std::min<std::uint64_t>(file_bytes_, 8U << 20), '\0');
+  // The size at which most bytes of the file's beginning are whole pages; what the headers say, unless it is another.
+  std::string bytes(std::min<std::uint64_t>(file_bytes_, 1U << 20), '\0');
   read_at(file_, 0, bytes.data(), bytes.size());
-  std::size_t best = 0;
-  page_size_ = kUsualPage;
-  for (std::uint32_t size = 512; size <= 65536; size *= 2) {
+  const auto whole_bytes = [&](std::uint32_t size) {
     std::size_t found = 0;
-    for (std::size_t at = size; at + size <= bytes.size(); at += size) {
+    for (std::size_t at = size; size > 0 && at + size <= bytes.size(); at += size) {
       if (looks_like_page(std::string_view(bytes).substr(at, size), 0)) found += size;
     }
-    if (found > best) {
+    return found;
+  };
+  std::size_t best = whole_bytes(page_size_);
+  const std::uint32_t said = page_size_;
+  for (std::uint32_t size = 512; size <= 65536; size *= 2) {
+    if (const std::size_t found = whole_bytes(size); found > best) {
       best = found;
       page_size_ = size;
     }
   }
+  if (page_size_ == 0) page_size_ = kUsualPage;
+  if (said != 0 && said != page_size_)
+    notes_.emplace_back("the file's header gives another page size than its pages have");
 }
 
 void PageFile::read_log() {

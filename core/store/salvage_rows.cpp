@@ -258,7 +258,7 @@ bool RowFinder::try_payload(std::string_view page, std::size_t at, const RecordH
 }
 
 const FoundRow* RowFinder::row(const PageImage& image, std::size_t at, const RecordHead& head,
-                               std::optional<std::int64_t> rowid) {
+                               std::optional<std::int64_t> rowid, bool local_only) {
   const std::string_view page = image.bytes;
   for (const bool table_leaf : {true, false}) {
     const std::size_t local = local_bytes(head.payload_bytes, table_leaf);
@@ -272,6 +272,7 @@ const FoundRow* RowFinder::row(const PageImage& image, std::size_t at, const Rec
       continue;
     }
     found_.end = at + local + 4;
+    if (local_only) continue;
     if (local < head.header_bytes || found_.end > page.size()) continue;
     for (const bool from_file : {false, true}) {
       payload_.assign(page.substr(at, local));
@@ -282,6 +283,36 @@ const FoundRow* RowFinder::row(const PageImage& image, std::size_t at, const Rec
         return &found_;
       }
     }
+  }
+  return nullptr;
+}
+
+CellStart read_cell(std::string_view page, std::size_t at, CellKind kind) {
+  CellStart start;
+  std::size_t record = at + (kind == CellKind::index_interior ? 4 : 0);
+  const std::size_t payload = read_varint(page, record, start.payload_bytes);
+  record += payload;
+  if (payload > 0 && kind == CellKind::table) {
+    std::uint64_t number = 0;
+    const std::size_t size = read_varint(page, record, number);
+    record += size;
+    if (size > 0) start.rowid = static_cast<std::int64_t>(number);
+  }
+  if (payload > 0 && record < page.size()) start.record = record;
+  return start;
+}
+
+const FoundRow* RowFinder::row_but_a_bit(const PageImage& image, CellKind kind, std::size_t begin, std::size_t end) {
+  flipped_ = image;
+  RecordHead head;
+  for (std::size_t at = begin; at < std::min(end, image.bytes.size()); ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      flipped_.bytes[at] = static_cast<char>(image.bytes[at] ^ (1 << bit));
+      const CellStart start = read_cell(flipped_.bytes, begin, kind);
+      if (start.record == 0 || !this->head(flipped_.bytes, start.record, head)) continue;
+      if (const FoundRow* found = row(flipped_, start.record, head, start.rowid, true)) return found;
+    }
+    flipped_.bytes[at] = image.bytes[at];
   }
   return nullptr;
 }

@@ -52,15 +52,29 @@ struct RecordHead {
   std::array<std::uint64_t, 40> types{};
 };
 
+enum class CellKind : std::uint8_t { table, index, index_interior };
+
+/// Where the record of a cell begins, and the numbers in front of it.
+struct CellStart {
+  std::size_t record = 0;  // 0: there is none
+  std::uint64_t payload_bytes = 0;
+  std::optional<std::int64_t> rowid;
+};
+CellStart read_cell(std::string_view page, std::size_t at, CellKind kind);
+
 class RowFinder {
  public:
   explicit RowFinder(const PageFile& file) : file_(file) {}
 
   /// Reads a record's header at `at`; false when no table has such records.
   bool head(std::string_view page, std::size_t at, RecordHead& head) const;
-  /// The row whose record begins at `at`. `rowid`: tried before what stands in front of it.
+  /// The row whose record begins at `at`. `rowid`: tried before what stands in front of it. `local`: no overflow pages
+  /// are read.
   const FoundRow* row(const PageImage& image, std::size_t at, const RecordHead& head,
-                      std::optional<std::int64_t> rowid = {});
+                      std::optional<std::int64_t> rowid = {}, bool local = false);
+  /// The row of the cell that stands in bytes `begin` to `end`, if one flipped bit is all that is wrong with them: its
+  /// checksum says so. Only whole cells within a page.
+  const FoundRow* row_but_a_bit(const PageImage& image, CellKind kind, std::size_t begin, std::size_t end);
   /// Bytes of a payload that stand in the page itself (fileformat2 1.6).
   std::size_t local_bytes(std::uint64_t payload, bool table_leaf) const;
 
@@ -73,6 +87,7 @@ class RowFinder {
   const PageFile& file_;
   FoundRow found_;
   std::string payload_;
+  PageImage flipped_;
 };
 
 /// Reads a variable-length integer that ends before `bytes` does: its length, 0 when there is none.

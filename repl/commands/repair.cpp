@@ -18,7 +18,7 @@
 namespace assay {
 namespace {
 
-constexpr std::size_t kShownLosses = 40;
+constexpr std::size_t kShownLosses = 40, kShownRuns = 12;
 constexpr auto kTellEvery = std::chrono::seconds(2);
 
 /// Rows that people know, in the order of a sentence.
@@ -36,14 +36,35 @@ std::string counts_text(const SalvageReport& report) {
   }
   for (const auto& [table, words] : kWords) {
     for (const auto& [name, rows] : report.records) {
-      if (name == table) text += (text.empty() ? "" : ", ") + counted(rows, words.first, words.second);
+      if (name == table && rows > 0) text += (text.empty() ? "" : ", ") + counted(rows, words.first, words.second);
     }
   }
   if (others > 0) text += ", " + counted(others, "other record", "other records");
   return text;
 }
 
-std::string loss_line(const SalvageLoss& loss) { return (loss.run.empty() ? "" : loss.run + ": ") + loss.what; }
+/// Losses of one sort as one line each, with the runs that they are of.
+std::vector<std::string> loss_lines(const SalvageReport& report) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> sorts;
+  for (const SalvageLoss& loss : report.losses) {
+    auto sort = std::find_if(sorts.begin(), sorts.end(), [&](const auto& one) { return one.first == loss.what; });
+    if (sort == sorts.end()) sort = sorts.insert(sorts.end(), {loss.what, {}});
+    if (!loss.run.empty()) sort->second.push_back(loss.run);
+  }
+  std::vector<std::string> lines;
+  for (const auto& [what, runs] : sorts) {
+    if (runs.size() < 2) {
+      lines.push_back((runs.empty() ? "" : runs.front() + ": ") + what);
+      continue;
+    }
+    std::string line = count_text(runs.size()) + " runs: " + what + ": ";
+    const std::size_t shown = std::min(runs.size(), kShownRuns);
+    for (std::size_t i = 0; i < shown; ++i) line += (i > 0 ? ", " : "") + runs[i];
+    if (shown < runs.size()) line += " and " + count_text(runs.size() - shown) + " more";
+    lines.push_back(line);
+  }
+  return lines;
+}
 
 bool is_same_file(const std::string& left, const std::string& right) {
   struct stat one{}, other{};
@@ -116,14 +137,13 @@ void repair_file(const std::string& file, const std::string& out, const std::str
     reply.line("nothing that was recorded is missing");
   } else {
     reply.line(StyledText().add(counted(report.lost, "loss", "losses") + ":", TextRole::warn));
-    std::size_t shown = 0;
-    for (const SalvageLoss& loss : report.losses) {
-      if (++shown > kShownLosses) break;
-      reply.line("  " + loss_line(loss));
-    }
-    if (report.lost > kShownLosses) {
-      reply.line("  and " + count_text(report.lost - kShownLosses) + " more: `check` in the new file lists " +
-                 (report.lost > report.losses.size() ? "the first " + count_text(report.losses.size()) : "all"));
+    const std::vector<std::string> lines = loss_lines(report);
+    for (std::size_t i = 0; i < std::min(lines.size(), kShownLosses); ++i) reply.line("  " + lines[i]);
+    if (lines.size() > kShownLosses) reply.line("  and " + count_text(lines.size() - kShownLosses) + " more sorts");
+    if (report.lost > kShownRuns) {
+      reply.line("`check` in the new file names " +
+                 (report.lost > report.losses.size() ? "the first " + count_text(report.losses.size()) : "all") +
+                 " of them");
     }
     reply.line("`ls err:damaged` in the new file shows the runs that lost something; `rerun N err:damaged` asks anew");
   }

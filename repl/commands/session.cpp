@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -44,6 +45,22 @@ void help_page(const HelpPage& page, Reply& reply) {
     reply.line(shown);
   }
   reply.result = Json::object({{"topic", page.name}, {"summary", page.summary}, {"examples", std::move(examples)}});
+}
+
+/// A usage as far as a list has room for it.
+std::string short_usage(const std::string& usage) {
+  constexpr std::size_t room = 30;
+  if (usage.size() <= room) return usage;
+  std::size_t end = usage.find(' ');  // a blank outside of brackets
+  int open = 0;
+  for (std::size_t i = 0; i + 3 < room; ++i) {
+    if (usage[i] == '[') ++open;
+    if (usage[i] == ']') --open;
+    if (usage[i] == ' ' && open == 0 && usage[i + 1] != '|') end = i;
+  }
+  std::string text = usage.substr(0, end);
+  if (text.ends_with(" |")) text.resize(text.size() - 2);
+  return text.ends_with("..") ? text : text + " ..";
 }
 
 /// For somebody who sees the program for the first time.
@@ -99,25 +116,21 @@ void help(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   first_lines(reply);
   Json list = Json::array();
-  std::string group;
-  Table table({{"", false, false}, {"", false, true}}, 2);
-  const auto flush = [&] {
-    if (table.size() > 0) {
-      reply.line(StyledText().add(group, TextRole::title));
-      reply.table(table);
-    }
-    table = Table({{"", false, false}, {"", false, true}}, 2);
-  };
+  std::vector<std::string> groups;
   for (const Command& command : shell.commands().all()) {
-    if (!command.shown) continue;
-    if (command.group != group) {
-      flush();
-      group = command.group;
-    }
-    table.row({cell(command.usage, TextRole::name), cell(command.summary)});
-    list.push_back(Json::object({{"command", command.name}, {"usage", command.usage}, {"summary", command.summary}}));
+    if (std::find(groups.begin(), groups.end(), command.group) == groups.end()) groups.push_back(command.group);
   }
-  flush();
+  for (const std::string& group : groups) {
+    Table table({{"", false, false}, {"", false, true}}, 2);
+    for (const Command& command : shell.commands().all()) {
+      if (!command.shown || command.group != group) continue;
+      table.row({cell(short_usage(command.usage), TextRole::name), cell(command.summary)});
+      list.push_back(Json::object({{"command", command.name}, {"usage", command.usage}, {"summary", command.summary}}));
+    }
+    if (table.size() == 0) continue;
+    reply.line(StyledText().add(group, TextRole::title));
+    reply.table(table);
+  }
   reply.result = std::move(list);
 }
 
