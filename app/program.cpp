@@ -237,6 +237,7 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
     for (const std::string& line : lines) tell(line);
   };
   print(recovery_lines(*store));
+  print(sibling_lines(*store));
 
   // The model client. Declared before what uses it, so that it outlives it.
   SecretStore secrets;

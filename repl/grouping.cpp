@@ -1,13 +1,17 @@
 #include "repl/grouping.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
+
+constexpr std::size_t kMostLookedAt = 20;  // batches whose data's fields are offered
 
 std::string text_of(const Json& value) {
   if (value.is_null()) return "(none)";
@@ -93,6 +97,31 @@ bool add_by_facet(const RunTable::Reader& table, const std::vector<RunId>& runs,
 
 }  // namespace
 
+std::vector<std::string> group_fields(Experiment& experiment) {
+  std::vector<std::string> names = {"batch", "kind", "model", "status", "score", "error"};
+  const auto add = [&](std::string name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  };
+  std::vector<RunId> first;
+  {
+    const RunTable::Reader table = experiment.table().read();
+    for (const BatchInfo& batch : table.batches()) {
+      if (batch.dropped || batch.count == 0) continue;
+      for (std::string& facet : table.facet_names(batch.id)) add(std::move(facet));
+      if (first.size() < kMostLookedAt) first.push_back(batch.first);
+    }
+  }
+  for (const RunId run : first) {
+    const std::string text = experiment.store().payloads(run).data;
+    const Json data = text.empty() ? Json() : parse_json(text, "data");
+    if (!data.is_object()) continue;
+    for (const auto& [key, value] : data.items()) {
+      if (!value.is_structured()) add("data." + key);
+    }
+  }
+  return names;
+}
+
 std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field,
                                  const Advance& advance) {
   Groups groups;
@@ -100,7 +129,8 @@ std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId
     add_by_value(experiment, runs, {field.starts_with("answer."), field.substr(field.find('.') + 1)}, advance, groups);
     return groups.take();
   }
-  const RunTable::Reader table = experiment.table().read();
+  std::optional<RunTable::Reader> reader(experiment.table().read());
+  const RunTable::Reader& table = *reader;
   const std::vector<BatchInfo>& batches = table.batches();
   const auto batch_of = [](RunId, const RunRow& row) { return row.batch; };
   if (field.empty()) {
@@ -127,14 +157,9 @@ std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId
         table, runs, table.error_count(), [](RunId, const RunRow& row) { return row.error; },
         [&](RunId, const RunRow& row) { return std::string_view(table.error(row.error).kind); });
   } else if (!add_by_facet(table, runs, field, groups)) {
-    std::string names = "batch kind model status score error data.PATH answer.PATH";
-    std::unordered_set<std::string> seen;
-    for (const BatchInfo& batch : batches) {
-      for (const std::string& facet : table.facet_names(batch.id)) {
-        if (seen.insert(facet).second) names += " " + facet;
-      }
-    }
-    throw Error("usage", "stats by " + field + ": no run has this field", {}, "fields: " + names);
+    reader.reset();
+    throw Error("usage", "stats by " + field + ": no run has this field", {},
+                "fields: " + joined(group_fields(experiment)) + " answer.PATH");
   }
   return groups.take();
 }

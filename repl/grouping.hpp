@@ -15,6 +15,8 @@ struct TallyGroup {
   Tally tally;
 };
 
+/// What runs can be grouped by: the fields of every run, the facets of the batches, and the fields of their data.
+std::vector<std::string> group_fields(Experiment& experiment);
 /// Groups in order of first appearance; one group "all" when `field` is empty. Throws Error for a field that no run
 /// has. `advance`: of a path into data or answer, which is read from disk the first time.
 std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field,

@@ -151,6 +151,7 @@ void set(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (arguments.size() == 2 || joined) {
     // Elsewhere than at an attached terminal a setting is one's own.
     if (shell.options().attached) shell.require_writable("set changes settings of the whole program");
+    if (name == "model") shell.models().describe(text);  // throws for one that can't be
     settings.set(name, text, "set");
     reply.line(name + " = " + settings.get(name));
     reply.result[name] = settings.get(name);
