@@ -1,5 +1,7 @@
 #include "app/arguments.hpp"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <thread>
@@ -7,6 +9,10 @@
 #include "app/version.hpp"
 
 namespace assay {
+
+bool is_interactive(const ProgramArguments& arguments) {
+  return arguments.scripts.empty() && isatty(0) == 1 && isatty(1) == 1 && !arguments.json;
+}
 
 std::optional<ProgramArguments> parse_program_arguments(int argc, char** argv, int& status) {
   ProgramArguments arguments;

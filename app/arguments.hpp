@@ -20,6 +20,9 @@ struct ProgramArguments {
   std::string log_level = "info";
 };
 
+/// A person types at a terminal: no scripts, no --json.
+bool is_interactive(const ProgramArguments& arguments);
+
 /// nullopt with `status` when the program has to end at once (--help, --version: 0; a bad command line: 2).
 std::optional<ProgramArguments> parse_program_arguments(int argc, char** argv, int& status);
 

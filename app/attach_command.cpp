@@ -1,7 +1,6 @@
 #include "app/attach_command.hpp"
 
 #include <signal.h>
-#include <unistd.h>
 
 #include "app/opening.hpp"
 #include "app/signals.hpp"
@@ -47,7 +46,7 @@ std::string attach_hint(const std::string& experiment) {
 }
 
 int attach(const ProgramArguments& arguments) {
-  const bool interactive = arguments.scripts.empty() && !arguments.json && isatty(0) == 1 && isatty(1) == 1;
+  const bool interactive = is_interactive(arguments);
   const int fd = connection(arguments.experiment);
   const LineEditorOptions editor_options;
   const std::unique_ptr<LineEditor> editor =

@@ -69,10 +69,6 @@ std::vector<std::string> lines_of(const std::string& line) {
   return line.empty() ? std::vector<std::string>() : std::vector<std::string>{line};
 }
 
-bool is_interactive(const ProgramArguments& arguments) {
-  return arguments.scripts.empty() && isatty(0) == 1 && isatty(1) == 1 && !arguments.json;
-}
-
 /// Runs what the command line gave, or reads lines: of an early prompt first what is entered there.
 void converse(Shell& shell, const ProgramArguments& arguments, EarlyPrompt* early) {
   if (arguments.scripts.empty()) {

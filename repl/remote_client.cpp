@@ -9,6 +9,7 @@
 #include "repl/command.hpp"
 #include "repl/pager.hpp"
 #include "repl/remote_text.hpp"
+#include "repl/shell_line.hpp"
 
 namespace assay {
 namespace {
@@ -71,6 +72,7 @@ int RemoteClient::converse() {
       for (const auto& script : *parts_.scripts) {
         const Json frame = Json::object({{"t", "script"}, {"text", script.text}, {"name", script.name}});
         if (!channel_.send(frame)) break;
+        typed_ += script.text + "\n";
       }
       channel_.send(Json::object({{"t", "scripts_end"}}));
     }
@@ -82,6 +84,8 @@ int RemoteClient::converse() {
       }
       if (kind == "read") {
         read_line(*frame);
+      } else if (kind == "shell") {
+        run_shell(*frame);
       } else {
         show(*frame);
       }
@@ -199,7 +203,7 @@ void RemoteClient::read_line(const Json& frame) {
   Json answer = Json::object({{"t", "line"}, {"id", number_field(frame, "id")}});
   switch (result.kind) {
     case ReadResult::Kind::line:
-      answer["text"] = result.text;
+      answer["text"] = typed_ = result.text;
       break;
     case ReadResult::Kind::interrupted:
       answer["t"] = "interrupted";
@@ -212,6 +216,20 @@ void RemoteClient::read_line(const Json& frame) {
       return;
   }
   channel_.send(answer);
+}
+
+// Of what comes from the program only that is executed which was typed here.
+void RemoteClient::run_shell(const Json& frame) {
+  const std::string line = text_field(frame, "line");
+  int status = 126;
+  try {
+    if (typed_.find("!" + line) == std::string::npos)
+      throw Error("shell", "! " + line + " was not typed here: it is not executed");
+    status = run_shell_line(line, parts_.child_environment(), parts_.json ? 2 : 1);
+  } catch (const Error& error) {
+    error_.line(StyledText().add(error.what(), TextRole::bad));
+  }
+  channel_.send(Json::object({{"t", "ran"}, {"id", number_field(frame, "id")}, {"status", status}}));
 }
 
 Completions RemoteClient::complete(std::string_view line, std::size_t cursor) {

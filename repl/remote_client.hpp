@@ -29,7 +29,7 @@ struct RemoteClientParts {
   };
   std::optional<std::vector<Script>> scripts = {};  // none: lines are read
   std::string version;
-  std::function<std::vector<std::string>()> child_environment;  // of the pager
+  std::function<std::vector<std::string>()> child_environment;  // of the pager, and of `! COMMAND`
 };
 
 class RemoteClient {
@@ -51,6 +51,7 @@ class RemoteClient {
   std::optional<Json> next();
   void show(const Json& frame);
   void read_line(const Json& frame);
+  void run_shell(const Json& frame);
   Completions complete(std::string_view line, std::size_t cursor);
   int farewell(const std::optional<Json>& bye);
 
@@ -62,6 +63,7 @@ class RemoteClient {
   std::atomic<int> signal_{0};
   std::atomic<bool> done_{false};  // the main thread needs no waking any more
   std::string json_;               // pieces so far
+  std::string typed_;              // the last line, or all scripts
   std::mutex mutex_;
   std::condition_variable changed_;
   // guarded by mutex_

@@ -54,27 +54,41 @@ ReadResult RemoteEditor::read(const StyledText& prompt, const StyledText& contin
   const std::int64_t id = ++reads_;
   channel_.send(
       Json::object({{"t", "read"}, {"id", id}, {"prompt", to_frame(prompt)}, {"more", to_frame(continuation)}}));
+  const std::optional<Json> input = next_input(id);
+  if (!input) return {ReadResult::Kind::gone, {}};
+  const std::string kind = text_field(*input, "t");
+  if (kind == "end") return {ReadResult::Kind::end, {}};
+  if (kind == "interrupted") return {ReadResult::Kind::interrupted, {}};
+  ReadResult result{ReadResult::Kind::line, text_field(*input, "text")};
+  if (!result.text.empty()) history_.push_back(result.text);
+  return result;
+}
+
+// What answers question `id`; nothing: the terminal is gone.
+std::optional<Json> RemoteEditor::next_input(std::int64_t id) {
   for (;;) {
     Json input;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return closed_ || !inputs_.empty(); });
-      if (closed_) return {ReadResult::Kind::gone, {}};
+      if (closed_) return {};
       input = std::move(inputs_.front());
       inputs_.pop_front();
     }
-    const std::string kind = text_field(input, "t");
-    if (kind == "complete") {
+    if (text_field(input, "t") == "complete") {
       answer(input);
-      continue;
+    } else if (number_field(input, "id") == id) {
+      return input;
     }
-    if (number_field(input, "id") != id) continue;  // of an earlier question
-    if (kind == "end") return {ReadResult::Kind::end, {}};
-    if (kind == "interrupted") return {ReadResult::Kind::interrupted, {}};
-    ReadResult result{ReadResult::Kind::line, text_field(input, "text")};
-    if (!result.text.empty()) history_.push_back(result.text);
-    return result;
   }
+}
+
+int RemoteEditor::run_shell_line(const std::string& line) {
+  flush();
+  const std::int64_t id = ++reads_;
+  channel_.send(Json::object({{"t", "shell"}, {"id", id}, {"line", line}}));
+  const std::optional<Json> input = next_input(id);
+  return input ? static_cast<int>(number_field(*input, "status", 1)) : 1;
 }
 
 void RemoteEditor::answer(const Json& request) {

@@ -2,12 +2,14 @@
 // The line editor and the screen of a terminal that is attached: what the shell asks and shows goes out as frames, what
 // the person there types comes in by take(). Contract: line_editor.hpp.
 //
-// Frames out: text, json, paged, clear, read, above, status, completions. In: line, interrupted, end, complete, resize.
+// Frames out: text, json, paged, clear, read, shell, above, status, completions. In: line, interrupted, end, ran,
+// complete, resize.
 
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +36,8 @@ class RemoteEditor final : public LineEditor, public OutputPort {
   WaitResult wait(const std::function<bool()>& done) override;
   bool take_interrupt() override { return interrupt_.exchange(false); }
   void set_completer(Completer completer) override { completer_ = std::move(completer); }
-  void set_is_complete(IsComplete is_complete) override { is_complete_ = std::move(is_complete); }
-  void open_history(const std::string& /*path*/) override {}  // kept where it is typed
+  void set_is_complete(IsComplete /*is_complete*/) override {}  // judged where it is typed
+  void open_history(const std::string& /*path*/) override {}    // kept where it is typed
   std::vector<std::string> history() const override { return history_; }
   void print_above(StyledText text) override;
   void set_status(std::vector<StyledText> lines) override;
@@ -50,15 +52,16 @@ class RemoteEditor final : public LineEditor, public OutputPort {
   void json_line(std::string_view json) override;
   void paged(const std::vector<StyledText>& lines) override;
   void clear() override;
+  int run_shell_line(const std::string& line) override;
   TerminalSize size() override;
 
  private:
+  std::optional<Json> next_input(std::int64_t id);
   void answer(const Json& request);
 
   Channel& channel_;
   const bool interactive_;
   Completer completer_;
-  IsComplete is_complete_;
   std::vector<std::string> history_;  // typed at this terminal
   std::int64_t reads_ = 0;
   std::vector<StyledText> shown_;  // not yet sent; all to the same output

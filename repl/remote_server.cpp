@@ -1,6 +1,5 @@
 #include "repl/remote_server.hpp"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -19,7 +18,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMaxTerminals = 32;
 constexpr auto kHelloPatience = 5s;
 constexpr auto kByePatience = 2s;
-constexpr int kLookMs = 100;
+constexpr int kLookMs = 1'000;
 
 }  // namespace
 
@@ -155,8 +154,6 @@ class RemoteServer::Session {
       } else if (kind == "script" || kind == "scripts_end") {
         scripts_.push_back(std::move(*frame));
         scripts_changed_.notify_all();
-      } else if (kind == "bye") {
-        break;
       } else {
         editor_->take(std::move(*frame));
       }
@@ -197,10 +194,9 @@ RemoteServer::~RemoteServer() { stop(""); }
 
 void RemoteServer::listen(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    pollfd wait{socket_.fd(), POLLIN, 0};
-    const int count = ::poll(&wait, 1, kLookMs);
+    const bool somebody = socket_.wait(kLookMs);
     sweep();
-    if (count <= 0) continue;
+    if (!somebody) continue;
     pid_t pid = 0;
     const int fd = socket_.accept(pid);
     if (fd < 0) continue;
@@ -220,6 +216,7 @@ void RemoteServer::sweep() {
 
 void RemoteServer::stop(const std::string& why) {
   listener_.request_stop();
+  socket_.shut();
   if (listener_.joinable()) listener_.join();
   const std::lock_guard lock(mutex_);
   for (const std::unique_ptr<Session>& session : sessions_) session->end(why);

@@ -76,7 +76,8 @@ void Shell::wait_for_job(JobId job) {
 
 void Shell::in_turn(const std::function<void()>& function) {
   if (turn_.held()) return function();
-  if (!turn_.take([this] { return interrupted(); }))
+  const int before = interrupts_;
+  if (!turn_.take([&] { return interrupts_ > before || ending_ != 0; }))
     throw Error("interrupted", "another terminal's command is still at work; this one was not begun", {},
                 "`terminals` says what they do");
   struct Give {

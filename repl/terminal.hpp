@@ -88,6 +88,9 @@ class OutputPort {
   virtual void json_line(std::string_view json) = 0;
   virtual void paged(const std::vector<StyledText>& lines) = 0;
   virtual void clear() = 0;
+  /// A line for the system's shell there, typed there; its exit status.
+  virtual int run_shell_line(const std::string& line) = 0;
+  /// Any thread.
   virtual TerminalSize size() = 0;
 };
 

@@ -43,13 +43,12 @@ std::vector<TerminalEntry> Terminals::list() const {
   return entries;
 }
 
-bool Terminals::tell(const std::string& text) {
+void Terminals::tell(const std::string& text) {
   const std::lock_guard lock(mutex_);
   for (const auto& [number, known] : known_) known.shell->notice(text);
-  if (!known_.empty()) return true;
+  if (!known_.empty()) return;
   kept_.push_back(text);
   if (kept_.size() > kKept) kept_.pop_front();
-  return false;
 }
 
 void Terminals::job_ended(const JobFacts& facts) {

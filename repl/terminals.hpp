@@ -45,8 +45,8 @@ class Terminals {
   void set_does(std::size_t number, const std::string& line);
   std::vector<TerminalEntry> list() const;
 
-  /// To all. With nobody there the last 20 are kept for who comes next; false then.
-  bool tell(const std::string& text);
+  /// To all. With nobody there the last 20 are kept for who comes next.
+  void tell(const std::string& text);
   void job_ended(const JobFacts& facts);
 
   /// A terminal has begun a job over `runs`.

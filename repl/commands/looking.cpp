@@ -319,7 +319,8 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
 
 void check(Shell& shell, const Arguments&, Reply& reply) {
   shell.store().flush();
-  const std::vector<std::string> findings = shell.store().check();
+  std::vector<std::string> findings;
+  shell.work([&] { findings = shell.store().check(); });
   reply.result["findings"] = findings;
   for (const std::string& finding : findings) reply.line(finding);
   if (!findings.empty()) {

@@ -1,19 +1,13 @@
 // help, exit, clear, set, kinds, history, source, !
 
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
 #include "repl/help_pages.hpp"
 #include "repl/run_list.hpp"
 #include "repl/shell.hpp"
+#include "repl/shell_line.hpp"
 #include "repl/views.hpp"
 #include "repl/wrapped.hpp"
 
@@ -222,40 +216,16 @@ void history(Shell& shell, const Arguments&, Reply& reply) {
   reply.paged = true;
 }
 
-/// The one shell there is: a line typed by a person. The child gets signals as it would from any shell.
+/// Runs where the person sits who typed it.
 void shell_line(Shell& shell, const Arguments& arguments, Reply& reply) {
-  if (shell.options().attached) {
-    throw Error("usage", "! runs where the program runs, not at an attached terminal", {},
-                "Ctrl-Z, or another terminal, has the system's shell");
-  }
-  std::string command = arguments.line.substr(1);
-  std::string name = "sh", option = "-c";
-  char* argv[] = {name.data(), option.data(), command.data(), nullptr};
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  if (shell.options().json) posix_spawn_file_actions_adddup2(&actions, shell.options().error, 1);
-  pid_t child = 0;
-  // Keys of models are for models.
-  std::vector<std::string> variables = shell.models().child_environment();
-  std::vector<char*> environment;
-  for (std::string& variable : variables) environment.push_back(variable.data());
-  environment.push_back(nullptr);
-  const int problem = posix_spawn(&child, "/bin/sh", &actions, &attributes, argv, environment.data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (problem != 0) throw Error("shell", "/bin/sh can't be started: " + std::string(strerrordesc_np(problem)));
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  const std::string line = arguments.line.substr(1);
+  const ShellOptions& options = shell.options();
+  int code = 0;
+  shell.work([&] {
+    code = options.port != nullptr
+               ? options.port->run_shell_line(line)
+               : run_shell_line(line, shell.models().child_environment(), options.json ? options.error : 1);
+  });
   reply.result["status"] = code;
   if (code != 0) throw Error("shell", "the command ended with status " + std::to_string(code));
 }

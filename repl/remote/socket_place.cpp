@@ -1,6 +1,7 @@
 #include "repl/remote/socket_place.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -102,6 +103,13 @@ int ListeningSocket::accept(pid_t& pid) const {
   ::close(fd);
   return -1;
 }
+
+bool ListeningSocket::wait(int timeout_ms) const {
+  pollfd wait{fd_, POLLIN, 0};
+  return ::poll(&wait, 1, timeout_ms) > 0 && (wait.revents & POLLHUP) == 0;
+}
+
+void ListeningSocket::shut() const { ::shutdown(fd_, SHUT_RDWR); }
 
 int connect_to(const std::string& path) {
   const int folder = open_folder(path);

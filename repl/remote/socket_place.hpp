@@ -21,9 +21,12 @@ class ListeningSocket {
   ListeningSocket(const ListeningSocket&) = delete;
   ListeningSocket& operator=(const ListeningSocket&) = delete;
 
-  int fd() const { return fd_; }
   /// The next connection of this user; -1 when there is none (others are turned away). `pid`: who it is.
   int accept(pid_t& pid) const;
+  /// Waits for a connection; false when the time is over or shut() was called.
+  bool wait(int timeout_ms) const;
+  /// Nobody is let in any more; who waits is woken. Any thread.
+  void shut() const;
 
  private:
   const std::string path_;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <thread>
 
 #include "core/text/error.hpp"
 
@@ -48,6 +49,13 @@ TEST_CASE("a socket is 0600, lets this user in with its pid, and is gone with wh
     ::close(here);
     ::close(there);
     CHECK(is_answered(folder.socket()));
+    CHECK(socket.wait(1'000));
+    CHECK(socket.accept(pid) >= 0);
+    CHECK_FALSE(socket.wait(10));
+    std::thread shuts([&] { socket.shut(); });
+    CHECK_FALSE(socket.wait(60'000));
+    shuts.join();
+    CHECK_FALSE(is_answered(folder.socket()));
   }
   CHECK_FALSE(std::filesystem::exists(folder.socket()));
   CHECK_THROWS_WITH_AS(connect_to(folder.socket()), doctest::Contains("no program listens"), Error);
