@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/statistics/score_line.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/words.hpp"
 
@@ -58,8 +59,7 @@ std::string status_words(const Tally& tally) {
 
 std::string score_words(const Tally& tally) {
   if (tally.scored() > 0) return tally_words(tally).plain();
-  if (tally.complete == 0) return "no run is scored yet";
-  return "no run is scored: " + counted(tally.complete, "COMPLETE run has", "COMPLETE runs have") + " no verdict";
+  return no_score_line(tally.fail, tally.ready + tally.incomplete, tally.unscored);
 }
 
 std::string unreadable_words(std::uint64_t runs) {

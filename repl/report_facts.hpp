@@ -31,7 +31,7 @@ std::string cost_words(const BatchFacts& facts);
 std::string calls_words(const UsageSum& usage);
 /// "393 runs: 380 COMPLETE, 10 FAIL, 3 READY".
 std::string status_words(const Tally& tally);
-/// The score as tally_words has it; "no run is scored yet" and what the runs are.
+/// The score as tally_words has it; without one why there is none.
 std::string score_words(const Tally& tally);
 /// "2 runs can't be read back ..", "" when all can.
 std::string unreadable_words(std::uint64_t runs);

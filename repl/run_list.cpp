@@ -52,10 +52,8 @@ std::unordered_map<RunId, std::string> marks_of(const Experiment& experiment, co
       view.status = row.status;
       view.attempts = row.attempts;
     }
-    if (kind == nullptr) continue;
-    const std::string& data = payloads.at(run).data;
-    if (data.empty()) continue;  // it is lost
-    view.data = parse_json(data, "data");
+    if (kind == nullptr || payloads.at(run).data.empty()) continue;  // empty: it can't be read back
+    view.data = parse_json(payloads.at(run).data, "data");
     if (std::string mark = kind->mark(view, experiment); !mark.empty()) marks.emplace(run, std::move(mark));
   }
   return marks;

@@ -192,7 +192,7 @@ void draw_report(const Report& report, Reply& reply, bool whole) {
   std::vector<std::string> left_out;
   for (const auto& block : report.blocks) {
     if (const auto* heading = std::get_if<ReportHeading>(&block)) {
-      if (heading->level > 1) reply.line("");
+      if (heading->level > 1 || !reply.lines.empty()) reply.line("");
       reply.line(StyledText().add(heading->text, TextRole::title));
     } else if (const auto* text = std::get_if<ReportText>(&block)) {
       reply.block(text->text);

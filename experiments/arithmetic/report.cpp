@@ -5,7 +5,6 @@
 
 #include "core/statistics/proportion.hpp"
 #include "core/statistics/score_line.hpp"
-#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
@@ -64,13 +63,11 @@ Report arithmetic_report(const BatchView& batch) {
                         number(limits.worst), number(limits.best)});
   const BatchInfo& info = batch.info();
   report.heading(1, "arithmetic: " + info.name + (info.model.empty() ? "" : ", " + info.model));
-  const std::string others = std::to_string(failed) + " failed, " + std::to_string(not_run) + " not run, " +
-                             std::to_string(unscored) + " unscored";
-  report.text(scored == 0 ? "no run is scored yet: " + counted(n, "run", "runs") + ", " + others
-                          : "accuracy " + score_line(accuracy, n, limits));
+  report.text(scored == 0 ? no_score_line(failed, not_run, unscored) : "accuracy " + score_line(accuracy, n, limits));
   report.table(std::move(table));
   if (scored == 0) return report;
-  report.text("the accuracy leaves out " + others + "; in it, " + std::to_string(unparsed) +
+  report.text("the accuracy leaves out " + std::to_string(failed) + " failed, " + std::to_string(not_run) +
+              " not run, " + std::to_string(unscored) + " unscored; in it, " + std::to_string(unparsed) +
               " replies without a number count as wrong");
   return report;
 }

@@ -6,7 +6,6 @@
 #include "core/statistics/proportion.hpp"
 #include "core/statistics/score_line.hpp"
 #include "core/text/duration.hpp"
-#include "core/text/words.hpp"
 
 namespace assay {
 
@@ -53,10 +52,8 @@ ReportTable overview_table(const Json& f) {
 
 std::string accuracy_line(const Json& f) {
   if (f["scored"] == 0) {
-    return "no run is scored yet: " + counted(f["n"].get<std::uint64_t>(), "run", "runs") + ", " +
-           format_count(f["failed"].get<std::int64_t>()) + " failed, " +
-           format_count(f["not_run"].get<std::int64_t>()) + " not run, " +
-           format_count(f["unscored"].get<std::int64_t>()) + " unscored";
+    const auto of = [&](const char* name) { return f[name].get<std::uint64_t>(); };
+    return no_score_line(of("failed"), of("not_run"), of("unscored"));
   }
   const auto number = [](const Json& value) { return value.is_number() ? value.get<double>() : kUndefined; };
   Figure figure;
@@ -121,10 +118,6 @@ std::string counted_figure(const Report& report, const char* name) {
 }
 
 void add_left_out(Report& report, const char* unextracted) {
-  if (report.figures.contains("unreadable")) {
-    report.text(counted_figure(report, "unreadable") +
-                " runs can't be read back: they are unscored, and right or wrong in the bounds");
-  }
   if (report.figures["scored"] == 0) return;  // the first line says what there is instead
   const Json& bounds = report.figures["bounds"];
   report.text("the accuracy leaves out " + counted_figure(report, "failed") + " failed, " +

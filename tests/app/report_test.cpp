@@ -120,6 +120,31 @@ TEST_CASE("a page of two batches is written, filtered and read in a browser; wha
   CHECK(dom.find("<img") == std::string::npos);
 }
 
+TEST_CASE("a run whose record is damaged is said, is in the list, and does not make the bounds better than they are") {
+  TemporaryFolder folder;
+  const std::string file = folder.file("x.assay");
+  run({assay_program(), file, "-c", "load qa sample as=asked limit=4 model=sim/qa?accuracy=1; run_n 4"}, folder.path());
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
+  CHECK(sqlite3_exec(db, "UPDATE run SET data = replace(data, 'question', 'quostion') WHERE id = 2", nullptr, nullptr,
+                     nullptr) == SQLITE_OK);
+  CHECK(sqlite3_changes(db) == 1);
+  sqlite3_close(db);
+  const Finished done =
+      run({assay_program(), file, "--json", "-c", "report asked; report asked page.html; ls"}, folder.path());
+  CAPTURE(done.out);
+  const std::vector<Json> said = results(done.out);
+  REQUIRE(said.size() == 3);
+  CHECK(said[0]["scored"] == 3);
+  CHECK(said[0]["unreadable"] == 1);
+  CHECK(said[0]["bounds"] == Json::array({0.75, 1.0}));
+  CHECK(said[1]["page"]["runs"] == 4);
+  CHECK(said[2]["matched"] == 4);
+  const std::string page = folder.read("page.html");
+  CHECK(page.find("1 run can&#39;t be read back in full") != std::string::npos);
+  CHECK(page.find("why runs FAILed") != std::string::npos);
+}
+
 TEST_CASE("the page of the 393 recorded debates opens in a browser, filters, and shows one transcript") {
   const std::string file = std::string(ASSAY_SHARED_DATA) + "/debate/mad/replay_A.json.gz";
   if (!fs::exists(file)) {

@@ -218,7 +218,7 @@ TEST_CASE("facts: a score that isn't there, a price that isn't known, why runs f
   runs[0].error = runs[1].error = {"rate_limit", "too many", "step 1"};
   const FakeBatch batch(info(), runs);
   BatchFacts facts = facts_of(batch, 2);
-  CHECK(score_words(facts.tally) == "no run is scored yet");
+  CHECK(score_words(facts.tally) == "no run is scored yet: 2 failed, 1 not run");
   CHECK(status_words(facts.tally) == "3 runs: 2 FAIL, 1 READY");
   CHECK(cost_words(facts).empty());
   facts.usage.calls = 2;
