@@ -112,10 +112,10 @@ class Shell {
   /// Selects by a query under the scope rules of shell.md 3 (`all_runs`: the listing does not matter). Throws Error
   /// with a caret line under a bad place; says why nothing was selected when `must_match`.
   Selection select(const std::string& query, bool all_runs = false, bool must_match = true);
-  /// For what may take long, by reading much: `work` runs on a thread of its own, the terminal shows what it does and
-  /// how far it is, and keeps what is typed. It calls its Advance often (that is where Ctrl-C ends it, as an Error) and
-  /// prints nothing. In a script: on this thread.
-  void compute(const std::string& what, const std::function<void(const Advance&)>& work);
+  /// For what may take long, by reading much: `reading` runs on a thread of its own, the terminal shows what it does
+  /// and how far it is, and keeps what is typed. It calls its Advance often (that is where Ctrl-C ends it, as an Error)
+  /// and prints nothing. In a script: on this thread. Other terminals' commands go on meanwhile (as of work()).
+  void compute(const std::string& what, const std::function<void(const Advance&)>& reading);
   /// Exactly one run.
   RunId select_one(const std::string& query);
   /// Runs as their batches, a view of each, in the order of the batches.

@@ -32,7 +32,7 @@ struct ComputingLine {
 
 }  // namespace
 
-void Shell::compute(const std::string& what, const std::function<void(const Advance&)>& work) {
+void Shell::compute(const std::string& what, const std::function<void(const Advance&)>& reading) {
   const ComputingLine line{rates_mutex_, computing_};
   const Advance advance = [&](std::size_t done, std::size_t all) {
     if (interrupted())
@@ -41,19 +41,20 @@ void Shell::compute(const std::string& what, const std::function<void(const Adva
     computing_ = what + ": " + count_text(done) + " of " + count_text(all) + "; Ctrl-C stops";
   };
   if (!options_.interactive) {
-    work(advance);
-  } else {
-    std::atomic<bool> ended = false;
-    std::future<void> outcome = std::async(std::launch::async, [&] {
-      const EndSign at_end{ended, editor()};
-      work(advance);
-    });
-    if (outcome.wait_for(kUnseen) != std::future_status::ready) {
-      // Ctrl-C is seen by the next call of `advance`; a terminal that is gone ends the shell, and so the work.
-      while (editor().wait([&] { return ended.load(); }) == WaitResult::interrupted) continue;
-    }
-    outcome.get();
+    work([&] { reading(advance); });
+    return;
   }
+  std::atomic<bool> ended = false;
+  std::future<void> outcome = std::async(std::launch::async, [&] {
+    const EndSign at_end{ended, editor()};
+    reading(advance);
+  });
+  work([&] {
+    if (outcome.wait_for(kUnseen) == std::future_status::ready) return;
+    // Ctrl-C is seen by the next call of `advance`; a terminal that is gone ends the shell, and so the work.
+    while (editor().wait([&] { return ended.load(); }) == WaitResult::interrupted) continue;
+  });
+  outcome.get();
 }
 
 }  // namespace assay
