@@ -13,6 +13,7 @@
 #include "app/arguments.hpp"
 #include "app/attach_command.hpp"
 #include "app/budget_check.hpp"
+#include "app/early_prompt.hpp"
 #include "app/extra_commands.hpp"
 #include "app/extract_command.hpp"
 #include "app/front_process.hpp"
@@ -20,7 +21,9 @@
 #include "app/judge_command.hpp"
 #include "app/opening.hpp"
 #include "app/pinned_models.hpp"
+#include "app/repair.hpp"
 #include "app/signals.hpp"
+#include "app/trusted_commands.hpp"
 #include "app/version.hpp"
 #include "app/without_terminal.hpp"
 #include "core/ledger/budget_book.hpp"
@@ -31,13 +34,18 @@
 #include "experiments/annotation/annotation.hpp"
 #include "experiments/arithmetic/arithmetic.hpp"
 #include "experiments/debate/debate.hpp"
+#include "experiments/declared/declared.hpp"
 #include "experiments/discussion/discussion.hpp"
+#include "experiments/exec/exec.hpp"
 #include "experiments/judge/judge.hpp"
 #include "experiments/peer_prediction/peer_prediction.hpp"
 #include "experiments/qa/hub.hpp"
 #include "experiments/qa/qa.hpp"
 #include "repl/commands/budget.hpp"
 #include "repl/commands/cache.hpp"
+#include "repl/commands/metrics.hpp"
+#include "repl/commands/models.hpp"
+#include "repl/commands/plot.hpp"
 #include "repl/commands/replay.hpp"
 #include "repl/plain_editor.hpp"
 #include "repl/remote_server.hpp"
@@ -46,6 +54,7 @@
 #include "runners/llm/child_environment.hpp"
 #include "runners/llm/http.hpp"
 #include "runners/llm/local_models.hpp"
+#include "runners/process/program_host.hpp"
 #include "runners/prompt/settings.hpp"
 
 namespace assay {
@@ -60,10 +69,10 @@ std::vector<std::string> lines_of(const std::string& line) {
   return line.empty() ? std::vector<std::string>() : std::vector<std::string>{line};
 }
 
-/// Runs what the command line gave, or reads lines; true: go on to wind down.
-void converse(Shell& shell, const ProgramArguments& arguments) {
+/// Runs what the command line gave, or reads lines: of an early prompt first what is entered there.
+void converse(Shell& shell, const ProgramArguments& arguments, EarlyPrompt* early) {
   if (arguments.scripts.empty()) {
-    shell.run_interactive();
+    shell.run_interactive(early == nullptr ? std::nullopt : std::optional(early->first_line()));
     return;
   }
   for (const ProgramArguments::Script& script : arguments.scripts) {
@@ -130,6 +139,15 @@ Program::Program() : parts_(std::make_unique<Parts>()) {
   add_kind([](const Services& services) {
     return make_peer_prediction_kind({services.chat, services.models, services.prompt_limits});
   });
+  add_kind([](const Services& services) {
+    return make_exec_kind({services.chat, services.models, *services.programs, services.child_environment,
+                           services.redact, services.tell,
+                           [trusted = services.trusted](const std::string& command) { trusted->add(command); },
+                           [trusted = services.trusted](const std::string& command) { return trusted->has(command); }});
+  });
+  add_kind([](const Services& services) {
+    return make_declared_kind({services.chat, services.models, services.hub, services.prompt_limits});
+  });
 }
 
 Program::~Program() = default;
@@ -154,6 +172,7 @@ Program& Program::add_batch(const std::string& name, const std::string& kind, st
 int Program::start_command_line(int argc, char** argv) {
   prepare_process();
   int status = 0;
+  if (argc > 1 && std::string_view(argv[1]) == "repair") return repair_from_command_line(argc, argv);
   const std::optional<ProgramArguments> arguments = parse_program_arguments(argc, argv, status);
   if (!arguments) return status;
   try {
@@ -181,12 +200,21 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
   read_settings(settings);
 
   const bool interactive = is_interactive(arguments);
+  LineEditorOptions editor_options;
+  std::unique_ptr<LineEditor> editor =
+      interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
+  const std::string history = state_file("history");
+  if (interactive && !history.empty()) editor->open_history(history);
+  std::optional<EarlyPrompt> early;
+  if (editor->is_interactive())
+    early.emplace(*editor, shell_title(kVersion, arguments.experiment), front == nullptr ? 0 : front->pid());
+
   Terminals terminals;
   std::atomic<bool> has_terminals{false};
   const auto tell = [&](const std::string& text) {
     if (has_terminals) {
       terminals.tell(text);
-    } else {
+    } else if (!early || !early->tell(text)) {
       std::cerr << safe(text, false).text() << "\n";
     }
   };
@@ -201,10 +229,11 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
   store_options.disk_reserve = parse_bytes(settings.get("disk_reserve"));
   store_options.notice = tell;
   std::unique_ptr<Store> store = open_store(store_options);
-  const auto print = [](const std::vector<std::string>& lines) {
-    for (const std::string& line : lines) std::cerr << safe(line, false).text() << "\n";
+  const auto print = [&](const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) tell(line);
   };
   print(recovery_lines(*store));
+  print(sibling_lines(*store));
 
   // The model client. Declared before what uses it, so that it outlives it.
   SecretStore secrets;
@@ -216,14 +245,16 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
   const auto http = std::make_unique<InProcessTransport>(secrets, http_options);
   const EnvironmentLookup environment = process_environment(".");
   ModelsConfig config = load_models(environment, ".");
+  const auto child_environment = [&secrets, environment,
+                                  keys = key_variables(config)](const std::vector<std::string>& allowed) {
+    for (const std::string& name : allowed) {
+      if (auto value = environment(name)) secrets.put(name, std::move(*value));
+    }
+    return environment_without_keys(keys, secrets, environment, allowed);
+  };
   // Programs as models, in front of HTTP.
   const auto transport = std::make_unique<LocalModels>(
-      *http, secrets,
-      LocalOptions{environment,
-                   [&secrets, environment, keys = key_variables(config)](const std::vector<std::string>& allowed) {
-                     return environment_without_keys(keys, secrets, environment, allowed);
-                   },
-                   tell, [&entropy] { return entropy.next(); }});
+      *http, secrets, LocalOptions{environment, child_environment, tell, [&entropy] { return entropy.next(); }});
   Store& opened = *store;
   Budget budget;
   ResponseCache cache(opened);
@@ -243,6 +274,8 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
   if (const auto token = environment(kHubToken); token && !token->empty()) secrets.put(kHubToken, *token);
   const WebReader web({*transport, [&opened] { return opened.reserve_call(); }, secrets, kVersion});
   const Hub hub(web, [&settings] { return settings.get("hf.base"); });
+  ProgramHost programs;
+  TrustedCommands trusted(state_file("trusted"));
   const Services services{
       chat,
       models,
@@ -253,7 +286,12 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
         if (all.cap < 0) return std::nullopt;
         return std::max<Pico>(0, all.cap - all.settled - all.possible - all.reserved);
       },
-      [&settings](std::string_view name) { return settings.get(name); }};
+      [&settings](std::string_view name) { return settings.get(name); },
+      &programs,
+      &trusted,
+      child_environment,
+      [&secrets](std::string_view text) { return secrets.redact(text); },
+      tell};
   KindRegistry registry;
   for (const auto& make : kinds) registry.add(make(services));
 
@@ -272,6 +310,9 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
        },
        [&](const std::string& note) {
          if (has_terminals) terminals.tell(note);
+       },
+       [&](std::size_t done, std::size_t all) {
+         if (early) early->at(done, all);
        }});
   open_experiment = &experiment;
   print(doubt_lines(opened, experiment.table()));
@@ -288,20 +329,21 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
     experiment.add(std::move(loaded));
   }
 
-  LineEditorOptions editor_options;
-  std::unique_ptr<LineEditor> editor =
-      interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
-  const std::string history = history_path();
-  if (interactive && !history.empty()) editor->open_history(history);
-
   const auto make_shell = [&](LineEditor& of_terminal, const ShellOptions& options) {
     auto shell = std::make_unique<Shell>(
         ShellParts{experiment, registry, models, settings, of_terminal, terminals, &bulk}, options);
     add_extra_commands(shell->commands(), services);
     add_extract_command(shell->commands());
     add_judge_command(shell->commands());
+    add_trust_command(shell->commands(), trusted);
     add_budget_command(shell->commands(), budget_book);
     add_cache_command(shell->commands(), cache);
+    add_models_command(shell->commands(), [&](const std::string& lane) {
+      limiter.restore({LearnedLimits{lane}});
+      keep_limits(opened, limiter.learned());
+    });
+    add_plot_command(shell->commands());
+    add_metrics_command(shell->commands(), {experiment, models, budget_book, tell});
     add_replay_command(shell->commands(), [&](const BatchInfo& batch) {
       const ModelRegistry::Offline offline(models);
       return registry.require(batch.kind).make_runner(batch, {});
@@ -331,6 +373,7 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
     shell->join_terminals();
     has_terminals = true;
     {
+      const bool prompted = early && early->opened();
       const SignalThread signals(
           [&](int signal) {
             if (signal == SIGINT) shell->interrupt();
@@ -339,8 +382,9 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
             if (signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT) shell->end_by_signal(signal);
           },
           front == nullptr ? 0 : front->pid());
-      if (interactive) shell->greet();
-      converse(*shell, arguments);
+      if (early && early->ended_by() != 0) shell->end_by_signal(early->ended_by());
+      if (interactive) shell->greet(prompted);
+      converse(*shell, arguments, prompted ? &*early : nullptr);
       if (shell->detached()) {
         shell->leave_terminals();
         front->leave_terminal();

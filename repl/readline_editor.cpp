@@ -197,7 +197,11 @@ ReadResult ReadlineEditor::read(const StyledText& prompt, const StyledText& cont
   }
   gone_ = gone_ || area_.gone();
   if (gone_ || interrupted_ || callback_error_) {
-    finish_line(interrupted_ ? "^C" : "");
+    if (taken_away_.exchange(false)) {
+      area_.erase();
+    } else {
+      finish_line(interrupted_ ? "^C" : "");
+    }
     rl_free_line_state();
     rl_callback_sigcleanup();
     rl_callback_handler_remove();
@@ -385,7 +389,13 @@ void ReadlineEditor::finish_line(std::string_view tail) {
 
 void ReadlineEditor::accept_or_continue() {
   bool complete = true;
-  Callbacks::guarded([&] { complete = !is_complete_ || is_complete_(typed_text()); });
+  Callbacks::guarded([&] {
+    const IsComplete is_complete = [&] {
+      const std::lock_guard lock(functions_mutex_);
+      return is_complete_;
+    }();
+    complete = !is_complete || is_complete(typed_text());
+  });
   if (!complete) {
     rl_insert_text("\n");
     return;
@@ -449,11 +459,15 @@ bool ReadlineEditor::wait_for_foreground() {
 }
 
 void ReadlineEditor::complete() {
-  if (!completer_) return;
+  const Completer completer = [&] {
+    const std::lock_guard lock(functions_mutex_);
+    return completer_;
+  }();
+  if (!completer) return;
   Callbacks::guarded([&] {
     const std::string line(typed_text());
     const auto cursor = static_cast<std::size_t>(rl_point);
-    Completions found = completer_(line, cursor);
+    Completions found = completer(line, cursor);
     found.begin = std::min(found.begin, cursor);
     if (found.candidates.empty()) return;
     std::string common = found.candidates.front().text;

@@ -8,13 +8,16 @@
 #include <map>
 
 #include "core/engine/stoppable_sleep.hpp"
+#include "core/store/damage_count.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "repl/commands/bulk.hpp"
 #include "repl/commands/compare.hpp"
+#include "repl/commands/repair.hpp"
+#include "repl/mistakes.hpp"
 #include "repl/open_jobs.hpp"
 #include "repl/pager.hpp"
-#include "repl/payload_reader.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
@@ -40,6 +43,13 @@ class Doing {
 };
 
 }  // namespace
+
+StyledText shell_prompt() { return StyledText(safe("assay> "), TextRole::prompt); }
+StyledText shell_continuation() { return StyledText(safe("  ...> "), TextRole::dim); }
+
+StyledText shell_title(const std::string& version, const std::string& path) {
+  return StyledText().add("assay " + version + "  ", TextRole::title).add(path);
+}
 
 std::vector<SettingSpec> shell_settings() {
   const auto duration = [](const std::string& text) { parse_duration(text); };
@@ -76,6 +86,7 @@ Shell::Shell(ShellParts parts, ShellOptions options)
   add_scoring_commands(commands_);
   add_compare_command(commands_);
   add_file_commands(commands_);
+  add_repair_command(commands_);
   add_bulk_command(commands_);
   add_terminal_commands(commands_);
   editor().set_is_complete([](std::string_view text) { return !has_open_quote(text); });
@@ -107,10 +118,10 @@ bool Shell::run_script(std::string_view text, const std::string& name) {
   return !leaving();
 }
 
-void Shell::run_interactive() {
-  const StyledText prompt(safe("assay> "), TextRole::prompt), more(safe("  ...> "), TextRole::dim);
+void Shell::run_interactive(std::optional<ReadResult> first) {
   while (!leaving() && !detached_) {
-    ReadResult read = editor().read(prompt, more);
+    const ReadResult read = first ? *first : editor().read(shell_prompt(), shell_continuation());
+    first.reset();
     if (read.kind == ReadResult::Kind::interrupted) {
       interrupts_ = 0;
       continue;
@@ -135,16 +146,33 @@ void Shell::run_interactive() {
   }
 }
 
-bool Shell::run_command(const std::string& line) {
+bool Shell::run_command(const std::string& typed) {
+  std::string line = mended_line(typed);
+  if (line.empty()) return true;
+  const bool beside = !line.starts_with("!") && line.ends_with(" &");
+  if (beside) line = line.substr(0, line.size() - 2);
   const std::string word = line.substr(0, line.find_first_of(" \t\n"));
+  const std::size_t damaged = damaged_records(store());
+  const auto tell_damage = [&] {  // at once, by the command that met it
+    const std::size_t now = damaged_records(store());
+    if (now <= damaged) return;
+    (options_.interactive ? out_ : error_)
+        .line(StyledText().add(counted(now - damaged, "damaged record was", "damaged records were") +
+                                   " met and set aside: `check` names what is damaged",
+                               TextRole::warn));
+  };
+  beside_ = beside;
   try {
     if (line.size() > (1U << 20)) throw Error("usage", "a command line has at most 1 MiB");
     const bool shell_line = line.starts_with("!");
-    const Command& command = commands_.require(shell_line ? "!" : word);
+    const Command* known = commands_.find(shell_line ? "!" : word);
+    if (known == nullptr) throw unknown_command(commands_, line);
+    const Command& command = *known;
     Arguments arguments;
     if (shell_line) {
       arguments.line = line;
     } else {
+      refuse_foreign_words(command, line);
       arguments = parse_arguments(command, line);
     }
     Reply reply;
@@ -157,18 +185,22 @@ bool Shell::run_command(const std::string& line) {
       in_turn([&] { command.run(*this, arguments, reply); });
     }
     show(command, reply, line);
+    tell_damage();
     if (arguments.has("--json") && !options_.json) {
       out_.json_line(dump_json(reply.result));
     }
     return true;
   } catch (const Error& error) {
-    show_error(word, error.kind(), error.what(), error.hint());
+    const std::string more = error_hint(line);
+    show_error(word, error.kind(), error.what(),
+               error.hint() + (error.hint().empty() || more.empty() ? "" : "\n") + more);
   } catch (const std::bad_alloc&) {
     show_error(word, "memory", "not enough memory for this command", "");
   } catch (const std::exception& error) {
     show_error(word, "internal", std::string("a fault of assay's own: ") + error.what(),
                "please report it; nothing is lost");
   }
+  tell_damage();
   failed_ = true;
   return false;
 }
@@ -227,18 +259,34 @@ void Shell::show_error(const std::string& word, const std::string& kind, const s
 }
 
 Selection Shell::select(const std::string& query, bool all_runs, bool must_match) {
-  StorePayloads payloads(parts_.experiment);
+  const bool none_yet = table().read().size() == 0;
+  if (must_match && none_yet) {
+    throw Error("empty", "there are no runs yet", {}, "`load KIND FILE` makes some; try `load arithmetic sample`");
+  }
   Scope scope;
   if (listing_) scope.listing = &*listing_;
   scope.from_all = all_runs;
-  const Selection selection = assay::select(parse_query(query), table(), scope, &payloads);
+  const Query parsed = parse_query(query);
+  Selection selection;
+  const auto find = [&](const Advance& advance) {
+    StorePayloads payloads(parts_.experiment, advance);
+    selection = assay::select(parsed, table(), scope, &payloads);
+  };
+  if (parsed.needs_payload()) {
+    compute("looking into runs", find);
+  } else {
+    find({});
+  }
   if (must_match && selection.runs.empty()) {
-    if (table().read().size() == 0) {
-      throw Error("empty", "there are no runs yet", {}, "`load KIND FILE` makes some; try `load arithmetic sample`");
+    std::string hint;
+    if (selection.outside.value_or(0) > 0) {
+      hint = "`ls QUERY` starts from all runs; `all` reaches beyond the listing";
+    } else if (selection.listed && selection.scope == 0) {
+      hint = "`ls` lists all runs again";
+    } else {
+      hint = joined(query_hints(*this, query), "\n");
     }
-    throw Error(
-        "empty", describe(selection), {},
-        selection.outside.value_or(0) > 0 ? "`ls QUERY` starts from all runs; `all` reaches beyond the listing" : "");
+    throw Error("empty", describe(selection), {}, hint);
   }
   return selection;
 }
@@ -272,11 +320,18 @@ BulkDesk& Shell::bulk() {
   return *parts_.bulk;
 }
 
-void Shell::greet() {
+void Shell::greet(bool titled) {
   const std::size_t runs = table().read().size();
-  StyledText text;
-  text.add("assay " + options_.version + "  ", TextRole::title).add(store().path() + ", ");
-  out_.line(text.add(runs == 0 ? "no runs yet" : count_text(runs) + " runs"));
+  const std::string count = runs == 0 ? "no runs yet" : count_text(runs) + " runs";
+  const StyledText next =
+      StyledText().add(runs == 0 ? "`help` lists the commands; a first try: load arithmetic sample; run_n 8; ls"
+                                 : "`help` lists the commands",
+                       TextRole::dim);
+  if (titled) {
+    editor().print_above(StyledText().add(count + "; ").add(next));
+    return;
+  }
+  out_.line(shell_title(options_.version, store().path()).add(", " + count));
   if (options_.attached) {
     out_.line(StyledText().add("attached to pid " + std::to_string(getpid()) +
                                    (options_.read_only ? ", read-only" : ", in control") +
@@ -284,9 +339,7 @@ void Shell::greet() {
                                TextRole::dim));
     return;
   }
-  out_.line(StyledText().add(runs == 0 ? "`help` lists the commands; a first try: load arithmetic sample; run_n 8; ls"
-                                       : "`help` lists the commands",
-                             TextRole::dim));
+  out_.line(next);
 }
 
 std::vector<std::string> Shell::history() const { return parts_.editor.history(); }

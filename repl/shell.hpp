@@ -21,6 +21,7 @@
 #include "core/model/models.hpp"
 #include "core/query/select.hpp"
 #include "repl/command.hpp"
+#include "repl/payload_reader.hpp"
 #include "repl/progress.hpp"
 #include "repl/score_watch.hpp"
 #include "repl/terminals.hpp"
@@ -53,6 +54,12 @@ struct ShellParts {
   BulkDesk* bulk = nullptr;  // none: there is no lane of files
 };
 
+/// What stands before a line to be typed, and before its further lines.
+StyledText shell_prompt();
+StyledText shell_continuation();
+/// What a person is greeted with: the program and the file.
+StyledText shell_title(const std::string& version, const std::string& path);
+
 /// Settings of the shell itself.
 std::vector<SettingSpec> shell_settings();
 
@@ -64,10 +71,10 @@ class Shell {
   CommandTable& commands() { return commands_; }
   /// Runs the commands of a text; false when `exit` or a signal ended the shell.
   bool run_script(std::string_view text, const std::string& name);
-  /// Reads and runs until the end of input.
-  void run_interactive();
-  /// The first line on a terminal.
-  void greet();
+  /// Reads and runs until the end of input. `first`: what has been read already.
+  void run_interactive(std::optional<ReadResult> first = {});
+  /// The first lines on a terminal. `titled`: the title stands there, and perhaps a prompt.
+  void greet(bool titled = false);
   /// Makes it known to the others and told of what happens; until leave_terminals().
   void join_terminals();
   void leave_terminals();
@@ -105,6 +112,10 @@ class Shell {
   /// Selects by a query under the scope rules of shell.md 3 (`all_runs`: the listing does not matter). Throws Error
   /// with a caret line under a bad place; says why nothing was selected when `must_match`.
   Selection select(const std::string& query, bool all_runs = false, bool must_match = true);
+  /// For what may take long, by reading much: `reading` runs on a thread of its own, the terminal shows what it does
+  /// and how far it is, and keeps what is typed. It calls its Advance often (that is where Ctrl-C ends it, as an Error)
+  /// and prints nothing. In a script: on this thread. Other terminals' commands go on meanwhile (as of work()).
+  void compute(const std::string& what, const std::function<void(const Advance&)>& reading);
   /// Exactly one run.
   RunId select_one(const std::string& query);
   /// Runs as their batches, a view of each, in the order of the batches.
@@ -130,7 +141,8 @@ class Shell {
   /// Runs one command line; false when it failed.
   bool run_command(const std::string& line);
   std::vector<std::string> history() const;
-  bool foreground() const { return !options_.interactive; }
+  /// Whether jobs are waited for: in a script, but for a command with a trailing `&`.
+  bool foreground() const { return !options_.interactive && !beside_; }
 
   // --- any thread -------------------------------------------------------------------------------------------------
   void interrupt();
@@ -166,7 +178,8 @@ class Shell {
   int doing_ = 0;  // commands within commands
   bool detached_ = false;
   bool leaving_ = false, stop_at_error_ = false, failed_ = false, last_run_failed_ = false, interrupted_exit_ = false;
-  int depth_ = 0;  // of scripts within scripts
+  int depth_ = 0;        // of scripts within scripts
+  bool beside_ = false;  // the command under way ends with `&`
   std::atomic<int> interrupts_{0};
   std::atomic<int> ending_{0};
   std::mutex rates_mutex_;
@@ -176,6 +189,7 @@ class Shell {
   };
   std::map<JobId, Rates> rates_;
   std::map<JobId, std::shared_ptr<ScoreWatch>> watches_;  // guarded by rates_mutex_
+  std::string computing_;                                 // a line of the status; guarded by rates_mutex_
   std::jthread ticker_;
 };
 

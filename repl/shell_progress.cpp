@@ -60,6 +60,10 @@ void Shell::tick(const std::stop_token& stop) {
       const ProgressFacts progress = progress_of(facts, seconds_now(engine_now()));
       lines.push_back(options_.interactive ? progress_status_line(progress, columns) : progress_plain_line(progress));
     }
+    {
+      const std::lock_guard lock(rates_mutex_);
+      if (!computing_.empty()) lines.push_back(StyledText().add(computing_, TextRole::dim));
+    }
     const StoreHealth health = store().health();
     if (!health.message.empty()) lines.push_back(StyledText().add(health.message, TextRole::bad));
     if (lines.empty() && !shown) continue;

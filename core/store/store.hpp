@@ -195,6 +195,8 @@ class Store {
   virtual std::string path() const = 0;
   virtual const Recovery& recovery() const = 0;
   virtual bool read_only() const = 0;
+  /// (name, text) of all notes whose name begins with `prefix`, in order of names, without the empty ones.
+  virtual std::vector<std::pair<std::string, std::string>> notes(const std::string& prefix) = 0;
 };
 
 }  // namespace assay

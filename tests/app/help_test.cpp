@@ -1,0 +1,116 @@
+// `help` is true: its examples are typed into the program, and none is refused for its form.
+#include <doctest/doctest.h>
+
+#include "tests/faults/common.hpp"
+
+using namespace assay;
+using namespace assay::test;
+
+namespace {
+
+const Environment kEnvironment = {
+    {"OPENAI_API_KEY", "sk-test-canary-0123456789"}, {"OPENAI_BASE_URL", "http://127.0.0.1:9"}, {"PAGER", "cat"}};
+
+/// The lines of `--json` output, one a command.
+std::vector<Json> replies(const std::string& out) {
+  std::vector<Json> all;
+  std::size_t from = 0;
+  while (from < out.size()) {
+    const std::size_t end = std::min(out.find('\n', from), out.size());
+    all.push_back(parse_json(std::string_view(out).substr(from, end - from), "output"));
+    from = end + 1;
+  }
+  return all;
+}
+
+std::string joined_lines(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+std::vector<std::string> examples_of(const TemporaryFolder& folder, const std::string& topic) {
+  const Finished said = run({assay_program(), ":memory:", "--json", "-c", "help " + topic}, folder.path());
+  REQUIRE(said.status == 0);
+  return results(said.out).at(0).at("examples").get<std::vector<std::string>>();
+}
+
+}  // namespace
+
+TEST_CASE("every line of the help pages works as it stands") {
+  TemporaryFolder folder;
+  for (const std::string page : {"first", "query", "scripts", "keys", "status words"}) {
+    CAPTURE(page);
+    std::vector<std::string> lines = examples_of(folder, page);
+    if (page == "first" || page == "query") CHECK(lines.size() > 10);
+    if (page != "first") lines.insert(lines.begin(), {"load qa sample", "run_n 8"});
+    const Finished done =
+        run({assay_program(), folder.file("x-" + page.substr(0, 4) + ".assay"), "--json", "-c", joined_lines(lines)},
+            folder.path(), kEnvironment);
+    const std::vector<Json> all = replies(done.out);
+    REQUIRE(all.size() >= lines.size());
+    std::size_t at = 0;
+    for (const Json& reply : all) {
+      const std::string line = at < lines.size() ? lines[at] : "";
+      CAPTURE(line);
+      const std::string said = dump_json(reply).substr(0, 400);
+      CAPTURE(said);
+      CHECK(reply.at("ok") == true);
+      // A query that selects nothing would teach nothing.
+      if (reply.at("command") == "ls") CHECK(reply.at("result").at("matched") > 0);
+      ++at;
+    }
+  }
+}
+
+TEST_CASE("every command has examples in `help`, and none of them is refused for its form") {
+  TemporaryFolder folder;
+  folder.write("questions.jsonl", questions(20));
+  folder.write("replies.jsonl", "{\"id\":\"q1\",\"output\":\"The answer is (B).\",\"text\":\"(B)\"}\n");
+  folder.write("context.json", "{\"question\":\"Why?\"}");
+  folder.write("my.yaml", "version: 1\nuser: \"{{ question }}\"\n");
+  folder.write("night.assay", "status\n");
+  folder.write("model_prices.json", "{\"gpt-4o\":{\"input_cost_per_token\":1e-6,\"output_cost_per_token\":2e-6}}");
+  std::filesystem::create_directories(folder.path() / "saves");
+  run({assay_program(), ":memory:", "-c", "load qa sample; save saves/night.json"}, folder.path());
+  run({assay_program(), "old", "-c", "load qa sample; run_n 8"}, folder.path());
+  // Batches of the names that examples use.
+  std::vector<std::string> before = {"load arithmetic sample as=add limit=20"};
+  for (const char* name : {"qa", "a", "b", "single", "debate", "jamba", "one", "two", "three"}) {
+    before.push_back(std::string("load qa sample limit=8 as=") + name);
+  }
+  before.emplace_back("run_n 20");
+  before.emplace_back("ls");
+
+  const Finished said = run({assay_program(), ":memory:", "--json", "-c", "help"}, folder.path());
+  const Json commands = results(said.out).at(0);
+  REQUIRE(commands.size() > 40);
+  std::size_t examples = 0, good = 0;
+  for (const Json& command : commands) {
+    const std::string name = command.at("command").get<std::string>();
+    CAPTURE(name);
+    std::vector<std::string> lines = examples_of(folder, name);
+    CHECK(!lines.empty());
+    const std::size_t count = lines.size();
+    examples += count;
+    lines.insert(lines.begin(), before.begin(), before.end());
+    const Finished done = run({assay_program(), folder.file(name == "!" ? "shell.assay" : name + ".assay"), "--json",
+                               "-c", joined_lines(lines)},
+                              folder.path(), kEnvironment);
+    const std::vector<Json> all = replies(done.out);
+    REQUIRE(all.size() >= before.size());
+    for (std::size_t i = before.size(); i < all.size(); ++i) {
+      const std::string reply = dump_json(all[i]).substr(0, 400);
+      CAPTURE(reply);
+      if (all[i].at("ok") == true) {
+        ++good;
+        continue;
+      }
+      CHECK(all[i].at("error").at("kind") != "usage");
+      CHECK(all[i].at("error").at("kind") != "query");
+      CHECK(all[i].at("error").at("kind") != "internal");
+    }
+  }
+  MESSAGE(examples << " examples of " << commands.size() << " commands, " << good << " carried out here");
+  CHECK(good * 4 > examples * 3);
+}
