@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "core/store/sqlite_store.hpp"
 #include "core/text/byte_size.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
@@ -91,6 +92,32 @@ std::vector<std::string> recovery_lines(Store& store) {
     line += ". Kept: " + counted(found.runs, "run", "runs") + ", " + counted(found.calls, "call", "calls") + ". " +
             counted(found.resumable, "run goes", "runs go") + " on from where they were.";
     lines.push_back(line);
+  }
+  return lines;
+}
+
+std::vector<std::string> sibling_lines(const Store& store) {
+  std::vector<std::string> lines;
+  if (!store.recovery().created || store.path() == ":memory:") return lines;
+  std::string base = std::filesystem::path(store.path()).filename().string();
+  if (base.ends_with(".assay")) base.resize(base.size() - std::string_view(".assay").size());
+  for (const auto& [path, opens] : {std::pair("saves/" + base + ".assay", base),
+                                    std::pair(base + ".assay", base + ".assay"), std::pair(base, "./" + base)}) {
+    std::error_code problem;
+    if (!std::filesystem::is_regular_file(path, problem) || std::filesystem::equivalent(path, store.path(), problem))
+      continue;
+    try {
+      StoreOptions options;
+      options.path = path;
+      options.read_only = true;
+      const RunId runs = open_sqlite_store(options)->next_run();
+      if (runs > 0) {
+        lines.push_back("new experiment " + store.path() + "; " + path + " holds " + counted(runs, "run", "runs") +
+                        ": `assay " + opens + "` opens it");
+      }
+    } catch (const Error&) {  // no experiment, or one that can't be read now: nothing is known of it
+      continue;
+    }
   }
   return lines;
 }

@@ -172,6 +172,7 @@ int Program::Parts::run(const ProgramArguments& arguments) {
     for (const std::string& line : lines) std::cerr << safe(line, false).text() << "\n";
   };
   print(recovery_lines(*store));
+  print(sibling_lines(*store));
 
   // The model client. Declared before what uses it, so that it outlives it.
   SecretStore secrets;

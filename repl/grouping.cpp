@@ -1,13 +1,18 @@
 #include "repl/grouping.hpp"
 
+#include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "core/query/payload.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 
 namespace assay {
 namespace {
+
+constexpr std::size_t kMostLookedAt = 20;  // batches whose data's fields are offered
 
 std::string text_of(const Json* value) {
   if (value == nullptr || value->is_null()) return "(none)";
@@ -30,6 +35,31 @@ class Groups {
 
 }  // namespace
 
+std::vector<std::string> group_fields(Experiment& experiment) {
+  std::vector<std::string> names = {"batch", "kind", "model", "status", "score", "error"};
+  const auto add = [&](std::string name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  };
+  std::vector<RunId> first;
+  {
+    const RunTable::Reader table = experiment.table().read();
+    for (const BatchInfo& batch : table.batches()) {
+      if (batch.dropped || batch.count == 0) continue;
+      for (std::string& facet : table.facet_names(batch.id)) add(std::move(facet));
+      if (first.size() < kMostLookedAt) first.push_back(batch.first);
+    }
+  }
+  for (const RunId run : first) {
+    const std::string text = experiment.store().payloads(run).data;
+    const Json data = text.empty() ? Json() : parse_json(text, "data");
+    if (!data.is_object()) continue;
+    for (const auto& [key, value] : data.items()) {
+      if (!value.is_structured()) add("data." + key);
+    }
+  }
+  return names;
+}
+
 std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field) {
   Groups groups;
   const bool in_payload = field.starts_with("data.") || field.starts_with("answer.");
@@ -47,8 +77,8 @@ std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId
         });
     return groups.take();
   }
-  const RunTable::Reader table = experiment.table().read();
-  std::unordered_map<BatchId, bool> has_facet;
+  std::optional<RunTable::Reader> reader(experiment.table().read());
+  const RunTable::Reader& table = *reader;
   bool known = field.empty() || field == "batch" || field == "kind" || field == "model" || field == "status" ||
                field == "score" || field == "error";
   for (const RunId run : runs) {
@@ -75,15 +105,10 @@ std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId
     }
     groups.at(name.empty() ? "(none)" : name).add(row);
   }
+  reader.reset();
   if (!known) {
-    std::string names = "batch kind model status score error data.PATH answer.PATH";
-    std::unordered_set<std::string> seen;
-    for (const BatchInfo& batch : table.batches()) {
-      for (const std::string& facet : table.facet_names(batch.id)) {
-        if (seen.insert(facet).second) names += " " + facet;
-      }
-    }
-    throw Error("usage", "stats by " + field + ": no run has this field", {}, "fields: " + names);
+    throw Error("usage", "stats by " + field + ": no run has this field", {},
+                "fields: " + joined(group_fields(experiment)) + " answer.PATH");
   }
   return groups.take();
 }

@@ -14,6 +14,8 @@ struct TallyGroup {
   Tally tally;
 };
 
+/// What runs can be grouped by: the fields of every run, the facets of the batches, and the fields of their data.
+std::vector<std::string> group_fields(Experiment& experiment);
 /// Groups in order of first appearance; one group "all" when `field` is empty. Throws Error for a field that no run
 /// has.
 std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field);

@@ -10,6 +10,7 @@
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
 #include "core/text/utf8.hpp"
+#include "core/text/words.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
@@ -19,11 +20,14 @@ namespace {
 constexpr std::size_t kMostOfRecord = 160;
 
 const std::vector<std::string>& known_columns() {
-  static const std::vector<std::string> names = {"run",    "batch",    "id",    "status", "score",
-                                                 "answer", "attempts", "steps", "time",   "cost",
-                                                 "calls",  "tokens",   "model", "kind",   "error"};
+  static const std::vector<std::string> names = {"run",      "batch", "id",    "status", "score", "answer",
+                                                 "attempts", "steps", "time",  "cost",   "calls", "tokens",
+                                                 "model",    "kind",  "error", "tags",   "notes"};
   return names;
 }
+
+const std::vector<std::string> kSortFields = {"name",     "status", "score", "time",  "cost",
+                                              "attempts", "steps",  "calls", "tokens"};
 
 bool is_payload_column(const std::string& name) {
   return name == "answer" || name.starts_with("answer.") || name.starts_with("data.") || name == "data";
@@ -74,6 +78,37 @@ StyledText marked(StyledText status, const std::unordered_map<RunId, std::string
 
 }  // namespace
 
+std::vector<Candidate> complete_columns(std::string_view word) {
+  const auto comma = word.find_last_of(',');
+  const std::string before(comma == std::string_view::npos ? std::string_view() : word.substr(0, comma + 1));
+  const std::string_view start = word.substr(before.size());
+  std::vector<Candidate> found;
+  for (const std::string& name : known_columns()) {
+    if (name.starts_with(start)) found.push_back({before + name, "", ""});
+  }
+  for (const char* open : {"data.", "answer.", "metric."}) {
+    if (std::string_view(open).starts_with(start)) found.push_back({before + open, "", ""});
+  }
+  return found;
+}
+
+std::vector<Candidate> complete_sort_field(Shell& shell, std::string_view word) {
+  const bool descending = word.starts_with("-");
+  const std::string before(descending ? "-" : "");
+  std::vector<std::string> names = kSortFields;
+  const RunTable::Reader table = shell.table().read();
+  for (const BatchInfo& batch : table.batches()) {
+    for (const std::string& metric : table.metric_names(batch.id)) {
+      if (std::find(names.begin(), names.end(), "metric." + metric) == names.end()) names.push_back("metric." + metric);
+    }
+  }
+  std::vector<Candidate> found;
+  for (const std::string& name : names) {
+    if (std::string_view(name).starts_with(word.substr(before.size()))) found.push_back({before + name, "", " "});
+  }
+  return found;
+}
+
 std::vector<std::string> split_columns(const std::string& text) {
   std::vector<std::string> columns;
   std::size_t from = 0;
@@ -87,7 +122,7 @@ std::vector<std::string> split_columns(const std::string& text) {
       throw Error("usage",
                   "--columns: there is no column \"" + name + "\"" + (near ? "; did you mean " + *near + "?" : ""), {},
                   "columns: run batch id status score answer attempts steps time cost calls tokens model kind error "
-                  "data.PATH answer.PATH metric.NAME");
+                  "tags notes data.PATH answer.PATH metric.NAME");
     }
     columns.push_back(name);
     from = comma + 1;
@@ -118,14 +153,19 @@ void sort_runs(const RunTable& table, std::vector<RunId>& runs, const std::strin
       return value == value ? value : -1e300;  // NaN has no order: runs without the metric come first
     });
   throw Error("usage", "--sort: there is no field \"" + name + "\"", {},
-              "fields: name status score time cost attempts steps calls tokens metric.NAME");
+              "fields: " + joined(kSortFields) + " metric.NAME");
 }
 
 void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const RunListOptions& options, Reply& reply) {
   std::vector<std::string> columns = options.columns;
-  if (columns.empty()) columns = {"run", "status", "score", "answer", "attempts", "time", "cost"};
   const std::size_t shown = std::min(options.limit, runs.size());
   const std::vector<RunId> page(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(shown));
+  if (columns.empty()) {
+    columns = {"run", "status", "score", "answer", "attempts", "time", "cost"};
+    const RunTable::Reader table = experiment.table().read();
+    if (std::any_of(page.begin(), page.end(), [&](RunId run) { return !table.tags(run).empty(); }))
+      columns.emplace_back("tags");
+  }
 
   std::unordered_map<RunId, StoredPayloads> payloads;
   for (const RunId run : page) payloads.emplace(run, experiment.store().payloads(run));
@@ -166,7 +206,8 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
       else if (name == "steps")
         cells.push_back(count_cell(row.steps));
       else if (name == "time")
-        cells.push_back(cell(row.ended_at == 0 ? "-" : seconds_text(static_cast<double>(row.seconds))));
+        cells.push_back(
+            cell(row.ended_at == 0 && row.seconds == 0 ? "-" : seconds_text(static_cast<double>(row.seconds))));
       else if (name == "cost")
         cells.push_back(cell(format_usd(row.cost)));
       else if (name == "calls")
@@ -179,6 +220,10 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
         cells.push_back(cell(batch.kind));
       else if (name == "error")
         cells.push_back(cell(table.error(row.error).kind));
+      else if (name == "tags")
+        cells.push_back(cell(joined(table.tags(run), ", "), TextRole::name));
+      else if (name == "notes")
+        cells.push_back(cell(table.notes(run).empty() ? "" : table.notes(run).back().text));
       else if (name.starts_with("metric."))
         cells.push_back(cell(number_text(table.metric(run, name.substr(7)))));
       else {
@@ -203,6 +248,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
                                  {"seconds", row.seconds},
                                  {"cost_usd", to_usd(row.cost)}}));
     if (row.waits) list.back()["waiting_for_peers"] = true;
+    if (std::vector<std::string> tags = table.tags(run); !tags.empty()) list.back()["tags"] = std::move(tags);
     if (const auto mark = marks.find(run); mark != marks.end()) list.back()["mark"] = mark->second;
   }
   if (!page.empty()) reply.table(drawn);

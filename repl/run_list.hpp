@@ -20,6 +20,9 @@ void sort_runs(const RunTable& table, std::vector<RunId>& runs, const std::strin
 /// The table, and the JSON of shell.md 8 (`matched`, `runs`).
 void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const RunListOptions& options, Reply& reply);
 
+/// Candidates for the value of --columns (its last name) and of --sort.
+std::vector<Candidate> complete_columns(std::string_view word);
+std::vector<Candidate> complete_sort_field(Shell& shell, std::string_view word);
 /// Candidates for a file name.
 std::vector<Candidate> complete_file(std::string_view word);
 

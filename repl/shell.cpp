@@ -8,8 +8,10 @@
 #include "core/engine/stoppable_sleep.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "repl/commands/bulk.hpp"
 #include "repl/commands/compare.hpp"
+#include "repl/mistakes.hpp"
 #include "repl/open_jobs.hpp"
 #include "repl/pager.hpp"
 #include "repl/payload_reader.hpp"
@@ -108,16 +110,24 @@ void Shell::run_interactive() {
   }
 }
 
-bool Shell::run_command(const std::string& line) {
+bool Shell::run_command(const std::string& typed) {
+  std::string line = mended_line(typed);
+  if (line.empty()) return true;
+  const bool beside = !line.starts_with("!") && line.ends_with(" &");
+  if (beside) line = line.substr(0, line.size() - 2);
   const std::string word = line.substr(0, line.find_first_of(" \t\n"));
+  beside_ = beside;
   try {
     if (line.size() > (1U << 20)) throw Error("usage", "a command line has at most 1 MiB");
     const bool shell_line = line.starts_with("!");
-    const Command& command = commands_.require(shell_line ? "!" : word);
+    const Command* known = commands_.find(shell_line ? "!" : word);
+    if (known == nullptr) throw unknown_command(commands_, line);
+    const Command& command = *known;
     Arguments arguments;
     if (shell_line) {
       arguments.line = line;
     } else {
+      refuse_foreign_words(command, line);
       arguments = parse_arguments(command, line);
     }
     Reply reply;
@@ -137,7 +147,9 @@ bool Shell::run_command(const std::string& line) {
     }
     return true;
   } catch (const Error& error) {
-    show_error(word, error.kind(), error.what(), error.hint());
+    const std::string more = error_hint(line);
+    show_error(word, error.kind(), error.what(),
+               error.hint() + (error.hint().empty() || more.empty() ? "" : "\n") + more);
   } catch (const std::bad_alloc&) {
     show_error(word, "memory", "not enough memory for this command", "");
   } catch (const std::exception& error) {
@@ -200,18 +212,25 @@ void Shell::show_error(const std::string& word, const std::string& kind, const s
 }
 
 Selection Shell::select(const std::string& query, bool all_runs, bool must_match) {
+  const bool none_yet = table().read().size() == 0;
+  if (must_match && none_yet) {
+    throw Error("empty", "there are no runs yet", {}, "`load KIND FILE` makes some; try `load arithmetic sample`");
+  }
   StorePayloads payloads(parts_.experiment);
   Scope scope;
   if (listing_) scope.listing = &*listing_;
   scope.from_all = all_runs;
   const Selection selection = assay::select(parse_query(query), table(), scope, &payloads);
   if (must_match && selection.runs.empty()) {
-    if (table().read().size() == 0) {
-      throw Error("empty", "there are no runs yet", {}, "`load KIND FILE` makes some; try `load arithmetic sample`");
+    std::string hint;
+    if (selection.outside.value_or(0) > 0) {
+      hint = "`ls QUERY` starts from all runs; `all` reaches beyond the listing";
+    } else if (selection.listed && selection.scope == 0) {
+      hint = "`ls` lists all runs again";
+    } else {
+      hint = joined(query_hints(*this, query), "\n");
     }
-    throw Error(
-        "empty", describe(selection), {},
-        selection.outside.value_or(0) > 0 ? "`ls QUERY` starts from all runs; `all` reaches beyond the listing" : "");
+    throw Error("empty", describe(selection), {}, hint);
   }
   return selection;
 }

@@ -104,7 +104,8 @@ class Shell {
   /// Runs one command line; false when it failed.
   bool run_command(const std::string& line);
   std::vector<std::string> history() const;
-  bool foreground() const { return !options_.interactive; }
+  /// Whether jobs are waited for: in a script, but for a command with a trailing `&`.
+  bool foreground() const { return !options_.interactive && !beside_; }
 
   // --- any thread -------------------------------------------------------------------------------------------------
   void interrupt();
@@ -129,7 +130,8 @@ class Shell {
   Screen out_, error_;
   std::optional<std::vector<RunId>> listing_;
   bool leaving_ = false, stop_at_error_ = false, failed_ = false, last_run_failed_ = false, interrupted_exit_ = false;
-  int depth_ = 0;  // of scripts within scripts
+  int depth_ = 0;        // of scripts within scripts
+  bool beside_ = false;  // the command under way ends with `&`
   std::atomic<int> interrupts_{0};
   std::atomic<int> ending_{0};
   std::mutex rates_mutex_;

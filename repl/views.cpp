@@ -42,6 +42,8 @@ std::string seconds_text(double seconds) {
 }
 std::string number_text(double value) { return std::isfinite(value) ? formatted("%.6g", value) : "-"; }
 
+std::string p_text(double p) { return std::isfinite(p) ? formatted(p < 0.0001 ? "%.1e" : "%.4g", p) : "-"; }
+
 StyledText status_cell(Status status, bool in_flight, bool waits) {
   constexpr std::array<TextRole, 4> roles = {TextRole::dim, TextRole::warn, TextRole::good, TextRole::bad};
   StyledText text;
@@ -95,13 +97,14 @@ std::pair<double, double> Tally::interval() const {
 double Tally::worst() const { return limits(*this).worst; }
 double Tally::best() const { return limits(*this).best; }
 
-std::string tally_line(const Tally& tally) { return score_line(tally.figure(), tally.n, limits(tally)); }
+std::string tally_line(const Tally& tally) {
+  if (tally.scored() == 0) return tally.n == 0 ? "no runs" : "none of " + count_text(tally.n) + " scored yet";
+  return score_line(tally.figure(), tally.n, limits(tally));
+}
 
 StyledText tally_words(const Tally& tally) {
   StyledText text;
-  if (tally.scored() == 0) {
-    return text.add("no score yet (" + count_text(tally.n) + " runs, none scored)");
-  }
+  if (tally.scored() == 0) return text.add(tally_line(tally));
   text.add(tally_line(tally), TextRole::number);
   if (tally.n == tally.scored()) return text;
   return text.add("  (" + count_text(tally.fail) + " FAIL, " + count_text(tally.unscored) + " unscored, " +

@@ -28,6 +28,9 @@ std::string seconds_text(double seconds);
 /// Up to 6 significant digits, no trailing zeros.
 std::string number_text(double value);
 
+/// A p-value: "0.0412", "3.1e-07", "-".
+std::string p_text(double p);
+
 /// `waits`: for other runs of its batch.
 StyledText status_cell(Status status, bool in_flight, bool waits = false);
 StyledText verdict_cell(Verdict verdict);

@@ -214,6 +214,7 @@ std::string describe(const Selection& selection) {
     return runs(selection.runs.size()) + " (of " + of + (selection.listed ? " listed)" : ")");
   }
   if (selection.scope == 0 && !selection.listed) return "no runs: there are none yet";
+  if (selection.scope == 0) return "no runs: the last `ls` listed none";
   std::string text =
       selection.listed ? "no runs: nothing listed matches (of " + of + ")" : "no runs: none of " + of + " matches";
   if (selection.outside.value_or(0) > 0)

@@ -1,6 +1,7 @@
-// load, ls, batches, rename, drop, undo, tag
+// load, ls, batches, rename, drop, undo
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <map>
 #include <numeric>
@@ -8,8 +9,11 @@
 #include <unordered_set>
 
 #include "core/text/duration.hpp"
+#include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
+#include "repl/commands/labels.hpp"
+#include "repl/mistakes.hpp"
 #include "repl/run_list.hpp"
 #include "repl/save_file.hpp"
 #include "repl/shell.hpp"
@@ -151,14 +155,14 @@ struct Told {
 };
 
 /// `named`: the person gave the name (as=).
-void add_batch(Shell& shell, LoadedBatch&& batch, bool named, Reply& reply) {
+void add_batch(Shell& shell, LoadedBatch&& batch, bool named, Reply& reply, std::vector<RunLabels> labels = {}) {
   for (LoadedBatch& first : batch.before) add_batch(shell, std::move(first), false, reply);
   Told told(batch);
   if (batch.runs.empty() && batch.may_be_empty) {
     return told.say(reply, Json::object({{"batch", nullptr}, {"kind", batch.info.kind}, {"runs", 0}}));
   }
   const std::string wanted = batch.info.name;
-  const BatchInfo info = shell.experiment().add(std::move(batch));
+  const BatchInfo info = shell.experiment().add(std::move(batch), std::move(labels));
   reply.line(StyledText()
                  .add(info.name, TextRole::name)
                  .add(": " + format_count(info.count) + (info.count == 1 ? " run, kind " : " runs, kind ") +
@@ -299,11 +303,31 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
   for (LoadedBatch& batch : batches) add_batch(shell, std::move(batch), load.shared.contains("as"), reply);
 }
 
-void load(Shell& shell, const Arguments& arguments, Reply& reply) {
+std::string kind_names(const Shell& shell) {
+  std::vector<std::string> names;
+  for (const Kind* kind : shell.kinds().all()) names.push_back(kind->name());
+  return joined(names, ", ");
+}
+
+/// All runs of another experiment file.
+std::vector<SavedBatch> read_whole_experiment(Shell& shell, const std::string& path) {
+  std::error_code problem;
+  if (std::filesystem::equivalent(path, shell.store().path(), problem)) {
+    throw Error("usage", path + " is the experiment that is open: its runs are here", {}, "`batches` lists them");
+  }
+  return read_experiment(path, {shell.kinds(), shell.experiment().clock(), shell.settings()});
+}
+
+void load_any(Shell& shell, const Arguments& arguments, Reply& reply) {
   const std::string& first = arguments.at(0);
   if (const Kind* kind = shell.kinds().find(first); kind != nullptr && !arguments.words.front().quoted) {
     load_kind(shell, *kind, arguments, reply);
     return;
+  }
+  const bool table = first.ends_with(".csv") || first.ends_with(".tsv") || first.ends_with(".parquet");
+  if (table) {
+    throw Error("usage", "load " + first + ": which kind of experiment is it?", {},
+                "e.g. load qa " + first + "   kinds: " + kind_names(shell) + " (`kinds KIND` tells more)");
   }
   if (arguments.size() > 1 && !std::filesystem::exists(first)) shell.kinds().require(first);
   if (!std::filesystem::exists(first) && first != "-" && first.find_first_of("./") == std::string::npos) {
@@ -316,11 +340,35 @@ void load(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   reply.result["batches"] = Json::array();
   for (const std::string& file : words.files) {
-    std::vector<LoadedBatch> batches = read_save(file, shell.kinds());
-    for (LoadedBatch& batch : batches) {
-      if (const auto as = words.shared.find("as"); as != words.shared.end()) batch.info.name = as->second;
-      add_batch(shell, std::move(batch), words.shared.contains("as"), reply);
+    std::vector<SavedBatch> batches =
+        is_experiment_file(file) ? read_whole_experiment(shell, file) : read_save(file, shell.kinds());
+    for (SavedBatch& saved : batches) {
+      if (const auto as = words.shared.find("as"); as != words.shared.end()) saved.batch.info.name = as->second;
+      add_batch(shell, std::move(saved.batch), words.shared.contains("as"), reply, std::move(saved.labels));
     }
+  }
+}
+
+/// A file that is not there is told with where it was looked for.
+void load(Shell& shell, const Arguments& arguments, Reply& reply) {
+  try {
+    load_any(shell, arguments, reply);
+  } catch (const Error& error) {
+    std::error_code problem;
+    if (error.kind() != "file" || !error.hint().empty() || error.place().empty() ||
+        std::filesystem::exists(error.place(), problem) || error.place().find(':') != std::string::npos)
+      throw;
+    const auto& words = arguments.words;
+    for (std::size_t i = 1; i + 1 < words.size(); ++i) {
+      if (words[i].text == error.place() && words[i].text.find_first_of("./") == std::string::npos)
+        throw Error(error.kind(), error.message(), error.place(),
+                    "a parameter is written NAME=VALUE, as in " + words[i].text + "=" + words[i + 1].text);
+    }
+    std::string hint =
+        "looked for in " + std::filesystem::current_path(problem).string() + "; `! ls` shows what is there";
+    if (const Kind* kind = shell.kinds().find(arguments.at(0)); kind != nullptr && !kind->samples().empty())
+      hint += "; a sample comes with it: `load " + kind->name() + " " + kind->samples().front() + "`";
+    throw Error(error.kind(), error.message(), error.place(), hint);
   }
 }
 
@@ -343,8 +391,13 @@ void ls(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (arguments.has("--columns")) options.columns = split_columns(arguments.flags.at("--columns"));
   draw_runs(shell.experiment(), runs, options, reply);
   if (runs.empty()) {
-    reply.line(shell.table().read().size() == 0 ? "there are no runs yet: `load KIND FILE` makes some"
-                                                : "no run matches");
+    if (shell.table().read().size() == 0) {
+      reply.line("there are no runs yet: `load KIND FILE` makes some");
+    } else {
+      reply.line(narrow ? "no listed run matches: `ls QUERY` starts from all runs" : "no run matches");
+      for (const std::string& hint : query_hints(shell, narrow ? arguments.rest(1) : arguments.rest(0)))
+        reply.line(StyledText().add("  " + hint, TextRole::dim));
+    }
   } else {
     std::string more = "ls";
     if (!query.empty()) more += (narrow ? " . " : " ") + query;
@@ -410,7 +463,13 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
 
 void rename(Shell& shell, const Arguments& arguments, Reply& reply) {
   const auto batch = shell.table().read().find_batch(arguments.at(0));
-  if (!batch) throw Error("usage", "there is no batch " + arguments.at(0), {}, "`batches` lists them");
+  if (!batch || shell.table().read().batch(*batch).dropped) {
+    std::vector<std::string> names;
+    for (const BatchInfo& info : shell.experiment().batches()) names.push_back(info.name);
+    const auto near = nearest(arguments.at(0), names);
+    throw Error("usage", "there is no batch " + arguments.at(0), {},
+                (near ? "did you mean " + *near + "? " : "") + "`batches` lists them");
+  }
   shell.experiment().rename(*batch, arguments.at(1));
   reply.line(arguments.at(0) + " is now " + arguments.at(1));
 }
@@ -435,7 +494,7 @@ void drop(Shell& shell, const Arguments& arguments, Reply& reply) {
     }
     shell.set_listing(std::move(left));
   }
-  reply.line(words + " dropped; `undo` brings them back");
+  reply.line(words + " dropped; `undo` brings " + (selection.runs.size() == 1 ? "it" : "them") + " back");
   reply.result["dropped"] = selection.runs.size();
 }
 
@@ -491,7 +550,11 @@ void add_batch_commands(CommandTable& table) {
        false,
        true,
        ls,
-       complete_query});
+       [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+         if (before.back() == "--sort") return complete_sort_field(shell, word);
+         if (before.back() == "--columns") return complete_columns(word);
+         return complete_query(shell, before, word);
+       }});
   table.add({"batches",
              {},
              group,
@@ -517,7 +580,9 @@ void add_batch_commands(CommandTable& table) {
              true,
              true,
              rename,
-             complete_query});
+             [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+               return before.size() == 1 ? complete_batch(shell, before, word) : std::vector<Candidate>();
+             }});
   table.add({"drop",
              {},
              group,
@@ -535,7 +600,7 @@ void add_batch_commands(CommandTable& table) {
              {},
              group,
              "undo",
-             "take back the last drop or rename",
+             "take back the last drop, rename, tag or note; again: the one before it",
              {},
              {},
              0,
@@ -544,26 +609,7 @@ void add_batch_commands(CommandTable& table) {
              true,
              [](Shell& shell, const Arguments&, Reply& reply) { reply.line(shell.experiment().undo()); },
              {}});
-  table.add({"tag",
-             {},
-             group,
-             "tag QUERY NAME",
-             "label runs; `tag:NAME` finds them",
-             {"tag score:INCORRECT hard"},
-             {},
-             2,
-             SIZE_MAX,
-             true,
-             true,
-             [](Shell& shell, const Arguments& arguments, Reply& reply) {
-               Arguments query = arguments;
-               const std::string name = query.words.back().text;
-               query.words.pop_back();
-               const Selection selection = shell.select(query.rest(0));
-               shell.experiment().tag(selection.runs, name);
-               reply.line(describe(selection) + " tagged " + name);
-             },
-             complete_query});
+  add_label_commands(table);
 }
 
 }  // namespace assay

@@ -182,6 +182,9 @@ Comparison compare_sides(Side& a, Side& b, const std::function<bool()>& stop) {
     result.mean_a = sum_a / n;
     result.mean_b = sum_b / n;
     result.interval = paired_interval(result.differences);
+    if (result.interval.why == Why::constant && result.binary) {  // no spread to draw an interval from
+      result.interval = paired_shares(result.lost, result.gained, result.differences.size());
+    }
     if (result.ratio) {  // no difference of ratios lies beyond these
       result.interval.low = std::max(result.interval.low, -1.0);
       result.interval.high = std::min(result.interval.high, 1.0);
@@ -236,11 +239,15 @@ Json side_json(const Side& side, double mean) {
   return json;
 }
 
-std::string p_text(double p) {
-  if (!std::isfinite(p)) return "-";
-  char text[32];
-  std::snprintf(text, sizeof text, p < 0.0001 ? "%.1e" : "%.4g", p);
-  return text;
+/// What is known of the difference beyond its value.
+std::string interval_words(const Comparison& result) {
+  if (result.interval.why == Why::single) return " (one pair: no interval)";
+  if (result.interval.why == Why::constant) return " (all pairs differ alike: no interval can be drawn from them)";
+  const std::string text = " (95 %: " + signed_text(result.interval.low, result.ratio) + " to " +
+                           signed_text(result.interval.high, result.ratio);
+  if (result.interval.method == "paired t") return text + ")";
+  return text + ", " + std::string(result.interval.method) + ", as " +
+         (result.gained + result.lost == 0 ? "no pair differs)" : "all pairs differ alike)");
 }
 
 void draw(const Side& a, const Side& b, const Comparison& result, Reply& reply) {
@@ -288,9 +295,7 @@ void draw(const Side& a, const Side& b, const Comparison& result, Reply& reply) 
   reply.line(StyledText()
                  .add("B - A  ")
                  .add(signed_text(result.interval.value, ratio) + unit, TextRole::number)
-                 .add(result.interval.why == Why::single ? " (one pair: no interval)"
-                                                         : " (95 %: " + signed_text(result.interval.low, ratio) +
-                                                               " to " + signed_text(result.interval.high, ratio) + ")")
+                 .add(interval_words(result))
                  .add("   gained " + count_text(result.gained) + ", lost " + count_text(result.lost) + ", equal " +
                       count_text(result.differences.size() - result.gained - result.lost)));
   StyledText test;
@@ -314,8 +319,9 @@ Json comparison_json(const Comparison& result) {
   return Json::object({{"items", result.common},
                        {"pairs", result.differences.size()},
                        {"difference", number(result.interval.value)},
-                       {"low", number(result.interval.low)},
-                       {"high", number(result.interval.high)},
+                       {"low", result.interval.why == Why::constant ? Json() : number(result.interval.low)},
+                       {"high", result.interval.why == Why::constant ? Json() : number(result.interval.high)},
+                       {"interval", result.interval.method},
                        {"gained", result.gained},
                        {"lost", result.lost},
                        {"equal", result.differences.size() - result.gained - result.lost},
@@ -368,7 +374,7 @@ void compare_many(std::vector<Side>& sides, const std::function<bool()>& stop, R
     const bool points = result.ratio;
     ratio = ratio && points;
     const std::string interval =
-        std::isfinite(result.interval.low)
+        std::isfinite(result.interval.low) && result.interval.why != Why::constant
             ? "[" + signed_text(result.interval.low, points) + ", " + signed_text(result.interval.high, points) + "]"
             : "-";
     const bool shown = std::isfinite(result.detectable) && result.detectable > 0 && (!points || result.detectable <= 1);

@@ -3,9 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <map>
+#include <optional>
 
+#include "core/statistics/binomial_test.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "repl/grouping.hpp"
@@ -172,42 +175,94 @@ void errors(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
 }
 
-void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
-  // stats [QUERY] [by FIELD]
-  Arguments query = arguments;
-  std::string by;
-  for (std::size_t i = 0; i < query.words.size(); ++i) {
-    if (query.words[i].text != "by" || query.words[i].quoted) continue;
-    if (i + 2 != query.words.size())
-      throw Error("usage", "stats: one field after `by`", {}, "usage: stats [QUERY] [by FIELD]");
-    by = query.words[i + 1].text;
-    query.words.resize(i);
-    break;
+/// The word after `keyword`, both taken out of the arguments; "" when it is not there.
+std::string take_clause(Arguments& arguments, std::string_view keyword, const std::string& what) {
+  const auto at = std::find_if(arguments.words.begin(), arguments.words.end(),
+                               [&](const ShellWord& word) { return word.text == keyword && !word.quoted; });
+  if (at == arguments.words.end()) return {};
+  const bool last = at + 1 == arguments.words.end();
+  const bool ends = !last && (at + 2 == arguments.words.end() || (at + 2)->text == "by" || (at + 2)->text == "vs");
+  if (!ends) {
+    throw Error("usage", "stats: " + what + " after `" + std::string(keyword) + "`", {},
+                "usage: stats [QUERY] [by FIELD] [vs P]   e.g. stats batch:qa by category vs 0.25");
   }
+  std::string value = (at + 1)->text;
+  arguments.words.erase(at, at + 2);
+  return value;
+}
+
+/// "0.25", "25%" or "1/4".
+double parse_chance(const std::string& text) {
+  const auto number = [](std::string_view part) {
+    double value = kUndefined;
+    const auto [end, problem] = std::from_chars(part.data(), part.data() + part.size(), value);
+    return problem == std::errc() && end == part.data() + part.size() ? value : kUndefined;
+  };
+  const std::string_view all = text;
+  const auto slash = all.find('/');
+  double chance = kUndefined;
+  if (slash != std::string_view::npos) {
+    chance = number(all.substr(0, slash)) / number(all.substr(slash + 1));
+  } else if (all.ends_with('%')) {
+    chance = number(all.substr(0, all.size() - 1)) / 100;
+  } else {
+    chance = number(all);
+  }
+  if (!(chance > 0 && chance < 1)) {
+    throw Error("usage", "stats vs " + text + ": chance lies between 0 and 1", {},
+                "of four options to choose from it is 0.25 (or 1/4, or 25%)");
+  }
+  return chance;
+}
+
+void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
+  // stats [QUERY] [by FIELD] [vs P]
+  Arguments query = arguments;
+  const std::string by = take_clause(query, "by", "one field");
+  const std::string against = take_clause(query, "vs", "one number");
+  const std::optional<double> chance = against.empty() ? std::nullopt : std::optional(parse_chance(against));
   const std::string text = query.rest(0);
   const Selection selection = shell.select(text.empty() ? (shell.listing() ? "" : "*") : text);
   const std::vector<TallyGroup> groups = tally_by(shell.experiment(), selection.runs, by);
-  Table table({{by.empty() ? "group" : by, false, true},
-               {"runs", true, false},
-               {"done", true, false},
-               {"FAIL", true, false},
-               {"correct", true, false},
-               {"score [95 %]", false, false}});
+  std::vector<Column> heads = {{by.empty() ? "group" : by, false, true},
+                               {"runs", true, false},
+                               {"done", true, false},
+                               {"FAIL", true, false},
+                               {"correct", true, false},
+                               {"score [95 %]", false, false}};
+  if (chance) heads.push_back({"p vs " + against, true, false});
+  Table table(std::move(heads));
   Json list = Json::array();
   for (const TallyGroup& group : groups) {
     const Tally& tally = group.tally;
     const auto count = [](std::uint64_t n, TextRole role = TextRole::plain) {
       return count_cell(static_cast<std::int64_t>(n), role);
     };
-    table.row({cell(group.name, TextRole::name), count(tally.n), count(tally.complete),
-               count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain), count(tally.correct),
-               cell(tally_line(tally))});
+    std::vector<StyledText> cells = {cell(group.name, TextRole::name),
+                                     count(tally.n),
+                                     count(tally.complete),
+                                     count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain),
+                                     count(tally.correct),
+                                     cell(tally_line(tally))};
     Json json = Json::object({{"group", group.name}});
     json.update(tally_json(tally));
+    if (chance) {
+      const double p = binomial_test(tally.correct, tally.scored(), *chance);
+      cells.push_back(cell(tally.scored() == 0 ? "-" : p_text(p)));
+      json["chance"] = *chance;
+      json["p"] = tally.scored() == 0 ? Json() : Json(p);
+    }
+    table.row(std::move(cells));
     list.push_back(std::move(json));
   }
   reply.table(table);
   reply.result = Json::object({{"groups", std::move(list)}});
+  if (chance) {
+    reply.line(StyledText().add("p: exact two-sided binomial test of the runs that are scored against chance " +
+                                    against +
+                                    (groups.size() > 1 ? ", each group by itself (not adjusted for their number)" : ""),
+                                TextRole::dim));
+  }
   if (selection.listed) {
     const std::size_t all = shell.select(text.empty() ? "*" : text, true, false).runs.size();
     if (all > selection.runs.size())
@@ -274,16 +329,30 @@ void add_looking_commands(CommandTable& table) {
   table.add({"stats",
              {},
              group,
-             "stats [QUERY] [by FIELD]",
-             "per group: n, done, failed, score with interval and bounds",
-             {"stats by category", "stats batch:qa by model"},
+             "stats [QUERY] [by FIELD] [vs P]",
+             "per group: n, done, failed, score with interval and bounds; `vs P` tests against chance",
+             {"stats by category", "stats batch:qa by model", "stats by category vs 0.25"},
              {},
              0,
              SIZE_MAX,
              false,
              true,
              stats,
-             complete_query});
+             [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+               std::vector<Candidate> found;
+               if (before.back() == "by") {
+                 for (const std::string& field : group_fields(shell.experiment())) {
+                   if (field.starts_with(word)) found.push_back({quote_shell_word(field), ""});
+                 }
+                 return found;
+               }
+               for (const auto& [keyword, help] :
+                    {std::pair("by", "one group for each value of a field"), std::pair("vs", "test against chance")}) {
+                 if (std::string_view(keyword).starts_with(word)) found.push_back({keyword, help});
+               }
+               for (Candidate& one : complete_query(shell, before, word)) found.push_back(std::move(one));
+               return found;
+             }});
   table.add({"check",
              {},
              group,

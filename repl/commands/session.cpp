@@ -102,6 +102,7 @@ void set(Shell& shell, const Arguments& arguments, Reply& reply) {
     name.resize(equals);
   }
   if (arguments.size() == 2 || joined) {
+    if (name == "model") shell.models().describe(text);  // throws for one that can't be
     settings.set(name, text, "set");
     reply.line(name + " = " + settings.get(name));
     reply.result[name] = settings.get(name);
