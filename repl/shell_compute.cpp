@@ -36,7 +36,8 @@ void Shell::compute(const std::string& what, const std::function<void(const Adva
   const ComputingLine line{rates_mutex_, computing_};
   const Advance advance = [&](std::size_t done, std::size_t all) {
     if (interrupted())
-      throw Error("interrupted", what + " was stopped", {}, "what was read is kept: the next time goes on from there");
+      throw Error("interrupted", what + " was stopped", {},
+                  "fields of data and answers that were read are kept: the next time goes on from there");
     const std::lock_guard lock(rates_mutex_);
     computing_ = what + ": " + count_text(done) + " of " + count_text(all) + "; Ctrl-C stops";
   };
