@@ -64,8 +64,7 @@ struct Members {
   std::vector<std::uint32_t> items;
 };
 
-void measure(PlotMark& mark, Members members, bool share, const std::function<bool()>& stop) {
-  if (stop && stop()) throw Error("interrupted", "interrupted");
+void measure(PlotMark& mark, Members members, bool share) {
   mark.n = members.values.size();
   Figure figure;
   if (share) {
@@ -232,8 +231,7 @@ void make_bins(Plot& plot, const PlotColumn& column) {
   label_bins(plot, bins.whole);
 }
 
-void measure_all(Plot& plot, const PlotColumn& column, const std::vector<std::uint32_t>& items,
-                 const std::function<bool()>& stop) {
+void measure_all(Plot& plot, const PlotColumn& column, const std::vector<std::uint32_t>& items) {
   Members all;
   all.values.reserve(column.numbers.size());
   for (std::size_t i = 0; i < column.numbers.size(); ++i) {
@@ -242,7 +240,7 @@ void measure_all(Plot& plot, const PlotColumn& column, const std::vector<std::ui
     if (!items.empty()) all.items.push_back(items[i]);
   }
   PlotMark mark;
-  measure(mark, std::move(all), column.is_score, stop);
+  measure(mark, std::move(all), column.is_score);
   plot.n = mark.n;
   plot.spread = mark.spread;
   plot.shown = shown_in(column.unit, usual_size(mark.spread));
@@ -256,7 +254,7 @@ void measure_all(Plot& plot, const PlotColumn& column, const std::vector<std::ui
 }
 
 void make_groups(Plot& plot, const PlotColumn& y, const PlotColumn& x, const std::vector<std::uint32_t>& items,
-                 const PlotOrder& order, const std::function<bool()>& stop) {
+                 const PlotOrder& order, const Advance& advance) {
   plot.form = Plot::Form::groups;
   plot.share = y.is_score;
   plot.by_unit = x.unit;
@@ -269,7 +267,10 @@ void make_groups(Plot& plot, const PlotColumn& y, const PlotColumn& x, const std
     members[place[i]].values.push_back(y.numbers[i]);
     if (!items.empty()) members[place[i]].items.push_back(items[i]);
   }
-  for (std::size_t i = 0; i < plot.marks.size(); ++i) measure(plot.marks[i], std::move(members[i]), plot.share, stop);
+  for (std::size_t i = 0; i < plot.marks.size(); ++i) {
+    if (advance) advance(i, plot.marks.size());
+    measure(plot.marks[i], std::move(members[i]), plot.share);
+  }
   if (plot.along) {
     label_bins(plot, false);
     if (!plot.share) keep_points(plot, y, x);
@@ -308,10 +309,10 @@ void make_counts(Plot& plot, const PlotColumn& column, const PlotOrder& order) {
 }  // namespace
 
 Plot make_plot(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field, const std::string& by,
-               const PlotOrder& order, const std::function<bool()>& stop) {
+               const PlotOrder& order, const Advance& advance) {
   std::vector<PlotField> fields{{field, !by.empty()}};
   if (!by.empty()) fields.push_back({by, false});
-  const std::vector<PlotColumn> columns = read_columns(experiment, runs, fields, stop);
+  const std::vector<PlotColumn> columns = read_columns(experiment, runs, fields, advance);
   const PlotColumn& y = columns.front();
   Plot plot;
   plot.field = field;
@@ -355,13 +356,13 @@ Plot make_plot(Experiment& experiment, const std::vector<RunId>& runs, const std
   }
   if (plot.missing.sum() >= plot.runs) refuse_empty(plot, plot.missing, field);
   const std::vector<std::uint32_t> items = items_of(experiment, runs);
-  measure_all(plot, y, items, stop);
+  measure_all(plot, y, items);
   if (by.empty()) {
     make_bins(plot, y);
     return plot;
   }
   if (columns.back().is_number && plot.missing_by.sum() >= plot.n) refuse_empty(plot, plot.missing_by, by);
-  make_groups(plot, y, columns.back(), items, order, stop);
+  make_groups(plot, y, columns.back(), items, order, advance);
   return plot;
 }
 

@@ -86,10 +86,10 @@ struct PlotOrder {
   enum class By { appearance, name, n, value } by = By::appearance;
 };
 
-/// Figures of the runs; `by` empty: none. Asked between groups, `stop` ends it with Error "interrupted". Throws Error
+/// Figures of the runs; `by` empty: none. `advance` is told how far the reading, then the groups are. Throws Error
 /// "empty" when no run has a value, "usage" for texts by something.
 Plot make_plot(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field, const std::string& by,
-               const PlotOrder& order, const std::function<bool()>& stop);
+               const PlotOrder& order, const Advance& advance);
 
 /// The axis of what is measured: counts from 0, shares within 0 and 1, numbers from the lowest to the highest that the
 /// marks show. And that along which bins stand: its lines are their edges.
