@@ -139,3 +139,27 @@ TEST_CASE("every command has examples in `help`, and none of them is refused for
   MESSAGE(examples << " examples of " << commands.size() << " commands, " << good << " carried out here");
   CHECK(good * 10 > examples * 8);
 }
+
+TEST_CASE("what the pages of debates and discussions say to type works as written") {
+  const std::string experiments = ASSAY_SOURCE_DIR "/experiments/";
+  for (const std::string kind : {"debate", "discussion"}) {
+    CAPTURE(kind);
+    TemporaryFolder folder;
+    // The page says where to begin: in the folder of its samples.
+    if (kind == "discussion") {
+      std::filesystem::copy(experiments + "discussion/samples", folder.path(),
+                            std::filesystem::copy_options::recursive);
+    }
+    const std::vector<std::string> lines = session_of_readme(experiments + kind + "/README.md");
+    REQUIRE(lines.size() > 4);
+    const Finished done =
+        run({assay_program(), folder.file("x.assay"), "--json", "-c", joined_lines(lines)}, folder.path());
+    const std::vector<Json> all = replies(done.out);
+    REQUIRE(all.size() == lines.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const std::string said = lines[i] + ": " + dump_json(all[i]).substr(0, 400);
+      CAPTURE(said);
+      CHECK(all[i].at("ok") == true);
+    }
+  }
+}
