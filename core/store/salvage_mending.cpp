@@ -315,8 +315,9 @@ class Mender {
         tell_calls(one.run, one.attempt, record.n_calls - one.digest.count);
       if (!rebuilt && record.n_steps > one.steps) {
         lose("step", "of attempt " + std::to_string(record.id),
-             counted(static_cast<std::uint64_t>(record.n_steps - one.steps), "checkpoint", "checkpoints") +
-                 " of its attempt " + std::to_string(one.attempt) + " lost",
+             "of its attempt " + std::to_string(one.attempt) + " " +
+                 counted(static_cast<std::uint64_t>(record.n_steps - one.steps), "checkpoint is", "checkpoints are") +
+                 " lost",
              one.run);
       }
       record.n_calls = one.digest.count;
@@ -329,8 +330,8 @@ class Mender {
 
   void tell_calls(std::int64_t run, std::int64_t attempt, std::int64_t missing) {
     lose("call", "of attempt " + std::to_string(attempt_row(run, attempt)),
-         missing > 0 ? counted(static_cast<std::uint64_t>(missing), "call", "calls") + " of its attempt " +
-                           std::to_string(attempt) + " lost"
+         missing > 0 ? "of its attempt " + std::to_string(attempt) + " " +
+                           counted(static_cast<std::uint64_t>(missing), "call is", "calls are") + " lost"
                      : "a call of its attempt " + std::to_string(attempt) + " is not the one it was recorded with",
          run);
   }
@@ -431,13 +432,12 @@ class Mender {
     }
     for (const auto& [table, count] : unnamed) {
       lose(table, "unnamed",
-           counted(count, "record", "records") + " of " + table + " lost, of runs that can't be named");
+           counted(count, "record is", "records are") + " lost of " + table + ", of runs that can't be named");
     }
     if (unknown > 0) {
       lose("unknown", "unnamed",
            counted(unknown, "record", "records") +
-               " can't be told apart any more; what they "
-               "were part of is named above, if it is missing");
+               " can't be told apart any more; what they were part of is named above, if it is missing");
     }
   }
 
