@@ -62,12 +62,25 @@ std::vector<std::uint32_t> items_of(Experiment& experiment, const std::vector<Ru
 struct Members {
   std::vector<double> values;
   std::vector<std::uint32_t> items;
+  std::uint64_t n = 0, right = 0;  // of shares without repeats: the values themselves are not needed
+
+  void add(double value, bool share, const std::vector<std::uint32_t>& all_items, std::size_t i) {
+    ++n;
+    if (share && all_items.empty()) {
+      right += value > 0.5 ? 1 : 0;
+      return;
+    }
+    values.push_back(value);
+    if (!all_items.empty()) items.push_back(all_items[i]);
+  }
 };
 
 void measure(PlotMark& mark, Members members, bool share) {
-  mark.n = members.values.size();
+  mark.n = members.n;
   Figure figure;
-  if (share) {
+  if (share && members.items.empty()) {
+    figure = wilson(members.right, members.n);
+  } else if (share) {
     figure = proportion(members.values, members.items, Quantile::z);
   } else if (members.items.empty()) {
     Accumulator sum;
@@ -109,7 +122,7 @@ Histogram bins_of(const std::vector<double>& values, double factor, std::size_t 
   return bins;
 }
 
-double usual_size(const Spread& spread) { return std::max(std::fabs(spread.p5), std::fabs(spread.p95)); }
+double usual_size(const ValueSpread& spread) { return std::max(std::fabs(spread.p5), std::fabs(spread.p95)); }
 
 ShownIn shown_of(const PlotColumn& column) {
   if (column.unit != PlotUnit::seconds) return shown_in(column.unit, 1);
@@ -233,11 +246,10 @@ void make_bins(Plot& plot, const PlotColumn& column) {
 
 void measure_all(Plot& plot, const PlotColumn& column, const std::vector<std::uint32_t>& items) {
   Members all;
-  all.values.reserve(column.numbers.size());
+  if (!column.is_score) all.values.reserve(column.numbers.size());
   for (std::size_t i = 0; i < column.numbers.size(); ++i) {
     if (!drawable(column.numbers[i])) continue;
-    all.values.push_back(column.numbers[i]);
-    if (!items.empty()) all.items.push_back(items[i]);
+    all.add(column.numbers[i], column.is_score, items, i);
   }
   PlotMark mark;
   measure(mark, std::move(all), column.is_score);
@@ -264,8 +276,7 @@ void make_groups(Plot& plot, const PlotColumn& y, const PlotColumn& x, const std
     if (place[i] == PlotColumn::kNone) continue;
     ++plot.marks[place[i]].runs;
     if (!drawable(y.numbers[i])) continue;
-    members[place[i]].values.push_back(y.numbers[i]);
-    if (!items.empty()) members[place[i]].items.push_back(items[i]);
+    members[place[i]].add(y.numbers[i], plot.share, items, i);
   }
   for (std::size_t i = 0; i < plot.marks.size(); ++i) {
     if (advance) advance(i, plot.marks.size());

@@ -53,7 +53,7 @@ struct PlotMark {
   std::uint64_t n = 0;                         // of them with a value
   double value = kUndefined;                   // count, share or mean
   double low = kUndefined, high = kUndefined;  // 95 % interval of share or mean
-  Spread spread = {};                          // of a number
+  ValueSpread spread = {};                     // of a number
 };
 
 /// Why runs have no value, by what they are.
@@ -73,7 +73,7 @@ struct Plot {
   std::uint64_t runs = 0, n = 0;
   PlotMissing missing, missing_by;  // missing_by: have a value, and nothing to group it by
   Figure all;                       // share or mean of all runs
-  Spread spread;                    // of all, of numbers
+  ValueSpread spread;               // of all, of numbers
   std::vector<PlotMark> marks;
   std::size_t more = 0;  // groups not shown
   std::uint64_t more_runs = 0;

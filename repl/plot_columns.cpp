@@ -106,8 +106,9 @@ class Reading {
       column.is_number = column.is_score = true;
       column.unit = PlotUnit::share;
       column.numbers.reserve(runs_.size());
+      const auto states = table.states();
       for (const RunId run : runs_) {
-        const Verdict verdict = table.row(run).verdict;
+        const auto verdict = static_cast<Verdict>((states[run] & RunState::kVerdictMask) >> RunState::kVerdictShift);
         column.numbers.push_back(verdict == Verdict::correct ? 1.0 : verdict == Verdict::incorrect ? 0.0 : kUndefined);
       }
       return true;

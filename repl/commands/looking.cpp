@@ -34,7 +34,7 @@ Json recovery_json(const Recovery& recovery) {
 }
 
 /// What binds now, and what would change it: the strongest first, a line each.
-void show_held_by(Shell& shell, Reply& reply) {
+Json show_held_by(Shell& shell, Reply& reply) {
   const HeldBy held = held_by(shell.engine(), shell.table());
   Json list = Json::array();
   constexpr std::size_t kMostShown = 4;
@@ -56,7 +56,7 @@ void show_held_by(Shell& shell, Reply& reply) {
                    .add(one.now.empty() ? "" : ": " + one.now)
                    .add(one.left && one.left->count() > 0 ? ", " + format_duration(*one.left) + " more at most" : ""));
   }
-  reply.result["held_by"] = std::move(list);
+  return list;
 }
 
 void status(Shell& shell, const Arguments&, Reply& reply) {
@@ -112,7 +112,7 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
                         (facts.waiting_peers > 0 ? ", " + count_text(facts.waiting_peers) + " waiting for peers" : "") +
                         (sequence.n == 0 ? "" : "; confidence sequence " + sequence_text(sequence))));
   }
-  show_held_by(shell, reply);
+  Json held = show_held_by(shell, reply);
   reply.line(StyledText()
                  .add("memory      ", TextRole::dim)
                  .add(format_bytes(resident_bytes()) + ", " + count_text(totals.threads) + " worker threads" +
@@ -145,6 +145,7 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
   result["cost_usd"] = to_usd(tally.cost);
   result["possible_usd"] = to_usd(possible);
   result["unpriced_calls"] = unpriced_calls;
+  result["held_by"] = std::move(held);
   result["rss_bytes"] = resident_bytes();
   result["threads"] = totals.threads;
   result["file"] = shell.store().path();
