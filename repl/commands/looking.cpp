@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <optional>
 
 #include "core/statistics/binomial_test.hpp"
 #include "core/text/duration.hpp"
@@ -250,7 +249,8 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
   Arguments query = arguments;
   const std::string by = take_clause(query, "by", "one field");
   const std::string against = take_clause(query, "vs", "one number");
-  const std::optional<double> chance = against.empty() ? std::nullopt : std::optional(parse_chance(against));
+  const double chance = against.empty() ? kUndefined : parse_chance(against);
+  const bool versus = !against.empty();
   const std::string text = query.rest(0);
   const Selection selection = shell.select(text.empty() ? (shell.listing() ? "" : "*") : text);
   std::vector<TallyGroup> groups;
@@ -268,7 +268,7 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
                                {"FAIL", true, false},
                                {"correct", true, false},
                                {"score [95 %]", false, false}};
-  if (chance) heads.push_back({"p vs " + against, true, false});
+  if (versus) heads.push_back({"p vs " + against, true, false});
   Table table(std::move(heads));
   Json list = Json::array();
   for (const TallyGroup& group : groups) {
@@ -284,10 +284,10 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
                                      cell(tally_line(tally))};
     Json json = Json::object({{"group", group.name}});
     json.update(tally_json(tally));
-    if (chance) {
-      const double p = binomial_test(tally.correct, tally.scored(), *chance);
+    if (versus) {
+      const double p = binomial_test(tally.correct, tally.scored(), chance);
       cells.push_back(cell(tally.scored() == 0 ? "-" : p_text(p)));
-      json["chance"] = *chance;
+      json["chance"] = chance;
       json["p"] = tally.scored() == 0 ? Json() : Json(p);
     }
     table.row(std::move(cells));
@@ -295,7 +295,7 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   reply.table(table);
   reply.result = Json::object({{"groups", std::move(list)}});
-  if (chance) {
+  if (versus) {
     reply.line(StyledText().add("p: exact two-sided binomial test of the runs that are scored against chance " +
                                     against +
                                     (groups.size() > 1 ? ", each group by itself (not adjusted for their number)" : ""),
