@@ -51,7 +51,7 @@ int attach(const ProgramArguments& arguments) {
   const LineEditorOptions editor_options;
   const std::unique_ptr<LineEditor> editor =
       interactive ? make_line_editor(editor_options) : std::make_unique<PlainEditor>(editor_options);
-  const std::string history = interactive ? history_path() : std::string();
+  const std::string history = interactive ? state_file("history") : std::string();
   if (!history.empty()) editor->open_history(history);
   RemoteClientParts parts{arguments.experiment, *editor, interactive, arguments.json,
                           arguments.read_only,  {},      kVersion,    pager_variables};

@@ -245,12 +245,13 @@ void refuse_foreign_words(const Command& command, const std::string& line) {
                     words[i - 1].text + word + next);
       const std::string file = word.size() > 2 || next.empty() ? "FILE" : next;
       throw Error("usage", command.name + ": output is not redirected here", {},
-                  "`export csv " + file + "` writes a table of the runs, `save " + file +
-                      "` all there is of them, `report BATCH " + file + "` the results");
+                  "`export csv " + file +
+                      "` writes a table of the runs, `save FILE.json` all there is of them, "
+                      "`report BATCH FILE.html` the results");
     }
     if (word == "&&" || word == "||") {
       throw Error("usage", command.name + ": commands are separated by ;", {},
-                  quoted_command(std::string(trim(before)) + "; " + line.substr(words[i].end)));
+                  quoted_command(std::string(trim(before)) + "; " + std::string(trim(line.substr(words[i].end)))));
     }
     const bool option = word.size() > 1 && word[0] == '-' && std::all_of(word.begin() + 1, word.end(), [](char c) {
                           return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';

@@ -62,13 +62,25 @@ std::vector<std::uint32_t> items_of(Experiment& experiment, const std::vector<Ru
 struct Members {
   std::vector<double> values;
   std::vector<std::uint32_t> items;
+  std::uint64_t n = 0, right = 0;  // of shares without repeats: the values themselves are not needed
+
+  void add(double value, bool share, const std::vector<std::uint32_t>& all_items, std::size_t i) {
+    ++n;
+    if (share && all_items.empty()) {
+      right += value > 0.5 ? 1 : 0;
+      return;
+    }
+    values.push_back(value);
+    if (!all_items.empty()) items.push_back(all_items[i]);
+  }
 };
 
-void measure(PlotMark& mark, Members members, bool share, const std::function<bool()>& stop) {
-  if (stop && stop()) throw Error("interrupted", "interrupted");
-  mark.n = members.values.size();
+void measure(PlotMark& mark, Members members, bool share) {
+  mark.n = members.n;
   Figure figure;
-  if (share) {
+  if (share && members.items.empty()) {
+    figure = wilson(members.right, members.n);
+  } else if (share) {
     figure = proportion(members.values, members.items, Quantile::z);
   } else if (members.items.empty()) {
     Accumulator sum;
@@ -110,7 +122,7 @@ Histogram bins_of(const std::vector<double>& values, double factor, std::size_t 
   return bins;
 }
 
-double usual_size(const Spread& spread) { return std::max(std::fabs(spread.p5), std::fabs(spread.p95)); }
+double usual_size(const ValueSpread& spread) { return std::max(std::fabs(spread.p5), std::fabs(spread.p95)); }
 
 ShownIn shown_of(const PlotColumn& column) {
   if (column.unit != PlotUnit::seconds) return shown_in(column.unit, 1);
@@ -232,17 +244,15 @@ void make_bins(Plot& plot, const PlotColumn& column) {
   label_bins(plot, bins.whole);
 }
 
-void measure_all(Plot& plot, const PlotColumn& column, const std::vector<std::uint32_t>& items,
-                 const std::function<bool()>& stop) {
+void measure_all(Plot& plot, const PlotColumn& column, const std::vector<std::uint32_t>& items) {
   Members all;
-  all.values.reserve(column.numbers.size());
+  if (!column.is_score) all.values.reserve(column.numbers.size());
   for (std::size_t i = 0; i < column.numbers.size(); ++i) {
     if (!drawable(column.numbers[i])) continue;
-    all.values.push_back(column.numbers[i]);
-    if (!items.empty()) all.items.push_back(items[i]);
+    all.add(column.numbers[i], column.is_score, items, i);
   }
   PlotMark mark;
-  measure(mark, std::move(all), column.is_score, stop);
+  measure(mark, std::move(all), column.is_score);
   plot.n = mark.n;
   plot.spread = mark.spread;
   plot.shown = shown_in(column.unit, usual_size(mark.spread));
@@ -256,7 +266,7 @@ void measure_all(Plot& plot, const PlotColumn& column, const std::vector<std::ui
 }
 
 void make_groups(Plot& plot, const PlotColumn& y, const PlotColumn& x, const std::vector<std::uint32_t>& items,
-                 const PlotOrder& order, const std::function<bool()>& stop) {
+                 const PlotOrder& order, const Advance& advance) {
   plot.form = Plot::Form::groups;
   plot.share = y.is_score;
   plot.by_unit = x.unit;
@@ -266,10 +276,12 @@ void make_groups(Plot& plot, const PlotColumn& y, const PlotColumn& x, const std
     if (place[i] == PlotColumn::kNone) continue;
     ++plot.marks[place[i]].runs;
     if (!drawable(y.numbers[i])) continue;
-    members[place[i]].values.push_back(y.numbers[i]);
-    if (!items.empty()) members[place[i]].items.push_back(items[i]);
+    members[place[i]].add(y.numbers[i], plot.share, items, i);
   }
-  for (std::size_t i = 0; i < plot.marks.size(); ++i) measure(plot.marks[i], std::move(members[i]), plot.share, stop);
+  for (std::size_t i = 0; i < plot.marks.size(); ++i) {
+    if (advance) advance(i, plot.marks.size());
+    measure(plot.marks[i], std::move(members[i]), plot.share);
+  }
   if (plot.along) {
     label_bins(plot, false);
     if (!plot.share) keep_points(plot, y, x);
@@ -308,10 +320,10 @@ void make_counts(Plot& plot, const PlotColumn& column, const PlotOrder& order) {
 }  // namespace
 
 Plot make_plot(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field, const std::string& by,
-               const PlotOrder& order, const std::function<bool()>& stop) {
+               const PlotOrder& order, const Advance& advance) {
   std::vector<PlotField> fields{{field, !by.empty()}};
   if (!by.empty()) fields.push_back({by, false});
-  const std::vector<PlotColumn> columns = read_columns(experiment, runs, fields, stop);
+  const std::vector<PlotColumn> columns = read_columns(experiment, runs, fields, advance);
   const PlotColumn& y = columns.front();
   Plot plot;
   plot.field = field;
@@ -355,13 +367,13 @@ Plot make_plot(Experiment& experiment, const std::vector<RunId>& runs, const std
   }
   if (plot.missing.sum() >= plot.runs) refuse_empty(plot, plot.missing, field);
   const std::vector<std::uint32_t> items = items_of(experiment, runs);
-  measure_all(plot, y, items, stop);
+  measure_all(plot, y, items);
   if (by.empty()) {
     make_bins(plot, y);
     return plot;
   }
   if (columns.back().is_number && plot.missing_by.sum() >= plot.n) refuse_empty(plot, plot.missing_by, by);
-  make_groups(plot, y, columns.back(), items, order, stop);
+  make_groups(plot, y, columns.back(), items, order, advance);
   return plot;
 }
 

@@ -53,7 +53,7 @@ struct PlotMark {
   std::uint64_t n = 0;                         // of them with a value
   double value = kUndefined;                   // count, share or mean
   double low = kUndefined, high = kUndefined;  // 95 % interval of share or mean
-  Spread spread = {};                          // of a number
+  ValueSpread spread = {};                     // of a number
 };
 
 /// Why runs have no value, by what they are.
@@ -73,7 +73,7 @@ struct Plot {
   std::uint64_t runs = 0, n = 0;
   PlotMissing missing, missing_by;  // missing_by: have a value, and nothing to group it by
   Figure all;                       // share or mean of all runs
-  Spread spread;                    // of all, of numbers
+  ValueSpread spread;               // of all, of numbers
   std::vector<PlotMark> marks;
   std::size_t more = 0;  // groups not shown
   std::uint64_t more_runs = 0;
@@ -86,10 +86,10 @@ struct PlotOrder {
   enum class By { appearance, name, n, value } by = By::appearance;
 };
 
-/// Figures of the runs; `by` empty: none. Asked between groups, `stop` ends it with Error "interrupted". Throws Error
+/// Figures of the runs; `by` empty: none. `advance` is told how far the reading, then the groups are. Throws Error
 /// "empty" when no run has a value, "usage" for texts by something.
 Plot make_plot(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field, const std::string& by,
-               const PlotOrder& order, const std::function<bool()>& stop);
+               const PlotOrder& order, const Advance& advance);
 
 /// The axis of what is measured: counts from 0, shares within 0 and 1, numbers from the lowest to the highest that the
 /// marks show. And that along which bins stand: its lines are their edges.

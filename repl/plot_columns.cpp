@@ -7,7 +7,7 @@
 #include <map>
 #include <unordered_map>
 
-#include "core/query/payload.hpp"
+#include "core/query/value_columns.hpp"
 #include "core/statistics/figure.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
@@ -106,8 +106,9 @@ class Reading {
       column.is_number = column.is_score = true;
       column.unit = PlotUnit::share;
       column.numbers.reserve(runs_.size());
+      const auto states = table.states();
       for (const RunId run : runs_) {
-        const Verdict verdict = table.row(run).verdict;
+        const auto verdict = static_cast<Verdict>((states[run] & RunState::kVerdictMask) >> RunState::kVerdictShift);
         column.numbers.push_back(verdict == Verdict::correct ? 1.0 : verdict == Verdict::incorrect ? 0.0 : kUndefined);
       }
       return true;
@@ -133,59 +134,71 @@ class Reading {
     return facet(table, field.name, column);
   }
 
-  void from_payload(const std::vector<PlotColumn*>& columns, const std::function<bool()>& stop) const {
+  /// By the values that are kept of a path; each distinct one is looked at once.
+  bool from_kept(PlotColumn& column, const std::vector<RunId>& sorted, StorePayloads& payloads) const {
+    const auto dot = column.field.find('.');
+    const ValuePath path{!column.field.starts_with("data"),
+                         dot == std::string::npos ? std::string() : column.field.substr(dot + 1)};
+    return payloads.with_column(path, sorted, [&](const ValueColumn& kept) {
+      TextColumn names(column);
+      std::vector<char> known(kept.texts().size(), 0);
+      std::vector<double> numbers(known.size(), kUndefined);
+      std::vector<std::uint32_t> texts(known.size(), PlotColumn::kNone);
+      for (std::size_t i = 0; i < runs_.size(); ++i) {
+        const std::uint32_t value = kept.value(runs_[i]);
+        if (known[value] == 0) {
+          known[value] = 1;
+          if (const auto json = parse_json_lenient(kept.texts().at(value)))
+            look(*json, numbers[value], texts[value], names);
+        }
+        column.numbers[i] = numbers[value];
+        column.texts[i] = texts[value];
+      }
+    });
+  }
+
+  void from_payload(PlotColumn& column, const Advance& advance) const {
     std::vector<RunId> sorted = runs_;
     std::unordered_map<RunId, std::size_t> places;  // only where the runs are in another order
     if (!std::is_sorted(sorted.begin(), sorted.end())) {
       for (std::size_t i = 0; i < runs_.size(); ++i) places.emplace(runs_[i], i);
       std::sort(sorted.begin(), sorted.end());
     }
-    PayloadParts parts;
-    std::vector<TextColumn> names;
-    for (PlotColumn* column : columns) {
-      (column->field.starts_with("data") ? parts.data : parts.answer) = true;
-      column->numbers.assign(runs_.size(), kUndefined);
-      column->texts.assign(runs_.size(), PlotColumn::kNone);
-      names.emplace_back(*column);
+    column.numbers.assign(runs_.size(), kUndefined);
+    column.texts.assign(runs_.size(), PlotColumn::kNone);
+    StorePayloads payloads(experiment_, advance);
+    if (!from_kept(column, sorted, payloads)) {
+      const bool data = column.field.starts_with("data");
+      const auto dot = column.field.find('.');
+      const std::string path = dot == std::string::npos ? std::string() : column.field.substr(dot + 1);
+      TextColumn names(column);
+      PayloadParts parts;
+      (data ? parts.data : parts.answer) = true;
+      payloads.visit(sorted, parts, [&](RunId run, const QueryPayload& payload) {
+        const auto at =
+            places.empty()
+                ? static_cast<std::size_t>(std::lower_bound(sorted.begin(), sorted.end(), run) - sorted.begin())
+                : places.at(run);
+        const std::optional<Json> value = parse_json_lenient(data ? payload.data : payload.answer);
+        const Json* found = value ? value_at(*value, path) : nullptr;
+        if (found != nullptr) look(*found, column.numbers[at], column.texts[at], names);
+        return true;
+      });
     }
-    bool stopped = false;
-    StorePayloads(experiment_).visit(sorted, parts, [&](RunId run, const QueryPayload& payload) {
-      stopped = stop && stop();
-      if (stopped) return false;
-      const auto at =
-          places.empty()
-              ? static_cast<std::size_t>(std::lower_bound(sorted.begin(), sorted.end(), run) - sorted.begin())
-              : places.at(run);
-      for (const bool data : {true, false}) {
-        if (!(data ? parts.data : parts.answer)) continue;
-        const std::string_view text = data ? payload.data : payload.answer;
-        if (text.empty()) continue;
-        const std::optional<Json> value = parse_json_lenient(text);
-        if (!value) continue;
-        for (std::size_t i = 0; i < columns.size(); ++i) {
-          PlotColumn& column = *columns[i];
-          if (column.field.starts_with("data") != data) continue;
-          const auto dot = column.field.find('.');
-          const Json* found = value_at(*value, dot == std::string::npos ? "" : column.field.substr(dot + 1));
-          if (found == nullptr || found->is_null()) continue;
-          double number = kUndefined;
-          if (found->is_number()) number = found->get<double>();
-          if (found->is_string()) number = number_of(found->get_ref<const std::string&>());
-          if (std::isfinite(number)) {
-            column.numbers[at] = number;
-          } else {
-            column.texts[at] =
-                names[i].index_of(found->is_string() ? found->get_ref<const std::string&>() : dump_json(*found));
-          }
-        }
-      }
-      return true;
-    });
-    if (stopped) throw Error("interrupted", "interrupted while the runs were read");
-    for (PlotColumn* column : columns) settle(*column);
+    settle(column);
   }
 
  private:
+  /// A value as a number, or as one of the texts.
+  static void look(const Json& value, double& number, std::uint32_t& text, TextColumn& names) {
+    if (value.is_null()) return;
+    if (value.is_number()) number = value.get<double>();
+    if (value.is_string()) number = number_of(value.get_ref<const std::string&>());
+    if (std::isfinite(number)) return;
+    number = kUndefined;
+    text = names.index_of(value.is_string() ? value.get_ref<const std::string&>() : dump_json(value));
+  }
+
   bool metric(const RunTable::Reader& table, const std::string& name, PlotColumn& column) const {
     column.is_number = true;
     column.numbers.reserve(runs_.size());
@@ -299,7 +312,7 @@ std::vector<std::string> plot_fields(Experiment& experiment) {
 }
 
 std::vector<PlotColumn> read_columns(Experiment& experiment, const std::vector<RunId>& runs,
-                                     const std::vector<PlotField>& fields, const std::function<bool()>& stop) {
+                                     const std::vector<PlotField>& fields, const Advance& advance) {
   const Reading reading(experiment, runs);
   std::vector<PlotColumn> columns(fields.size());
   std::vector<PlotColumn*> stored;
@@ -317,7 +330,7 @@ std::vector<PlotColumn> read_columns(Experiment& experiment, const std::vector<R
                 fields[i].name + ": none of these runs has this field" + (near ? "; did you mean " + *near + "?" : ""),
                 {}, "fields: " + joined(known));
   }
-  if (!stored.empty()) reading.from_payload(stored, stop);
+  for (PlotColumn* column : stored) reading.from_payload(*column, advance);
   return columns;
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 // A field of many runs, as numbers or as texts: what `plot` draws. From the table in memory where it stands there, else
-// from the store, in one pass for all fields. Any thread.
+// from the values that are kept of it (value_columns.hpp), which are read from the store the first time. Any thread.
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "core/engine/experiment.hpp"
+#include "repl/payload_reader.hpp"
 
 namespace assay {
 
@@ -32,10 +32,10 @@ struct PlotField {
   std::string name;
   bool as_score = false;
 };
-/// The columns of `fields` in their order. `stop` is asked between runs that are read from the store; true ends it with
-/// Error "interrupted". Throws Error "usage" for a field that no run has, with the fields there are.
+/// The columns of `fields` in their order. `advance` is told how far the reading from the store is. Throws Error
+/// "usage" for a field that no run has, with the fields there are.
 std::vector<PlotColumn> read_columns(Experiment& experiment, const std::vector<RunId>& runs,
-                                     const std::vector<PlotField>& fields, const std::function<bool()>& stop);
+                                     const std::vector<PlotField>& fields, const Advance& advance);
 
 /// The fields that runs of this experiment have in the table, for completion and hints.
 std::vector<std::string> plot_fields(Experiment& experiment);

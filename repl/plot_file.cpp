@@ -206,7 +206,7 @@ class Drawing {
     }
     if (!std::isfinite(mark.value)) return;
     if (!plot_.share) {
-      const Spread& spread = mark.spread;
+      const ValueSpread& spread = mark.spread;
       canvas.line(x_of(spread.p5), y, x_of(spread.p95), y, kBlue, 1);
       canvas.box(x_of(spread.q1), y - 7, std::max(x_of(spread.q3) - x_of(spread.q1), 1.0), 14, kPale);
       canvas.line(x_of(spread.median), y - 7, x_of(spread.median), y + 7, kBlue, 2.5);

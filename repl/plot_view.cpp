@@ -171,7 +171,7 @@ void draw_groups(const Plot& plot, std::size_t width, const Pieces& pieces, Repl
              " the middle half, " + std::string(pieces.left) + std::string(pieces.line) + std::string(pieces.right) +
              " 5 % to 95 %; intervals of means: " + plot.method;
   }
-  reply.line(StyledText().add(legend, TextRole::dim));
+  wrapped(legend, "", reply.width, reply, TextRole::dim);
 }
 
 }  // namespace

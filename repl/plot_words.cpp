@@ -205,7 +205,7 @@ Json plot_json(const Plot& plot) {
   json["n"] = plot.n;
   json["missing"] = missing_json(plot.missing);
   if (!plot.by.empty()) json["without_by"] = missing_json(plot.missing_by);
-  const auto spread_into = [](Json& into, const Spread& spread) {
+  const auto spread_into = [](Json& into, const ValueSpread& spread) {
     for (const auto& [name, value] :
          {std::pair("min", spread.least), std::pair("p5", spread.p5), std::pair("q1", spread.q1),
           std::pair("median", spread.median), std::pair("q3", spread.q3), std::pair("p95", spread.p95),

@@ -16,6 +16,16 @@ namespace {
 constexpr std::string_view kJoiner = "\xE2\x80";
 constexpr char kNonJoinerEnd = '\x8C', kJoinerEnd = '\x8D';
 
+/// Line ends of other systems as ours.
+std::string without_carriage_returns(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r' || i + 1 == text.size() || text[i + 1] != '\n') out += text[i];
+  }
+  return out;
+}
+
 /// Four digits are what a table needs; figures and --json have them all.
 std::string rounded_text(double number) {
   std::array<char, 32> text{};
@@ -48,7 +58,9 @@ std::string report_cell_text(const Json& value, ReportTable::Form form) {
   return number_text(number);
 }
 
-std::string page_text(std::string_view text) {
+std::string page_text(std::string_view given) {
+  const std::string lines = without_carriage_returns(given);
+  const std::string_view text = lines;
   std::string out;
   std::size_t begin = 0;
   for (std::size_t at = text.find(kJoiner); at != std::string_view::npos; at = text.find(kJoiner, at)) {

@@ -11,7 +11,7 @@ namespace assay {
 /// As its column shows it; "-" for null.
 std::string report_cell_text(const Json& value, ReportTable::Form form);
 /// As printable.hpp shows it (control characters and what turns the reading direction are written out), but for the
-/// joiners that scripts and emoji are written with.
+/// joiners that scripts and emoji are written with; CR LF is a line end.
 std::string page_text(std::string_view text);
 /// For text and attributes of HTML and SVG; a page_text.
 std::string html_escaped(std::string_view text);

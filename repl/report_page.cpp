@@ -16,7 +16,8 @@
 namespace assay {
 namespace {
 
-constexpr std::size_t kRowBytes = 200;  // of a run in the list, about
+constexpr std::size_t kRowBytes = 200;      // of a run in the list, about, before there is one
+constexpr std::size_t kTailBytes = 30'000;  // the script and what stands around the list
 constexpr std::size_t kMostOfParameters = 20'000;
 
 /// 'sha256-..' of what stands between the tags.
@@ -102,27 +103,35 @@ class Page {
   /// The runs of a batch: their transcripts as long as there is room, a fair share of it to each batch.
   void transcripts(std::size_t number) {
     const PageBatch& batch = batches_[number];
-    const std::uint64_t left = batches_.size() - number;
-    std::uint64_t later = 0;
-    for (std::size_t i = number; i < batches_.size(); ++i) later += batches_[i].view->size();
-    const std::uint64_t rows = std::min<std::uint64_t>(later * kRowBytes, options_.most_bytes / 2) + runs_.bytes();
-    const std::uint64_t used = outcome_.bytes + rows;
-    const std::uint64_t share = options_.most_bytes > used ? (options_.most_bytes - used) / left : 0;
-    const std::uint64_t begin = outcome_.bytes;
+    const std::uint64_t batches_left = batches_.size() - number, begin = outcome_.bytes;
+    const std::uint64_t share = room() / batches_left;
+    bool full = false;
     batch.view->each(true, [&](const RunView& run) {
       ++outcome_.runs;
-      if (runs_.size() >= options_.most_listed) return;
-      bool kept = outcome_.transcripts < options_.most_transcripts;
-      if (kept) {
+      full = full || outcome_.transcripts >= options_.most_transcripts;
+      const bool listed =
+          runs_.size() < options_.most_listed && (options_.most_bytes == 0 || runs_.bytes() < options_.most_bytes / 2);
+      if (!listed) return;
+      if (!full) {
         const std::string text = "<script type=\"application/json\" id=\"t" + std::to_string(runs_.size()) + "\">" +
                                  transcript_json(batch.kind, *batch.view, run) + "</script>\n";
-        kept = options_.most_bytes == 0 || outcome_.bytes - begin + text.size() <= share;
-        if (kept) put(text);
-        if (kept) ++outcome_.transcripts;
+        full = options_.most_bytes > 0 && (outcome_.bytes - begin + text.size() > share || text.size() > room());
+        if (!full) put(text);
+        if (!full) ++outcome_.transcripts;
       }
       runs_.add(number, run, batch.facets ? batch.facets(run.id) : std::vector<std::pair<std::string, std::string>>(),
-                kept);
+                !full);
     });
+  }
+
+  /// Bytes that transcripts may still take: what is written, the rows, those to come, and the script are taken off.
+  std::uint64_t room() const {
+    std::uint64_t runs = 0;
+    for (const PageBatch& batch : batches_) runs += batch.view->size();
+    const std::uint64_t each = runs_.size() == 0 ? kRowBytes : runs_.bytes() / runs_.size() + 1;
+    const std::uint64_t to_come = std::min((runs - std::min(runs, outcome_.runs) + 1) * each, options_.most_bytes / 2);
+    const std::uint64_t used = outcome_.bytes + runs_.bytes() + to_come + kTailBytes;
+    return options_.most_bytes > used ? options_.most_bytes - used : 0;
   }
 
   void say_left_out() {

@@ -1,3 +1,5 @@
+#include <atomic>
+#include <chrono>
 #include <future>
 
 #include "core/text/error.hpp"
@@ -34,12 +36,19 @@ struct ComputingLine {
 
 void Shell::compute(const std::string& what, const std::function<void(const Advance&)>& reading) {
   const ComputingLine line{rates_mutex_, computing_};
-  const Advance advance = [&](std::size_t done, std::size_t all) {
-    if (interrupted())
-      throw Error("interrupted", what + " was stopped", {}, "what was read is kept: the next time goes on from there");
+  const auto show = [&](const std::string& text) {
+    if (!options_.interactive) return;
     const std::lock_guard lock(rates_mutex_);
-    computing_ = what + ": " + count_text(done) + " of " + count_text(all) + "; Ctrl-C stops";
+    computing_ = text;
   };
+  const Advance advance = [&](std::size_t done, std::size_t all) {
+    if (interrupted()) {
+      throw Error("interrupted", what + " was stopped", {},
+                  "fields of data and answers that were read are kept: the next time goes on from there");
+    }
+    show(what + ": " + count_text(done) + " of " + count_text(all) + "; Ctrl-C stops");
+  };
+  show(what + " ..");
   if (!options_.interactive) {
     work([&] { reading(advance); });
     return;

@@ -27,16 +27,22 @@ double multiple(double k, double step) {
                                                                                      : k * step;
 }
 
-/// Of values, which are put in another order; q within 0 and 1. `from`: all before it are below.
-double select_quantile(std::vector<double>& values, std::size_t from, double q) {
-  const double place = q * static_cast<double>(values.size() - 1);
-  const auto k = static_cast<std::size_t>(place);
-  const auto begin = values.begin() + static_cast<std::ptrdiff_t>(from);
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(k);
-  if (k >= from) std::nth_element(begin, at, values.end());
-  const double share = place - static_cast<double>(k);
-  if (share == 0 || k + 1 >= values.size()) return *at;
-  return *at + share * (*std::min_element(at + 1, values.end()) - *at);
+/// Of values, which are put in another order; q within 0 and 1. What is before `from` is below, what is from `to` on
+/// above all between, and at `to`, where it is no end, stands what would stand there in order. `place`: where the
+/// quantile is, for narrower searches.
+double select_quantile(std::vector<double>& values, std::size_t from, std::size_t to, double q,
+                       std::size_t* place = nullptr) {
+  const double at = q * static_cast<double>(values.size() - 1);
+  const auto k = std::min(std::max(static_cast<std::size_t>(at), from), values.size() - 1);
+  const auto iterator = [&](std::size_t i) { return values.begin() + static_cast<std::ptrdiff_t>(i); };
+  if (k < to) std::nth_element(iterator(from), iterator(k), iterator(to));
+  if (place != nullptr) *place = k;
+  const double share = at - static_cast<double>(k);
+  if (share <= 0 || k + 1 >= values.size()) return values[k];
+  const std::size_t end = k < to ? to : values.size();
+  double next = end < values.size() ? values[end] : INFINITY;
+  for (std::size_t i = k + 1; i < end; ++i) next = std::min(next, values[i]);
+  return values[k] + share * (next - values[k]);
 }
 
 }  // namespace
@@ -91,10 +97,15 @@ Histogram histogram(std::span<const double> values, std::size_t most) {
   } else {
     const auto n = static_cast<double>(kept.size());
     std::size_t bins = std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(std::log2(n))) + 1, 2, most);
-    std::vector<double> order = kept;
-    const double q1 = select_quantile(order, 0, 0.25);
-    const double q3 = select_quantile(order, static_cast<std::size_t>(0.25 * (n - 1)), 0.75);
-    const double p99 = select_quantile(order, static_cast<std::size_t>(0.75 * (n - 1)), 0.99);
+    // For the width of bins some of the values are enough.
+    constexpr std::size_t kEnough = 50'000;
+    std::vector<double> some;
+    const std::size_t each = kept.size() / kEnough + 1;
+    some.reserve(kept.size() / each + 1);
+    for (std::size_t i = 0; i < kept.size(); i += each) some.push_back(kept[i]);
+    const std::size_t all = some.size();
+    const double q1 = select_quantile(some, 0, all, 0.25), q3 = select_quantile(some, 0, all, 0.75),
+                 p99 = select_quantile(some, 0, all, 0.99);
     const bool tail = kept.size() >= 100 && high - p99 > 2 * (p99 - low) && p99 > low;
     if (tail) end = p99;
     const double width = 2 * (q3 - q1) / std::cbrt(n);
@@ -106,7 +117,10 @@ Histogram histogram(std::span<const double> values, std::size_t most) {
     const RoundScale scale = round_scale(low, end, std::max<std::size_t>(bins, 3) - (tail ? 2 : 1));
     made.low = scale.low;
     made.width = whole ? std::max(scale.step, 1.0) : scale.step;
-    auto count = static_cast<std::size_t>(std::floor((end - made.low) / made.width + 1e-9)) + 1;  // edges belong above
+    const double edges = (end - made.low) / made.width;
+    auto count = static_cast<std::size_t>(std::floor(edges + 1e-9)) + 1;
+    // What is at the last edge of all has no bin of its own.
+    if (!tail && count > 1 && std::fabs(edges - std::round(edges)) < 1e-9) --count;
     if (tail) ++count;
     made.counts.assign(std::max<std::size_t>(count, 1), 0);
   }
@@ -119,18 +133,20 @@ Histogram histogram(std::span<const double> values, std::size_t most) {
   return made;
 }
 
-Spread spread_of(std::vector<double> values) {
-  Spread spread;
+ValueSpread spread_of(std::vector<double> values) {
+  ValueSpread spread;
   if (values.empty()) return spread;
-  const auto n = static_cast<double>(values.size() - 1);
-  const auto place = [n](double q) { return static_cast<std::size_t>(q * n); };
-  spread.least = *std::min_element(values.begin(), values.end());
-  spread.most = *std::max_element(values.begin(), values.end());
-  spread.p5 = select_quantile(values, 0, 0.05);
-  spread.q1 = select_quantile(values, place(0.05), 0.25);
-  spread.median = select_quantile(values, place(0.25), 0.5);
-  spread.q3 = select_quantile(values, place(0.5), 0.75);
-  spread.p95 = select_quantile(values, place(0.75), 0.95);
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  spread.least = *least;
+  spread.most = *most;
+  // Outwards from the middle: each search is within a part of the one before.
+  const std::size_t all = values.size();
+  std::size_t middle = 0, quarter = 0;
+  spread.median = select_quantile(values, 0, all, 0.5, &middle);
+  spread.q1 = select_quantile(values, 0, middle, 0.25, &quarter);
+  spread.p5 = select_quantile(values, 0, quarter, 0.05);
+  spread.q3 = select_quantile(values, middle, all, 0.75, &quarter);
+  spread.p95 = select_quantile(values, quarter, all, 0.95);
   return spread;
 }
 

@@ -25,7 +25,7 @@ struct RoundScale {
 RoundScale round_scale(double low, double high, std::size_t most);
 inline constexpr double kLargestOnScale = 1e300;
 
-/// Equal bins with round edges: bin i holds low + i width <= x < low + (i + 1) width.
+/// Equal bins with round edges: bin i holds low + i width <= x < low + (i + 1) width, the last one its upper edge too.
 struct Histogram {
   double low = 0, width = 1;
   std::vector<std::uint64_t> counts;
@@ -41,11 +41,11 @@ struct Histogram {
 Histogram histogram(std::span<const double> values, std::size_t most);
 
 /// Quantiles by linear interpolation at (n-1)q (Hyndman and Fan, type 7); all NaN of nothing.
-struct Spread {
+struct ValueSpread {
   double least = kUndefined, p5 = kUndefined, q1 = kUndefined, median = kUndefined, q3 = kUndefined, p95 = kUndefined,
          most = kUndefined;
 };
 /// O(n). Values are finite.
-Spread spread_of(std::vector<double> values);
+ValueSpread spread_of(std::vector<double> values);
 
 }  // namespace assay

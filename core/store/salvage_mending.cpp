@@ -3,8 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
-#include <tuple>
+#include <set>
 
 #include "core/store/host.hpp"
 #include "core/store/opening.hpp"
@@ -16,7 +17,8 @@
 namespace assay {
 namespace {
 
-constexpr std::int64_t kMostIds = std::int64_t{1} << 40;  // beyond it no id of ours is
+// Batches and runs that are rebuilt without a record: a number in a file is not worth more memory than that.
+constexpr std::int64_t kMostRebuilt = 1'000'000;
 
 /// Reads one row by a number; false when there is none. The record's texts live as long as `statement`.
 template <typename Record>
@@ -32,7 +34,7 @@ class Mender {
     for (const char* table : {"session", "batch", "run", "attempt", "step", "call", "try", "note"}) {
       ver_ = std::max(ver_, connection.number(std::string("SELECT max(ver) FROM ") + table));
     }
-    ++ver_;
+    ver_ = std::min(ver_, std::numeric_limits<std::int64_t>::max() - 1) + 1;
   }
 
   void all() {
@@ -80,7 +82,9 @@ class Mender {
   void batches() {
     std::map<std::int64_t, Span> known, seen;  // seen: the runs that name a batch
     {
-      auto statement = connection_.use("SELECT id, first, n_runs FROM batch WHERE id > 0");
+      auto statement = connection_.use(
+          "SELECT id, first, n_runs FROM batch WHERE id > 0 AND first BETWEEN 1 AND 4294967295 AND "
+          "n_runs BETWEEN 0 AND 4294967295 ORDER BY id");
       while (statement.step())
         known[statement.number(0)] = {statement.number(0), statement.number(1), statement.number(2)};
       auto members = connection_.use("SELECT batch, min(id), max(id) FROM run WHERE batch > 0 GROUP BY batch");
@@ -92,7 +96,8 @@ class Mender {
     if (!known.empty()) last = known.rbegin()->first;
     if (!seen.empty()) last = std::max(last, seen.rbegin()->first);
     std::int64_t next = 1;  // run that begins the next batch
-    for (std::int64_t id = 1; id <= std::min(last, kMostIds); ++id) {
+    const std::int64_t most = static_cast<std::int64_t>(known.size()) + kMostRebuilt;
+    for (std::int64_t id = 1; id <= std::min(last, most); ++id) {
       const auto found = known.find(id);
       if (found != known.end()) {
         next = found->second.first + found->second.runs;
@@ -191,10 +196,13 @@ class Mender {
       for (const Span& span : spans_) {
         for (std::int64_t id = span.first; id < span.first + span.runs; ++id) {
           while (next != 0 && next < id) next = statement.step() ? statement.number(0) : 0;
-          if (next != id) missing.push_back(id);
+          if (next == id) continue;
+          if (std::ssize(missing) == kMostRebuilt) break;
+          missing.push_back(id);
         }
       }
     }
+    if (std::ssize(missing) == kMostRebuilt) report_.notes.emplace_back("a million runs are missing, or more");
     for (const std::int64_t id : missing) rebuild_run(id, true);
     for (const std::int64_t id : numbers("SELECT r.id FROM run r WHERE r.attempt < (SELECT max(a.n) FROM attempt a "
                                          "WHERE a.id BETWEEN r.id << 16 AND (r.id << 16) + 65535 AND "
@@ -315,8 +323,9 @@ class Mender {
         tell_calls(one.run, one.attempt, record.n_calls - one.digest.count);
       if (!rebuilt && record.n_steps > one.steps) {
         lose("step", "of attempt " + std::to_string(record.id),
-             counted(static_cast<std::uint64_t>(record.n_steps - one.steps), "checkpoint", "checkpoints") +
-                 " of its attempt " + std::to_string(one.attempt) + " lost",
+             "of its attempt " + std::to_string(one.attempt) + " " +
+                 counted(static_cast<std::uint64_t>(record.n_steps - one.steps), "checkpoint is", "checkpoints are") +
+                 " lost",
              one.run);
       }
       record.n_calls = one.digest.count;
@@ -329,8 +338,8 @@ class Mender {
 
   void tell_calls(std::int64_t run, std::int64_t attempt, std::int64_t missing) {
     lose("call", "of attempt " + std::to_string(attempt_row(run, attempt)),
-         missing > 0 ? counted(static_cast<std::uint64_t>(missing), "call", "calls") + " of its attempt " +
-                           std::to_string(attempt) + " lost"
+         missing > 0 ? "of its attempt " + std::to_string(attempt) + " " +
+                           counted(static_cast<std::uint64_t>(missing), "call is", "calls are") + " lost"
                      : "a call of its attempt " + std::to_string(attempt) + " is not the one it was recorded with",
          run);
   }
@@ -431,13 +440,12 @@ class Mender {
     }
     for (const auto& [table, count] : unnamed) {
       lose(table, "unnamed",
-           counted(count, "record", "records") + " of " + table + " lost, of runs that can't be named");
+           counted(count, "record is", "records are") + " lost of " + table + ", of runs that can't be named");
     }
     if (unknown > 0) {
       lose("unknown", "unnamed",
            counted(unknown, "record", "records") +
-               " can't be told apart any more; what they "
-               "were part of is named above, if it is missing");
+               " can't be told apart any more; what they were part of is named above, if it is missing");
     }
   }
 

@@ -25,8 +25,12 @@ Json params_of(const BatchInfo& batch) { return batch.params.is_object() ? batch
 std::set<std::string> columns_of(const BatchInfo& batch) {
   const Json params = params_of(batch);
   const auto columns = params.find("columns");
-  if (columns == params.end() || !columns->is_array()) return {};
-  return columns->get<std::set<std::string>>();
+  std::set<std::string> names;
+  if (columns == params.end() || !columns->is_array()) return names;
+  for (const Json& name : *columns) {
+    if (name.is_string()) names.insert(name.get<std::string>());
+  }
+  return names;
 }
 
 std::string pin_name(const StudyStep& step) { return "step:" + step.name; }

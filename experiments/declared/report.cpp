@@ -58,7 +58,7 @@ void Collector::add(const RunView& view) {
   run.data = view.data.is_object() ? view.data : Json::object();
   NoRandom random;
   const bool gold = study_.score.can_score(study_variables(study_, own_, run), random);
-  const std::string id = run.data.value("id", view.run_id);
+  const std::string id = item_id(run.data, view.run_id);
   items_[id];
   const auto item = static_cast<std::uint32_t>(items_.position(id));
   all_.add(view, gold, item);

@@ -11,11 +11,21 @@
 namespace assay {
 namespace {
 
+/// "" where there is no text: what came with a save may be anything.
+std::string text_at(const Json& object, const char* key) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 /// What a fork adds to the question after the steps that it shares.
 std::string added_message(const Run& run, std::uint32_t number) {
   const auto fork = run.data.find("forked_from");
-  if (fork == run.data.end() || !fork->is_object() || fork->value("step", 0U) + 1 != number) return {};
-  return fork->value("message", std::string());
+  if (fork == run.data.end() || !fork->is_object()) return {};
+  const auto step = fork->find("step");
+  if (step == fork->end() || !step->is_number_integer() || step->get<std::int64_t>() + 1 != std::int64_t{number})
+    return {};
+  return text_at(*fork, "message");
 }
 
 const std::string* reply_of(const Run& run, const std::string& step) {
@@ -43,7 +53,7 @@ std::vector<ContextMessage> conversation(const Study& study, const Run& run, boo
 
 std::int64_t repeat_of_run(const Run& run) {
   Item item;
-  item.id = run.data.value("id", std::string());
+  item.id = item_id(run.data, "");
   return repeat_of(run.id, item);
 }
 
@@ -61,8 +71,11 @@ double metric_value(const std::string& text) {
 
 }  // namespace
 
-std::string step_of_message(const ContextMessage& message) {
-  return message.more.is_object() ? message.more.value("step", std::string()) : std::string();
+std::string step_of_message(const ContextMessage& message) { return text_at(message.more, "step"); }
+
+std::string item_id(const Json& data, const std::string& otherwise) {
+  const std::string id = text_at(data, "id");
+  return id.empty() ? otherwise : id;
 }
 
 Json study_variables(const Study& study, const Json& own, const Run& run) {

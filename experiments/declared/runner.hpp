@@ -17,6 +17,8 @@ Json study_variables(const Study& study, const Json& own, const Run& run);
 
 /// A run's messages say whose step they belong to: {"step": NAME}. "" : none.
 std::string step_of_message(const ContextMessage& message);
+/// The row's id, which all its repeats share; `otherwise` where the data has none.
+std::string item_id(const Json& data, const std::string& otherwise);
 
 class DeclaredRunner final : public Runner {
  public:

@@ -388,7 +388,7 @@ void load_any(Shell& shell, const Arguments& arguments, Reply& reply) {
     return;
   }
   const bool table = first.ends_with(".csv") || first.ends_with(".tsv") || first.ends_with(".parquet");
-  if (table && arguments.size() == 1) {
+  if (table) {
     throw Error("usage", "load " + first + ": which kind of experiment is it?", {},
                 "e.g. load qa " + first + "   kinds: " + kind_names(shell) + " (`kinds KIND` tells more)");
   }
@@ -452,6 +452,12 @@ void load(Shell& shell, const Arguments& arguments, Reply& reply) {
     if (error.kind() != "file" || !error.hint().empty() || error.place().empty() ||
         std::filesystem::exists(error.place(), problem) || error.place().find(':') != std::string::npos)
       throw;
+    const auto& words = arguments.words;
+    for (std::size_t i = 1; i + 1 < words.size(); ++i) {
+      if (words[i].text == error.place() && words[i].text.find_first_of("./") == std::string::npos)
+        throw Error(error.kind(), error.message(), error.place(),
+                    "a parameter is written NAME=VALUE, as in " + words[i].text + "=" + words[i + 1].text);
+    }
     std::string hint =
         "looked for in " + std::filesystem::current_path(problem).string() + "; `! ls` shows what is there";
     if (const Kind* kind = shell.kinds().find(arguments.at(0)); kind != nullptr && !kind->samples().empty())

@@ -210,9 +210,9 @@ void calls(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   if (total == 0) {
     reply.line("no call is recorded for " + describe(selection));
-    const RunTable::Reader table = shell.table().read();
+    const RunTable::Reader runs = shell.table().read();
     std::uint64_t counted_calls = 0;
-    for (const RunId run : selection.runs) counted_calls += table.row(run).calls;
+    for (const RunId run : selection.runs) counted_calls += runs.row(run).calls;
     if (counted_calls > 0)
       reply.line(
           StyledText().add(counted(counted_calls, "call is", "calls are") +

@@ -456,11 +456,12 @@ void compare_batches(Shell& shell, const Arguments& arguments, Reply& reply) {
   for (Side& side : sides) select_side(shell, side, numbers);
   const auto stop = [&shell] { return shell.interrupted(); };
   if (sides.size() > 2) {
-    compare_many(sides, stop, reply);
+    shell.compute("comparing", [&](const Advance&) { compare_many(sides, stop, reply); });
     return;
   }
   Side &a = sides[0], &b = sides[1];
-  const Comparison result = compare_sides(a, b, stop);
+  Comparison result;
+  shell.compute("comparing", [&](const Advance&) { result = compare_sides(a, b, stop); });
   draw(a, b, result, reply);
   reply.result = Json::object({{"a", side_json(a, result.mean_a)}, {"b", side_json(b, result.mean_b)}});
   reply.result.update(comparison_json(result));

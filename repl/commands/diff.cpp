@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "core/text/text_difference.hpp"
 #include "core/text/words.hpp"
@@ -169,6 +170,7 @@ class RunDifference {
                               b.find(' ') == std::string::npos;
     if (short_values) {  // of words alone every letter would be marked: they stand whole
       if (!a.empty()) mark(a, DifferenceKind::removed);
+      if (colours_ && !a.empty() && !b.empty()) line_.add(" ");
       if (!b.empty()) mark(b, DifferenceKind::added);
       return flush();
     }

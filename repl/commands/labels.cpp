@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "core/query/completion.hpp"
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
 #include "repl/shell.hpp"
@@ -30,7 +31,8 @@ void tag(Shell& shell, const Arguments& arguments, Reply& reply) {
   } else {
     text += off ? ": " + counted(changed, "has", "have") + " the tag " + name + " no longer" : " tagged " + name;
     if (as_before > 0 && !off) text += " (" + count_text(as_before) + " had it already)";
-    text += off ? "; `undo` brings it back" : "; `ls tag:" + name + "` lists them, `undo` takes it back";
+    text += off ? "; `undo` brings it back"
+                : "; `ls " + quote_query_word("tag:" + name) + "` lists them, `undo` takes it back";
   }
   reply.line(text);
   reply.result = Json::object({{"tag", name}, {"on", !off}, {"selected", selection.runs.size()}, {"changed", changed}});
@@ -152,7 +154,9 @@ void add_label_commands(CommandTable& table) {
              false,
              true,
              note,
-             complete_query});
+             [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+               return complete_query(shell, before, word);
+             }});
 }
 
 }  // namespace assay

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <optional>
 
 #include "core/statistics/binomial_test.hpp"
 #include "core/text/duration.hpp"
@@ -34,7 +33,7 @@ Json recovery_json(const Recovery& recovery) {
 }
 
 /// What binds now, and what would change it: the strongest first, a line each.
-void show_held_by(Shell& shell, Reply& reply) {
+Json show_held_by(Shell& shell, Reply& reply) {
   const HeldBy held = held_by(shell.engine(), shell.table());
   Json list = Json::array();
   constexpr std::size_t kMostShown = 4;
@@ -56,7 +55,7 @@ void show_held_by(Shell& shell, Reply& reply) {
                    .add(one.now.empty() ? "" : ": " + one.now)
                    .add(one.left && one.left->count() > 0 ? ", " + format_duration(*one.left) + " more at most" : ""));
   }
-  reply.result["held_by"] = std::move(list);
+  return list;
 }
 
 void status(Shell& shell, const Arguments&, Reply& reply) {
@@ -112,7 +111,7 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
                         (facts.waiting_peers > 0 ? ", " + count_text(facts.waiting_peers) + " waiting for peers" : "") +
                         (sequence.n == 0 ? "" : "; confidence sequence " + sequence_text(sequence))));
   }
-  show_held_by(shell, reply);
+  Json held = show_held_by(shell, reply);
   reply.line(StyledText()
                  .add("memory      ", TextRole::dim)
                  .add(format_bytes(resident_bytes()) + ", " + count_text(totals.threads) + " worker threads" +
@@ -145,6 +144,7 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
   result["cost_usd"] = to_usd(tally.cost);
   result["possible_usd"] = to_usd(possible);
   result["unpriced_calls"] = unpriced_calls;
+  result["held_by"] = std::move(held);
   result["rss_bytes"] = resident_bytes();
   result["threads"] = totals.threads;
   result["file"] = shell.store().path();
@@ -249,7 +249,8 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
   Arguments query = arguments;
   const std::string by = take_clause(query, "by", "one field");
   const std::string against = take_clause(query, "vs", "one number");
-  const std::optional<double> chance = against.empty() ? std::nullopt : std::optional(parse_chance(against));
+  const double chance = against.empty() ? kUndefined : parse_chance(against);
+  const bool versus = !against.empty();
   const std::string text = query.rest(0);
   const Selection selection = shell.select(text.empty() ? (shell.listing() ? "" : "*") : text);
   std::vector<TallyGroup> groups;
@@ -267,7 +268,7 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
                                {"FAIL", true, false},
                                {"correct", true, false},
                                {"score [95 %]", false, false}};
-  if (chance) heads.push_back({"p vs " + against, true, false});
+  if (versus) heads.push_back({"p vs " + against, true, false});
   Table table(std::move(heads));
   Json list = Json::array();
   for (const TallyGroup& group : groups) {
@@ -283,10 +284,10 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
                                      cell(tally_line(tally))};
     Json json = Json::object({{"group", group.name}});
     json.update(tally_json(tally));
-    if (chance) {
-      const double p = binomial_test(tally.correct, tally.scored(), *chance);
+    if (versus) {
+      const double p = binomial_test(tally.correct, tally.scored(), chance);
       cells.push_back(cell(tally.scored() == 0 ? "-" : p_text(p)));
-      json["chance"] = *chance;
+      json["chance"] = chance;
       json["p"] = tally.scored() == 0 ? Json() : Json(p);
     }
     table.row(std::move(cells));
@@ -294,7 +295,7 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   reply.table(table);
   reply.result = Json::object({{"groups", std::move(list)}});
-  if (chance) {
+  if (versus) {
     reply.line(StyledText().add("p: exact two-sided binomial test of the runs that are scored against chance " +
                                     against +
                                     (groups.size() > 1 ? ", each group by itself (not adjusted for their number)" : ""),

@@ -18,7 +18,13 @@ void forget_limits(Shell& shell, const std::string& name, const ForgetLane& forg
                           Json(lane.name) == model.details.at("model");
     if (!of_model) continue;
     forget(lane.key + " " + lane.address + " " + lane.name);
-    reply.line(lane.name + " at " + lane.address + ": what was learned is forgotten; it had " + lane.limits);
+    bool learned = false;
+    for (const Json& limit : lane.details.at("limits"))
+      learned = learned || limit.at("source").get<std::string>() == "learned";
+    reply.line(lane.name + " at " + lane.address + ": " +
+               (learned ? "what was learned of its limits is forgotten; it had "
+                        : "no limit of it had been learned; it has ") +
+               lane.limits);
     list.push_back(lane.name);
   }
   if (list.empty()) reply.line("nothing has been learned of " + name + ": it has not been called");

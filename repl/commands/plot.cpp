@@ -95,8 +95,10 @@ void plot(Shell& shell, const Arguments& arguments, Reply& reply) {
     refuse_other_file(request.file, *format, arguments.has("--force"));
   }
   const Selection selection = shell.select(request.query.empty() ? (shell.listing() ? "" : "*") : request.query);
-  const Plot made = make_plot(shell.experiment(), selection.runs, request.field, request.by, order,
-                              [&] { return shell.interrupted(); });
+  Plot made;
+  shell.compute("plot " + request.field, [&](const Advance& advance) {
+    made = make_plot(shell.experiment(), selection.runs, request.field, request.by, order, advance);
+  });
   reply.result = plot_json(made);
   if (format) {
     const std::string bytes = plot_image(made, *format);

@@ -147,7 +147,9 @@ void repair_file(const std::string& file, const std::string& out, const std::str
                  (report.lost > report.losses.size() ? "the first " + count_text(report.losses.size()) : "all") +
                  " of them");
     }
-    reply.line("`ls err:damaged` in the new file shows the runs that lost something; `rerun N err:damaged` asks anew");
+    reply.line(
+        "in the new file `ls err:damaged` shows the runs that lost something, `rerun N RUNS` asks again what you want "
+        "back");
   }
   reply.line("next: assay " + quote_shell_word(options.out) + "   (" + file +
              " has been left as it is: keep it until you have looked)");

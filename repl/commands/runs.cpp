@@ -125,7 +125,7 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
   if (!labels.tags.empty()) field("tags      ", StyledText().add(joined(labels.tags, ", "), TextRole::name));
   for (std::size_t i = 0; i < labels.notes.size(); ++i) {
     field(i == 0 ? "notes     " : "          ",
-          StyledText().add(std::to_string(i + 1) + "  " + time_text(labels.notes[i].at) + "  ", TextRole::dim));
+          StyledText().add(std::to_string(i + 1) + "  " + time_text(labels.notes[i].at), TextRole::dim));
     reply.block(labels.notes[i].text, "             ");
   }
   if (row.ended_at != 0) {
@@ -270,8 +270,18 @@ void follow_logs(Shell& shell, const std::vector<RunId>& runs, LogLevel least, R
     }
   } while (!ended && result == WaitResult::done && !shell.leaving());
   shell.editor().wait([] { return true; });  // shows what was printed last
-  reply.line(StyledText().add(ended ? "ended: `detail RUN` shows what came out" : "no longer followed; the run goes on",
-                              TextRole::dim));
+  const bool none = std::all_of(shown.begin(), shown.end(), [](std::uint32_t n) { return n == 0; });
+  const bool idle = [&] {
+    const RunTable::Reader table = shell.table().read();
+    return std::any_of(runs.begin(), runs.end(), [&](RunId run) {
+      return table.row(run).status == Status::ready || table.row(run).status == Status::incomplete;
+    });
+  }();
+  std::string text = none ? "nothing has been logged; " : "";
+  text += !ended ? "no longer followed"
+          : idle ? "not all has ended, and no job is at work: `run_n N QUERY` goes on"
+                 : "all has ended: `detail RUN` shows what came out";
+  reply.line(StyledText().add(text, TextRole::dim));
 }
 
 void log(Shell& shell, const Arguments& arguments, Reply& reply) {

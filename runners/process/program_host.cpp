@@ -44,7 +44,7 @@ while read -r change group; do
        groups=$left ;;
   esac
 done
-for one in $groups; do kill -KILL -- "-$one" 2>/dev/null; done
+for one in $groups; do kill -s KILL -- "-$one" 2>/dev/null; done
 )";
 
 }  // namespace

@@ -118,8 +118,6 @@ TEST_CASE("a save of a study can be run, read again and reported without its fil
   MockServer server;
   server.config(R"({"reply":"<{echo}>"})");
   const Environment environment = server_environment(server);
-  session(folder, folder.file("x.assay"), "load study.yaml style=poet; run_n 2 1-2; ls all; save half.json",
-          environment, 1);
   session(folder, folder.file("y.assay"), "load study.yaml style=poet; run_n 2 r:[12]$; save half.json", environment);
   folder.write("study.yaml", "nothing");
   const auto said = session(folder, folder.file("z.assay"),

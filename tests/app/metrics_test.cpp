@@ -1,11 +1,10 @@
 // What the program writes for Prometheus, read back as Prometheus does.
 #include <doctest/doctest.h>
 
+#include <cctype>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/faults/common.hpp"
@@ -91,15 +90,6 @@ double value(const Exposition& made, const std::string& sample) {
   return found->second;
 }
 
-/// The child's own words on standard output, once `what` is among them.
-bool says(const Child& child, const std::string& what) {
-  for (int i = 0; i < 600; ++i) {
-    if (child.out().find(what) != std::string::npos) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return false;
-}
-
 }  // namespace
 
 TEST_CASE("the text for Prometheus is well formed, and counts what was done") {
@@ -155,47 +145,6 @@ TEST_CASE("a file is written again and again beside the prompt, whole each time,
   CHECK(made.faults.empty());
   // Written at least once while the job ran: the first writing was before its first call.
   CHECK(value(made, R"(assay_calls_total{model="first",outcome="answered"})") >= 1);
-}
-
-TEST_CASE("status names the limit that holds the runs in flight, and what would change it") {
-  MockServer server;
-  server.config(R"({"reply":"qa"})");
-  TemporaryFolder folder;
-  folder.write("models.yaml", models(server));
-  folder.write("questions.jsonl", questions(8));
-  const Child child(
-      {assay_program(), folder.file("x.assay"), "-c",
-       "set limit.rpm 6; load qa questions.jsonl model=first as=job; run_n 4 &; ! sleep 1; status; ! echo "
-       "looked; stop all; exit"},
-      folder.path(), kKeys);
-  CHECK(says(child, "looked"));
-  CAPTURE(child.out());
-  CHECK(child.out().find("held by     the limits of first, the limit rpm (") != std::string::npos);
-  CHECK(child.out().find("`set limit.rpm N`") != std::string::npos);
-  CHECK(child.out().find("the width of job #1") != std::string::npos);
-}
-
-TEST_CASE("where only the models' answers are waited for, the width holds; with a slot for all, nothing does") {
-  MockServer server;
-  server.config(R"({"reply":"qa","latency":"30s"})");
-  TemporaryFolder folder;
-  folder.write("models.yaml", models(server));
-  folder.write("questions.jsonl", questions(6));
-  const auto status_of = [&](const std::string& width, const std::string& file) {
-    const Child child({assay_program(), folder.file(file), "-c",
-                       "load qa questions.jsonl model=first as=job; run_n " + width +
-                           " &; ! sleep 1; status; ! echo looked; stop all; exit"},
-                      folder.path(), kKeys);
-    CHECK(says(child, "looked"));
-    return child.out();
-  };
-  const std::string narrow = status_of("2", "narrow.assay");
-  CAPTURE(narrow);
-  CHECK(narrow.find("held by     the width of job #1 (4 runs wait for a slot): 2 of 2 slots are busy") !=
-        std::string::npos);
-  const std::string wide = status_of("6", "wide.assay");
-  CAPTURE(wide);
-  CHECK(wide.find("held by") == std::string::npos);
 }
 
 TEST_CASE("calls of unknown price are not shown as free") {

@@ -178,10 +178,10 @@ void type_everything(Typist& typist, bool has_plot) {
   if (has_plot) {
     typist.command("plot time", "plot time");
     typist.command("plot score by category", "plot score by category");
+    typist.command("plot data.extra.year", "plot data.extra.year");
   }
   typist.command("batches", "batches");
   typist.command("errors", "errors all");
-  typist.command("detail of one", "detail small:q100000 | cat");
   typist.tab("Tab: a batch", "ls batch:su", "survey");
   typist.tab("Tab: a category", "ls category:ph", "physics");
   typist.tab("Tab: a run, early", "ls small:q100000", "q100000");

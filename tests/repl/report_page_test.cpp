@@ -169,6 +169,11 @@ TEST_CASE("no text of a model, a file or a name leaves its place") {
   CHECK(data.at("t0")["t"][1][4].get<std::string>().find("\\u{202e}gnp\\xc0 \\x00\\x1b[31m") != std::string::npos);
 }
 
+TEST_CASE("line ends of other systems are line ends") {
+  const auto data = data_of(page_of({info(), {talk("one", "a\r\nb\rc")}}).html);
+  CHECK(data.at("t0")["t"][1][4] == "a\nb\\x0dc");
+}
+
 TEST_CASE("the joiners that scripts and emoji are written with stay") {
   const std::string persian = "\xD9\x85\xDB\x8C\xE2\x80\x8C\xD8\xAE\xD9\x88";
   CHECK(page_of({info(), {talk("one", persian)}}).html.find(persian) != std::string::npos);
@@ -181,7 +186,7 @@ TEST_CASE("transcripts stop where the page would be larger than asked, and the p
   options.most_bytes = 400'000;
   const Made bounded = page_of({info(), runs}, options);
   CHECK(bounded.outcome.bytes == bounded.html.size());
-  CHECK(bounded.html.size() <= options.most_bytes + 20'000);  // rows are estimated
+  CHECK(bounded.html.size() <= options.most_bytes);
   CHECK(bounded.outcome.transcripts > 20);
   CHECK(bounded.outcome.transcripts < 40);
   CHECK(bounded.outcome.listed == 100);
@@ -201,6 +206,13 @@ TEST_CASE("transcripts stop where the page would be larger than asked, and the p
   CHECK(listed.outcome.listed == 60);
   CHECK(listed.outcome.runs == 100);
   CHECK(listed.outcome.left_out.find("the first 60 of 100 runs") != std::string::npos);
+
+  for (NewRun& run : runs) run.data["question"] = std::string(250, 'q');  // rows of their own weight
+  PageOptions tight;
+  tight.most_bytes = 80'000;
+  const Made small = page_of({info(), runs}, tight);
+  CHECK(small.outcome.listed == 100);
+  CHECK(small.outcome.transcripts < 3);
 }
 
 TEST_CASE("a run whose transcript can't be made is shown as it is recorded, and the page is still written") {

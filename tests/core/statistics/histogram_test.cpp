@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/statistics/resampling.hpp"
+
 namespace assay {
 namespace {
 
@@ -72,6 +74,10 @@ TEST_CASE("bins are half open: an edge belongs to the bin above it") {
   const Histogram made = histogram(values, 4);
   REQUIRE(made.width == 1);
   CHECK(made.counts == std::vector<std::uint64_t>{2, 2, 2, 2});
+  const std::vector<double> ratios = {0, 0.1, 0.3, 0.5, 0.6, 0.9, 1, 1};
+  const Histogram closed = histogram(ratios, 5);  // but for the last edge of all: 1 is no bin of its own
+  REQUIRE(closed.width == doctest::Approx(0.5));
+  CHECK(closed.counts == std::vector<std::uint64_t>{3, 5});
 }
 
 TEST_CASE("few whole numbers have a bin each") {
@@ -102,7 +108,7 @@ TEST_CASE("a far tail goes into one open bin, so that the bulk keeps its form") 
 }
 
 TEST_CASE("quartiles are those of numpy's percentile") {
-  const Spread spread = spread_of({9, 1, 4, 16, 25, 36, 49, 64, 81, 100, 121});
+  const ValueSpread spread = spread_of({9, 1, 4, 16, 25, 36, 49, 64, 81, 100, 121});
   CHECK(spread.least == 1);
   CHECK(spread.p5 == doctest::Approx(2.5));
   CHECK(spread.q1 == doctest::Approx(12.5));
@@ -110,11 +116,23 @@ TEST_CASE("quartiles are those of numpy's percentile") {
   CHECK(spread.q3 == doctest::Approx(72.5));
   CHECK(spread.p95 == doctest::Approx(110.5));
   CHECK(spread.most == 121);
-  const Spread one = spread_of({2});
+  const ValueSpread one = spread_of({2});
   CHECK(one.p5 == 2);
   CHECK(one.q3 == 2);
   CHECK(std::isnan(spread_of({}).median));
   CHECK(spread_of({1, 2}).median == 1.5);
+  CHECK(spread_of({2, 1}).q1 == 1.25);
+  CHECK(spread_of({3, 1, 2}).q3 == 2.5);
+  for (std::size_t n = 1; n < 60; ++n) {
+    std::vector<double> values;
+    for (std::size_t i = 0; i < n; ++i) values.push_back(static_cast<double>(i * 37 % 61));
+    const ValueSpread made = spread_of(values);
+    CHECK(made.p5 == doctest::Approx(quantile(values, 0.05)));
+    CHECK(made.q1 == doctest::Approx(quantile(values, 0.25)));
+    CHECK(made.median == doctest::Approx(quantile(values, 0.5)));
+    CHECK(made.q3 == doctest::Approx(quantile(values, 0.75)));
+    CHECK(made.p95 == doctest::Approx(quantile(values, 0.95)));
+  }
 }
 
 }  // namespace
