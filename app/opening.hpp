@@ -24,6 +24,9 @@ std::string state_file(const std::string& name);
 
 /// What an unclean end left behind (reliability.md 1.6), a line; none after a clean one.
 std::vector<std::string> recovery_lines(Store& store);
+/// Of an experiment that has just been made: others of the same name that were perhaps meant, with how many runs they
+/// hold and how they are opened; a line each.
+std::vector<std::string> sibling_lines(const Store& store);
 /// The calls in doubt by the names of their runs, and damaged records; a line each.
 std::vector<std::string> doubt_lines(Store& store, const RunTable& table);
 

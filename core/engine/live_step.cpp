@@ -6,6 +6,7 @@
 
 #include "core/engine/live_call.hpp"
 #include "core/ledger/request_difference.hpp"
+#include "core/text/duration.hpp"
 #include "core/text/json.hpp"
 
 namespace assay {
@@ -288,12 +289,24 @@ void LiveStep::log(LogLevel level, std::string_view text) {
 }
 
 void LiveStep::write_log(LogLevel level, std::string_view text) {
+  if (log_entries_ >= kMostLogEntries) return;
+  std::string entry(text);
+  if (++log_entries_ == kMostLogEntries) {
+    level = LogLevel::warn;
+    entry = "the log of this attempt ends here: " + format_count(kMostLogEntries) + " entries are kept";
+  } else if (entry.size() > kMostLogBytes) {
+    std::size_t end = kMostLogBytes;
+    while ((static_cast<unsigned char>(entry[end]) & 0xC0U) == 0x80) --end;  // not within a character
+    const std::size_t cut = entry.size() - end;
+    entry.resize(end);
+    entry += " .. (" + format_count(static_cast<std::int64_t>(cut)) + " more bytes are not kept)";
+  }
   AppendLog line;
   line.run = control_->run();
   line.attempt = control_->attempt();
   line.at = parts_.clock.wall();
   line.level = level;
-  line.text = dump_json(Json(std::string(text)));
+  line.text = dump_json(Json(std::move(entry)));
   logs_.push_back(std::move(line));
 }
 

@@ -73,6 +73,10 @@ class LiveStep final : public OutsideStep {
   void finish_step();
   /// Gives up everything in flight: limiter places, transfers. What was sent is recorded as failed and ambiguous.
   void abandon_all();
+  /// An attempt that logs in a loop must not fill the disk: of an entry the first 64 KiB are kept, of an attempt in one
+  /// session the first 10,000 entries, the last of which says so.
+  static constexpr std::int64_t kMostLogEntries = 10'000;
+  static constexpr std::size_t kMostLogBytes = 64U << 10;
   /// Log lines since the last call; they go into the commit of the next checkpoint.
   std::vector<AppendLog> take_logs();
   /// What is waited for now: the calls of this step that are not done, in order; or one entry without a call: a sleep.
@@ -153,6 +157,7 @@ class LiveStep final : public OutsideStep {
   const char* deadline_of_ = "step";
   std::vector<std::unique_ptr<Call>> calls_;
   std::vector<AppendLog> logs_;
+  std::int64_t log_entries_ = 0;  // written by this attempt so far
   std::optional<SteadyTime> asleep_until_;
   std::string waits_outside_;  // what wait_until waits for; "": it does not
   std::vector<std::string> missing_;

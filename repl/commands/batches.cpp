@@ -1,16 +1,24 @@
-// load, ls, batches, rename, drop, undo, tag
+// load, ls, batches, rename, drop, undo
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <map>
 #include <numeric>
 #include <random>
 #include <unordered_set>
 
+#include "core/model/own_files.hpp"
 #include "core/text/duration.hpp"
+#include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "core/text/input.hpp"
 #include "core/text/words.hpp"
+#include "repl/cost_text.hpp"
+#include "repl/commands/labels.hpp"
+#include "repl/mistakes.hpp"
 #include "repl/run_list.hpp"
+#include "repl/run_sort.hpp"
 #include "repl/save_file.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
@@ -151,14 +159,14 @@ struct Told {
 };
 
 /// `named`: the person gave the name (as=).
-void add_batch(Shell& shell, LoadedBatch&& batch, bool named, Reply& reply) {
+void add_batch(Shell& shell, LoadedBatch&& batch, bool named, Reply& reply, std::vector<RunLabels> labels = {}) {
   for (LoadedBatch& first : batch.before) add_batch(shell, std::move(first), false, reply);
   Told told(batch);
   if (batch.runs.empty() && batch.may_be_empty) {
     return told.say(reply, Json::object({{"batch", nullptr}, {"kind", batch.info.kind}, {"runs", 0}}));
   }
   const std::string wanted = batch.info.name;
-  const BatchInfo info = shell.experiment().add(std::move(batch));
+  const BatchInfo info = shell.experiment().add(std::move(batch), std::move(labels));
   reply.line(StyledText()
                  .add(info.name, TextRole::name)
                  .add(": " + format_count(info.count) + (info.count == 1 ? " run, kind " : " runs, kind ") +
@@ -206,8 +214,9 @@ std::vector<std::unique_ptr<BatchView>> named_views(Shell& shell, const std::str
   return shell.views(shell.select(query, true).runs);
 }
 
-void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply& reply) {
-  LoadWords load = parse_load(arguments, 1);
+/// `words_from`: the first of the words that is none of the command's own.
+void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, std::size_t words_from, Reply& reply) {
+  LoadWords load = parse_load(arguments, words_from);
   if (load.files.empty()) {
     std::string hint = "usage: load KIND FILE.. [key=value ..]";
     for (const std::string& sample : kind.samples()) hint += "; try `load " + kind.name() + " " + sample + "`";
@@ -216,6 +225,9 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
   // Nothing is stored before everything is read: one bad file of three loads nothing.
   std::vector<LoadedBatch> batches;
   std::vector<std::string> keep;
+  if (const auto* own = dynamic_cast<const OwnFiles*>(&kind)) {
+    for (const std::string& file : load.files) load.shared.merge(own->file_defaults(find_source(kind, file, keep)));
+  }
   const auto source_of = [&](const std::string& file) {
     Source source = find_source(kind, file, keep);
     source.interrupted = [&shell] { return shell.interrupted(); };
@@ -299,11 +311,86 @@ void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply
   for (LoadedBatch& batch : batches) add_batch(shell, std::move(batch), load.shared.contains("as"), reply);
 }
 
-void load(Shell& shell, const Arguments& arguments, Reply& reply) {
+bool is_yaml_name(std::string name) {
+  for (const char* packed : {".gz", ".zst"}) {
+    if (name.ends_with(packed)) name.resize(name.size() - std::string_view(packed).size());
+  }
+  return name.ends_with(".yaml") || name.ends_with(".yml");
+}
+
+/// Whose YAML file this is, by what stands in it; one that is not there may be a sample of a kind's.
+const Kind& kind_of_file(const KindRegistry& kinds, const std::string& name) {
+  if (!std::filesystem::exists(name)) {
+    for (const Kind* kind : kinds.all()) {
+      const std::vector<std::string> samples = kind->samples();
+      if (std::find(samples.begin(), samples.end(), name) != samples.end()) return *kind;
+    }
+  }
+  constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+  InputFile file(name);
+  std::string text(kMostBytes, '\0');
+  std::size_t size = 0;
+  while (size < kMostBytes) {
+    const std::size_t got = file.read(text.data() + size, kMostBytes - size);
+    if (got == 0) break;
+    size += got;
+  }
+  text.resize(size);
+  std::vector<std::string> rules;
+  for (const Kind* kind : kinds.all()) {
+    const auto* own = dynamic_cast<const OwnFiles*>(kind);
+    if (own == nullptr) continue;
+    if (own->claims(text)) return *kind;
+    rules.push_back(own->claim_rule() + " (kind " + kind->name() + ")");
+  }
+  throw Error("usage", "no kind of experiment knows this YAML file", name,
+              "load KIND " + name + " names one; by itself: " + joined(rules, "; "));
+}
+
+/// The kind that these YAML files are of; null: they are none.
+const Kind* kind_of_files(const KindRegistry& kinds, const std::vector<std::string>& names) {
+  if (!std::all_of(names.begin(), names.end(), is_yaml_name)) return nullptr;
+  const Kind* kind = nullptr;
+  for (const std::string& name : names) {
+    const Kind& of = kind_of_file(kinds, name);
+    if (kind != nullptr && kind != &of) {
+      throw Error("usage", name + " is of kind " + of.name() + ", " + names.front() + " of kind " + kind->name(), {},
+                  "load them one after the other");
+    }
+    kind = &of;
+  }
+  return kind;
+}
+
+std::string kind_names(const Shell& shell) {
+  std::vector<std::string> names;
+  for (const Kind* kind : shell.kinds().all()) names.push_back(kind->name());
+  return joined(names, ", ");
+}
+
+/// All runs of another experiment file.
+std::vector<SavedBatch> read_whole_experiment(Shell& shell, const std::string& path) {
+  std::error_code problem;
+  if (std::filesystem::equivalent(path, shell.store().path(), problem)) {
+    throw Error("usage", path + " is the experiment that is open: its runs are here", {}, "`batches` lists them");
+  }
+  return read_experiment(path, {shell.kinds(), shell.experiment().clock(), shell.settings()});
+}
+
+void load_any(Shell& shell, const Arguments& arguments, Reply& reply) {
   const std::string& first = arguments.at(0);
   if (const Kind* kind = shell.kinds().find(first); kind != nullptr && !arguments.words.front().quoted) {
-    load_kind(shell, *kind, arguments, reply);
+    load_kind(shell, *kind, arguments, 1, reply);
     return;
+  }
+  if (const Kind* kind = kind_of_files(shell.kinds(), parse_load(arguments, 0).files)) {
+    load_kind(shell, *kind, arguments, 0, reply);
+    return;
+  }
+  const bool table = first.ends_with(".csv") || first.ends_with(".tsv") || first.ends_with(".parquet");
+  if (table) {
+    throw Error("usage", "load " + first + ": which kind of experiment is it?", {},
+                "e.g. load qa " + first + "   kinds: " + kind_names(shell) + " (`kinds KIND` tells more)");
   }
   if (arguments.size() > 1 && !std::filesystem::exists(first)) shell.kinds().require(first);
   if (!std::filesystem::exists(first) && first != "-" && first.find_first_of("./") == std::string::npos) {
@@ -316,11 +403,66 @@ void load(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   reply.result["batches"] = Json::array();
   for (const std::string& file : words.files) {
-    std::vector<LoadedBatch> batches = read_save(file, shell.kinds());
-    for (LoadedBatch& batch : batches) {
-      if (const auto as = words.shared.find("as"); as != words.shared.end()) batch.info.name = as->second;
-      add_batch(shell, std::move(batch), words.shared.contains("as"), reply);
+    std::vector<SavedBatch> batches =
+        is_experiment_file(file) ? read_whole_experiment(shell, file) : read_save(file, shell.kinds());
+    for (SavedBatch& saved : batches) {
+      if (const auto as = words.shared.find("as"); as != words.shared.end()) saved.batch.info.name = as->second;
+      add_batch(shell, std::move(saved.batch), words.shared.contains("as"), reply, std::move(saved.labels));
     }
+  }
+}
+
+/// Where a page of the listing begins, from 0. Throws Error beyond its end.
+std::size_t page_begin(const Arguments& arguments, std::size_t limit, std::size_t runs) {
+  if (arguments.has("--page") && arguments.has("--from"))
+    throw Error("usage", "--page and --from both say where to begin: name one");
+  if (arguments.has("--from")) {
+    const std::uint64_t from = parse_count(arguments.flags.at("--from"), "--from", 1);
+    if (from <= std::max<std::uint64_t>(runs, 1)) return from - 1;
+    throw Error("usage", "--from " + count_text(from) + ": there are " + count_text(runs) + " runs");
+  }
+  if (!arguments.has("--page")) return 0;
+  const std::uint64_t page = parse_count(arguments.flags.at("--page"), "--page", 1);
+  if (limit == 0) throw Error("usage", "--page: a page of --limit 0 has no rows");
+  const std::uint64_t pages = std::max<std::uint64_t>(1, (runs + limit - 1) / limit);
+  if (page <= pages) return (page - 1) * limit;
+  throw Error("usage", "--page " + count_text(page) + ": there " + (pages == 1 ? "is" : "are") + " " +
+                           counted(pages, "page", "pages") + " of " + count_text(limit) + " rows");
+}
+
+/// What is left after the rows that were shown, and how to see the next of them: in the listing as it is pinned now.
+StyledText next_page_line(const Arguments& arguments, std::size_t from, std::size_t limit, std::size_t runs) {
+  const std::size_t to = from + std::min(limit, runs - from);
+  if (limit == 0 || to >= runs) return {};
+  std::string command = "ls .";
+  for (const char* flag : {"--columns", "--limit"}) {
+    if (arguments.has(flag)) command += std::string(" ") + flag + " " + quote_shell_word(arguments.flags.at(flag));
+  }
+  const bool whole = from % limit == 0;
+  command += whole ? " --page " + std::to_string(to / limit + 1) : " --from " + std::to_string(to + 1);
+  return StyledText().add("+" + count_text(runs - to) + " more: " + command, TextRole::dim);
+}
+
+/// A file that is not there is told with where it was looked for.
+void load(Shell& shell, const Arguments& arguments, Reply& reply) {
+  try {
+    load_any(shell, arguments, reply);
+  } catch (const Error& error) {
+    std::error_code problem;
+    if (error.kind() != "file" || !error.hint().empty() || error.place().empty() ||
+        std::filesystem::exists(error.place(), problem) || error.place().find(':') != std::string::npos)
+      throw;
+    const auto& words = arguments.words;
+    for (std::size_t i = 1; i + 1 < words.size(); ++i) {
+      if (words[i].text == error.place() && words[i].text.find_first_of("./") == std::string::npos)
+        throw Error(error.kind(), error.message(), error.place(),
+                    "a parameter is written NAME=VALUE, as in " + words[i].text + "=" + words[i + 1].text);
+    }
+    std::string hint =
+        "looked for in " + std::filesystem::current_path(problem).string() + "; `! ls` shows what is there";
+    if (const Kind* kind = shell.kinds().find(arguments.at(0)); kind != nullptr && !kind->samples().empty())
+      hint += "; a sample comes with it: `load " + kind->name() + " " + kind->samples().front() + "`";
+    throw Error(error.kind(), error.message(), error.place(), hint);
   }
 }
 
@@ -331,25 +473,38 @@ void ls(Shell& shell, const Arguments& arguments, Reply& reply) {
     narrow = true;
     query = arguments.rest(1);
   }
-  const Selection selection = shell.select(query.empty() ? "*" : query, !narrow, false);
-  std::vector<RunId> runs = selection.runs;
-  if (narrow && query.empty() && shell.listing()) runs = *shell.listing();
-  if (arguments.has("--sort")) sort_runs(shell.table(), runs, arguments.flags.at("--sort"));
-  shell.set_listing(runs);
+  std::vector<RunId> runs;
+  if (narrow && query.empty() && shell.listing()) {
+    runs = *shell.listing();
+  } else {
+    runs = shell.select(query.empty() ? "*" : query, !narrow, false).runs;
+  }
   std::size_t limit = parse_count(shell.settings().get("ls.limit"), "ls.limit", 1);
   if (arguments.has("--limit")) limit = parse_count(arguments.flags.at("--limit"), "--limit", 0);
   RunListOptions options;
   options.limit = limit;
+  options.from = page_begin(arguments, limit, runs.size());
   if (arguments.has("--columns")) options.columns = split_columns(arguments.flags.at("--columns"));
-  draw_runs(shell.experiment(), runs, options, reply);
-  if (runs.empty()) {
-    reply.line(shell.table().read().size() == 0 ? "there are no runs yet: `load KIND FILE` makes some"
-                                                : "no run matches");
-  } else {
-    std::string more = "ls";
-    if (!query.empty()) more += (narrow ? " . " : " ") + query;
-    if (const StyledText line = more_line(std::min(limit, runs.size()), runs.size(), more); !line.empty())
-      reply.line(line);
+  if (arguments.has("--sort")) {
+    const std::string& field = arguments.flags.at("--sort");
+    shell.compute("reading " + field,
+                  [&](const Advance& advance) { sort_runs(shell.experiment(), runs, field, advance); });
+  }
+  shell.set_listing(std::move(runs));
+  const std::vector<RunId>& listed = *shell.listing();
+  draw_runs(shell.experiment(), listed, options, reply);
+  if (listed.empty()) {
+    if (shell.table().read().size() == 0) {
+      reply.line("there are no runs yet: `load KIND FILE` makes some");
+    } else {
+      reply.line(narrow ? "no listed run matches: `ls QUERY` starts from all runs" : "no run matches");
+      for (const std::string& hint : query_hints(shell, narrow ? arguments.rest(1) : arguments.rest(0)))
+        reply.line(StyledText().add("  " + hint, TextRole::dim));
+    }
+  } else if (limit == 0) {
+    reply.line(StyledText().add(counted(listed.size(), "run", "runs") + " listed", TextRole::dim));
+  } else if (const StyledText line = next_page_line(arguments, options.from, limit, listed.size()); !line.empty()) {
+    reply.line(line);
   }
 }
 
@@ -357,6 +512,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
   struct Group {
     BatchInfo info;
     Tally tally;
+    bool unpriced = false;  // calls were made, and no price is known for them
   };
   std::vector<Group> groups;
   {
@@ -364,9 +520,13 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
     for (const BatchInfo& info : table.batches()) {
       if (info.dropped) continue;
       Group group{info, {}};
+      bool called = false;
       for (RunId run = info.first; run < info.first + info.count; ++run) {
-        if (table.visible(run)) group.tally.add(table.row(run));
+        if (!table.visible(run)) continue;
+        group.tally.add(table.row(run));
+        called = called || table.row(run).calls > 0;
       }
+      group.unpriced = called && has_unpriced_model(info);
       groups.push_back(std::move(group));
     }
   }
@@ -389,7 +549,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
     table.row({cell(group.info.name, TextRole::name), cell(group.info.kind), cell(group.info.model), count(tally.n),
                count(tally.ready), count(tally.incomplete), count(tally.complete),
                count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain), cell(ratio_text(tally.score())),
-               cell(format_usd(tally.cost))});
+               cell(cost_text(tally.cost, group.unpriced))});
     Json json = tally_json(tally);
     Json row = Json::object({{"batch", group.info.name},
                              {"kind", group.info.kind},
@@ -399,6 +559,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
                              {"incomplete", tally.incomplete}});
     row.update(json);
     row["cost_usd"] = to_usd(tally.cost);
+    row["unpriced"] = group.unpriced;
     reply.result.push_back(std::move(row));
   }
   if (groups.empty()) {
@@ -410,7 +571,13 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
 
 void rename(Shell& shell, const Arguments& arguments, Reply& reply) {
   const auto batch = shell.table().read().find_batch(arguments.at(0));
-  if (!batch) throw Error("usage", "there is no batch " + arguments.at(0), {}, "`batches` lists them");
+  if (!batch || shell.table().read().batch(*batch).dropped) {
+    std::vector<std::string> names;
+    for (const BatchInfo& info : shell.experiment().batches()) names.push_back(info.name);
+    const auto near = nearest(arguments.at(0), names);
+    throw Error("usage", "there is no batch " + arguments.at(0), {},
+                (near ? "did you mean " + *near + "? " : "") + "`batches` lists them");
+  }
   shell.experiment().rename(*batch, arguments.at(1));
   reply.line(arguments.at(0) + " is now " + arguments.at(1));
 }
@@ -435,7 +602,7 @@ void drop(Shell& shell, const Arguments& arguments, Reply& reply) {
     }
     shell.set_listing(std::move(left));
   }
-  reply.line(words + " dropped; `undo` brings them back");
+  reply.line(words + " dropped; `undo` brings " + (selection.runs.size() == 1 ? "it" : "them") + " back");
   reply.result["dropped"] = selection.runs.size();
 }
 
@@ -468,7 +635,8 @@ void add_batch_commands(CommandTable& table) {
              group,
              "load KIND FILE.. [key=value ..] | load FILE",
              "make a batch of runs from a file with that kind; or bring in a save file as it was",
-             {"load qa questions.jsonl model=openai/gpt-4o-mini", "load arithmetic sample", "load saves/night.json"},
+             {"load qa questions.jsonl model=openai/gpt-4o-mini", "load arithmetic sample", "load study.yaml",
+              "load saves/night.json"},
              {},
              1,
              SIZE_MAX,
@@ -481,17 +649,25 @@ void add_batch_commands(CommandTable& table) {
        {"list"},
        group,
        "ls [.] [QUERY]",
-       "list runs; with `.` narrow the last listing",
-       {"ls status:FAIL", "ls . r:^add --sort time"},
-       {{"--sort", "FIELD", "name, status, score, time, cost, attempts, steps, tokens; -FIELD for descending"},
-        {"--limit", "N", "rows to print (0: none)"},
+       "list runs; with `.` narrow the last listing, or show more of it",
+       {"ls status:FAIL", "ls . r:^add --sort time", "ls . --page 2"},
+       {{"--sort", "FIELD",
+         "name, status, score, time, cost, attempts, steps, tokens, metric.NAME, data.PATH, category ..; -FIELD for "
+         "descending"},
+        {"--limit", "N", "rows of a page (0: none)"},
+        {"--page", "K", "the K-th page"},
+        {"--from", "INDEX", "rows from this index on"},
         {"--columns", "a,b", "of: run status score answer attempts steps time cost batch id, data.PATH, metric.NAME"}},
        0,
        SIZE_MAX,
        false,
        true,
        ls,
-       complete_query});
+       [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+         if (before.back() == "--sort") return complete_sort_field(shell, word);
+         if (before.back() == "--columns") return complete_columns(word);
+         return complete_query(shell, before, word);
+       }});
   table.add({"batches",
              {},
              group,
@@ -517,7 +693,9 @@ void add_batch_commands(CommandTable& table) {
              true,
              true,
              rename,
-             complete_query});
+             [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+               return before.size() == 1 ? complete_batch(shell, before, word) : std::vector<Candidate>();
+             }});
   table.add({"drop",
              {},
              group,
@@ -535,7 +713,7 @@ void add_batch_commands(CommandTable& table) {
              {},
              group,
              "undo",
-             "take back the last drop or rename",
+             "take back the last drop, rename, tag or note; again: the one before it",
              {},
              {},
              0,
@@ -544,26 +722,7 @@ void add_batch_commands(CommandTable& table) {
              true,
              [](Shell& shell, const Arguments&, Reply& reply) { reply.line(shell.experiment().undo()); },
              {}});
-  table.add({"tag",
-             {},
-             group,
-             "tag QUERY NAME",
-             "label runs; `tag:NAME` finds them",
-             {"tag score:INCORRECT hard"},
-             {},
-             2,
-             SIZE_MAX,
-             true,
-             true,
-             [](Shell& shell, const Arguments& arguments, Reply& reply) {
-               Arguments query = arguments;
-               const std::string name = query.words.back().text;
-               query.words.pop_back();
-               const Selection selection = shell.select(query.rest(0));
-               shell.experiment().tag(selection.runs, name);
-               reply.line(describe(selection) + " tagged " + name);
-             },
-             complete_query});
+  add_label_commands(table);
 }
 
 }  // namespace assay
