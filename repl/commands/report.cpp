@@ -279,8 +279,7 @@ void add_report_command(CommandTable& table) {
              "charts, the runs and their transcripts; without BATCH the only one, all of kinds that belong together, "
              "or in a file all",
              {"report qa", "report qa results.html", "report all.html --transcripts 500"},
-             {{"--transcripts", "N|all|none",
-               "of a page: how many runs' transcripts it holds; by default as many as fit into 20 MiB"}},
+             {{"--transcripts", "N|all|none", "runs whose transcripts a page holds; default: what fits into 20 MiB"}},
              0,
              SIZE_MAX,
              false,
