@@ -126,7 +126,7 @@ std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId
                                  const Advance& advance) {
   Groups groups;
   if (is_payload_path(field)) {
-    add_by_value(experiment, runs, {field.starts_with("answer."), field.substr(field.find('.') + 1)}, advance, groups);
+    add_by_value(experiment, runs, payload_path(field), advance, groups);
     return groups.take();
   }
   std::optional<RunTable::Reader> reader(experiment.table().read());
@@ -164,6 +164,14 @@ std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId
   return groups.take();
 }
 
-bool is_payload_path(std::string_view field) { return field.starts_with("data.") || field.starts_with("answer."); }
+bool is_payload_path(std::string_view field) {
+  const std::string_view part = field.substr(0, field.find('.'));
+  return part == "data" || part == "answer";
+}
+
+ValuePath payload_path(std::string_view field) {
+  const auto dot = field.find('.');
+  return {field.starts_with("answer"), std::string(dot == std::string_view::npos ? "" : field.substr(dot + 1))};
+}
 
 }  // namespace assay

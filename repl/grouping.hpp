@@ -21,7 +21,8 @@ std::vector<std::string> group_fields(Experiment& experiment);
 /// has. `advance`: of a path into data or answer, which is read from disk the first time.
 std::vector<TallyGroup> tally_by(Experiment& experiment, const std::vector<RunId>& runs, const std::string& field,
                                  const Advance& advance = {});
-/// data.PATH, answer.PATH.
+/// data, data.PATH, answer, answer.PATH.
 bool is_payload_path(std::string_view field);
+ValuePath payload_path(std::string_view field);
 
 }  // namespace assay

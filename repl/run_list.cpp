@@ -90,6 +90,9 @@ std::vector<Candidate> complete_sort_field(Shell& shell, std::string_view word) 
     for (const std::string& metric : table.metric_names(batch.id)) {
       if (std::find(names.begin(), names.end(), "metric." + metric) == names.end()) names.push_back("metric." + metric);
     }
+    for (const std::string& facet : table.facet_names(batch.id)) {
+      if (std::find(names.begin(), names.end(), facet) == names.end()) names.push_back(facet);
+    }
   }
   std::vector<Candidate> found;
   for (const std::string& name : names) {

@@ -188,8 +188,7 @@ void sort_runs(Experiment& experiment, std::vector<RunId>& runs, const std::stri
   const bool descending = field.starts_with("-");
   const std::string name = descending ? field.substr(1) : field;
   if (is_payload_path(name)) {
-    sort_by_value(experiment, runs, {name.starts_with("answer."), name.substr(name.find('.') + 1)}, descending,
-                  advance);
+    sort_by_value(experiment, runs, payload_path(name), descending, advance);
     return;
   }
   const RunTable::Reader table = experiment.table().read();
