@@ -329,6 +329,7 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
     experiment.add(std::move(loaded));
   }
 
+  const std::shared_ptr<MetricsWriter> metrics_writer = make_metrics_writer({experiment, models, budget_book, tell});
   const auto make_shell = [&](LineEditor& of_terminal, const ShellOptions& options) {
     auto shell = std::make_unique<Shell>(
         ShellParts{experiment, registry, models, settings, of_terminal, terminals, &bulk}, options);
@@ -343,7 +344,7 @@ int Program::Parts::run(const ProgramArguments& arguments, FrontProcess* front) 
       keep_limits(opened, limiter.learned());
     });
     add_plot_command(shell->commands());
-    add_metrics_command(shell->commands(), {experiment, models, budget_book, tell});
+    add_metrics_command(shell->commands(), metrics_writer);
     add_replay_command(shell->commands(), [&](const BatchInfo& batch) {
       const ModelRegistry::Offline offline(models);
       return registry.require(batch.kind).make_runner(batch, {});

@@ -256,7 +256,10 @@ void refuse_foreign_words(const Command& command, const std::string& line) {
     const bool option = word.size() > 1 && word[0] == '-' && std::all_of(word.begin() + 1, word.end(), [](char c) {
                           return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
                         });
-    if (option && command.name != "tag" && command.name != "set" && command.name != "note") {
+    const bool value_of_flag = i > 0 && std::any_of(command.flags.begin(), command.flags.end(), [&](const Flag& flag) {
+                                 return !flag.value.empty() && flag.name == words[i - 1].text;
+                               });
+    if (option && !value_of_flag && command.name != "tag" && command.name != "set" && command.name != "note") {
       std::vector<std::string> names;
       for (const Flag& flag : command.flags) names.push_back(flag.name);
       const auto near = nearest("-" + word, names);

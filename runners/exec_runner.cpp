@@ -151,8 +151,9 @@ class ExecRunner::Conversation {
 
   [[noreturn]] void fail(const std::string& kind, const std::string& what) {
     const std::string tail = tail_of(log_errors());
-    throw RunFailure(kind, runner_.parts_.programs->name() + ": " + what +
-                               (tail.empty() ? "; nothing on its standard error" : "; stderr: " + tail));
+    const char* silence = kind == "exec/protocol" ? "" : "; nothing on its standard error";
+    throw RunFailure(kind,
+                     runner_.parts_.programs->name() + ": " + what + (tail.empty() ? silence : "; stderr: " + tail));
   }
 
   ExecRunner& runner_;
@@ -196,8 +197,9 @@ void ExecRunner::setup(Run& run, Step& step) { perform(ExecOperation::setup, run
 Next ExecRunner::step(Run& run, Step& step) {
   const auto result = perform(ExecOperation::step, run, step);
   if (!result)
-    throw RunFailure("exec/protocol",
-                     parts_.programs->name() + R"(: answers "step" with "unsupported": it has to do that)");
+    throw RunFailure(
+        "exec/protocol",
+        parts_.programs->name() + R"(: said {"unsupported":true} to a step: only setup and evaluate may be left out)");
   return result->next;
 }
 

@@ -57,7 +57,11 @@ Json texts(const std::vector<std::string>& values) {
 
 PinnedCommand pin_command(const std::string& typed, const std::string& env_keys) {
   PinnedCommand command;
-  for (const ShellWord& word : split_shell_words(typed)) command.words.push_back(word.text);
+  try {
+    for (const ShellWord& word : split_shell_words(typed)) command.words.push_back(word.text);
+  } catch (const Error& error) {
+    throw Error("usage", error.what(), "command", kExample);
+  }
   if (command.words.empty()) {
     throw Error("usage", "which program executes the runs?", "command", std::string(kExample) + " names it");
   }

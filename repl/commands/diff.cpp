@@ -254,7 +254,9 @@ void diff(Shell& shell, const Arguments& arguments, Reply& reply) {
     sides.name_a = table.name(runs[0]);
     sides.name_b = table.name(runs[1]);
   }
-  const bool colours = shell.options().interactive && terminal_facts(shell.options().out).colours;
+  const ShellOptions& options = shell.options();
+  const TerminalFacts facts = options.port != nullptr ? options.port_facts : terminal_facts(options.out);
+  const bool colours = options.interactive && facts.colours;
   reply.paged = true;
   reply.line(StyledText()
                  .add("A ", TextRole::title)

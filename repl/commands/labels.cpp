@@ -77,10 +77,7 @@ void note(Shell& shell, const Arguments& arguments, Reply& reply) {
   Arguments address = arguments;
   address.words.resize(1);
   const bool writes = arguments.size() > 1 || arguments.has("--remove");
-  if (writes && shell.store().read_only()) {
-    throw Error("read_only", "a note changes the experiment, and it is open for reading only", {},
-                "start without --read-only");
-  }
+  if (writes) shell.require_writable("a note changes the experiment");
   const RunId run = shell.select_one(address.rest(0));
   const std::string name(shell.table().read().name(run));
   if (arguments.has("--remove")) {

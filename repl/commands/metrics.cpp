@@ -38,7 +38,8 @@ void write_metrics(const std::string& path, const std::string& text) {
   }
 }
 
-/// UI thread, but for the thread of its own.
+}  // namespace
+
 class MetricsWriter {
  public:
   explicit MetricsWriter(MetricsParts parts)
@@ -88,6 +89,8 @@ class MetricsWriter {
   std::chrono::nanoseconds every_{0};
   std::jthread thread_;  // last: it ends before what it uses
 };
+
+namespace {
 
 /// A stop token that Ctrl-C asks for.
 class StopByInterrupt {
@@ -155,8 +158,11 @@ void metrics(MetricsWriter& writer, Shell& shell, const Arguments& arguments, Re
 
 }  // namespace
 
-void add_metrics_command(CommandTable& table, MetricsParts parts) {
-  const auto writer = std::make_shared<MetricsWriter>(std::move(parts));
+std::shared_ptr<MetricsWriter> make_metrics_writer(MetricsParts parts) {
+  return std::make_shared<MetricsWriter>(std::move(parts));
+}
+
+void add_metrics_command(CommandTable& table, std::shared_ptr<MetricsWriter> writer) {
   table.add(
       {"metrics",
        {},

@@ -82,7 +82,7 @@ void repair(Shell& shell, const Arguments& arguments, Reply& reply) {
   const std::string version = shell.options().version;
   const auto tell = [&](const std::string& line) { shell.notice(line); };
   if (shell.foreground()) {
-    repair_file(file, out, version, tell, [&] { return shell.interrupted(); }, reply);
+    shell.work([&] { repair_file(file, out, version, tell, [&] { return shell.interrupted(); }, reply); });
     return;
   }
   // On a terminal the editor draws, and takes Ctrl-C, while a thread works.
@@ -98,7 +98,9 @@ void repair(Shell& shell, const Arguments& arguments, Reply& reply) {
       done = true;
       shell.editor().wake();
     });
-    while (shell.editor().wait([&] { return done.load(); }) != WaitResult::done) stop = true;
+    shell.work([&] {
+      while (shell.editor().wait([&] { return done.load(); }) != WaitResult::done) stop = true;
+    });
   }
   if (problem) std::rethrow_exception(problem);
 }

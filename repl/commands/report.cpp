@@ -152,7 +152,7 @@ std::vector<BatchReport> make_reports(Shell& shell, const std::vector<BatchId>& 
     const BatchInfo& info = one.view->info();
     if (!info.kind.empty()) {
       one.kind = &shell.kinds().require(info.kind);
-      one.report = one.kind->report(*one.view);
+      shell.work([&] { one.report = one.kind->report(*one.view); });
     } else if (!page && batches.size() == 1) {
       throw Error("kind", "batch " + info.name + " is of no known kind: it has no report of its own", {},
                   "`report BATCH FILE.html` lists its runs all the same");

@@ -292,7 +292,7 @@ void log(Shell& shell, const Arguments& arguments, Reply& reply) {
       throw Error("usage", "log --follow of " + count_text(selection.runs.size()) + " runs is too much to read", {},
                   "at most 100; `status` shows how a job is getting on");
     }
-    follow_logs(shell, selection.runs, least, reply);
+    shell.work([&] { follow_logs(shell, selection.runs, least, reply); });
     return;
   }
   reply.paged = true;

@@ -11,7 +11,8 @@ while IFS= read -r line; do
     *'"op":"setup"'*)
       printf '{"done":{"context":[%s]}}\n' "$question" ;;
     *'"op":"step"'*)
-      printf '{"call":{"messages":[%s],"hint":{"answer":"%s"}}}\n' "$question" "$((a + b))"
+      printf '{"call":{"messages":[%s],"hint":{"answer":"%s","options":["%s","%s"]}}}\n' \
+        "$question" "$((a + b))" "$((a + b))" "$((a + b + 1))"
       IFS= read -r reply
       case $reply in '{"error":'*) reply=${reply#'{"error":'}; printf '{"fail":%s\n' "$reply"; continue ;; esac
       text=$(printf '%s\n' "$reply" | sed 's/.*"text":"\(\([^"\\]\|\\.\)*\)".*/\1/')
