@@ -141,23 +141,24 @@ std::vector<Candidate> complete_plot(Shell& shell, const std::vector<std::string
 }  // namespace
 
 void add_plot_command(CommandTable& table) {
-  table.add({"plot",
-             {},
-             "results",
-             "plot FIELD [by FIELD] [QUERY] [FILE]",
-             "how a field lies over runs: histogram, counts, means or scores by group with 95 % intervals; in the "
-             "terminal, or to a file that ends in " +
-                 plot_formats(),
-             {"plot time", "plot score by category", "plot metric.f1 by data.k batch:qa", "plot score by model s.svg"},
-             {{"--top", "N", "groups shown, those with the most runs (20)"},
-              {"--sort", "ORDER", "of groups: name, n or value; else as they first appear"},
-              {"--force", "", "write over a file that is no plot"}},
-             1,
-             SIZE_MAX,
-             false,
-             true,
-             plot,
-             complete_plot});
+  table.add(
+      {"plot",
+       {},
+       "results",
+       "plot FIELD [by FIELD] [QUERY] [FILE]",
+       "how a field lies over runs: histogram, counts, means or scores by group with 95 % intervals; in the "
+       "terminal, or to a file that ends in " +
+           plot_formats(),
+       {"plot time", "plot score by category", "plot metric.correct by category batch:qa", "plot score by model s.svg"},
+       {{"--top", "N", "groups shown, those with the most runs (20)"},
+        {"--sort", "ORDER", "of groups: name, n or value; else as they first appear"},
+        {"--force", "", "write over a file that is no plot"}},
+       1,
+       SIZE_MAX,
+       false,
+       true,
+       plot,
+       complete_plot});
 }
 
 }  // namespace assay
