@@ -91,8 +91,8 @@ std::unique_ptr<FrontProcess> FrontProcess::start() {
     stand_in_front(child, ends[0]);
   }
   ::close(ends[0]);
-  ::prctl(PR_SET_PDEATHSIG, SIGHUP);  // killed in front of us: as good as a lost terminal
-  if (::getppid() != front) ::raise(SIGHUP);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // who kills the one in front means the program
+  if (::getppid() != front) ::raise(SIGKILL);
   return std::unique_ptr<FrontProcess>(new FrontProcess(ends[1], front));
 }
 

@@ -385,6 +385,7 @@ TEST_CASE("a terminal of another version is refused with both versions; odd fram
   const Place place;
   Pty first({kShell, place.file}, place.options());
   REQUIRE(first.wait_for("assay> "));
+  REQUIRE(place.wait_until([&] { return place.has_socket(); }));  // the prompt may come before all is open
   {
     Channel other(connect_to(socket_path(place.file)));
     other.send(Json::object({{"t", "hello"}, {"protocol", 99}, {"version", "9.9"}}));
@@ -431,6 +432,7 @@ TEST_CASE("who opens what another program writes is told how to join it; who att
   const Place place;
   Pty first({kShell, place.file}, place.options());
   REQUIRE(first.wait_for("assay> "));
+  REQUIRE(place.wait_until([&] { return place.has_socket(); }));  // the prompt may come before all is open
   const Finished refused = place.run({kShell, place.file, "-c", "status"});
   CHECK(refused.status == 1);
   CHECK(refused.error.find("pid " + std::to_string(place.writer())) != std::string::npos);
