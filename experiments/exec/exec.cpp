@@ -102,9 +102,9 @@ LoadedBatch ExecKind::load(const Source& source, const ParameterTexts& params) c
   count_of(batch.info.params, "workers", 0);
   count_of(batch.info.params, "max_steps", 1);
   const std::string typed = batch.info.params.value("command", std::string());
-  const PinnedCommand command = typed.empty() && source.embedded
-                                    ? pin_sample(source.name)
-                                    : pin_command(typed, batch.info.params.value("env_keys", std::string()));
+  const bool is_sample = typed.empty() && source.embedded && !sample(source.name).empty();
+  const PinnedCommand command =
+      is_sample ? pin_sample(source.name) : pin_command(typed, batch.info.params.value("env_keys", std::string()));
   const auto model = dependencies_.models.entry(batch.info.params.value("model", std::string()));
   batch.info.model = model->name;
   batch.info.params["model"] = model->name;
@@ -122,8 +122,7 @@ LoadedBatch ExecKind::load(const Source& source, const ParameterTexts& params) c
   });
   if (batch.runs.empty()) throw Error("data", "no runs: expected rows, each the data of one run", source.name);
   dependencies_.trust(identity(command));
-  if (source.embedded && typed.empty())
-    batch.notes.push_back("each run is executed by " + shown(command) + ", which comes with assay");
+  if (is_sample) batch.notes.push_back("each run is executed by " + shown(command) + ", which comes with assay");
   return batch;
 }
 
