@@ -212,6 +212,7 @@ int main(int argc, char** argv) {
     std::fputs("usage: bench_million PATH_TO_ASSAY [RUNS [REPEATS]]\n", stderr);
     return 2;
   }
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // each table is seen when it is there
   const std::size_t runs = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1'000'000;
   const int repeats = argc > 3 ? std::atoi(argv[3]) : 20;
   std::string pattern = (std::filesystem::temp_directory_path() / "assay_million_XXXXXX").string();
