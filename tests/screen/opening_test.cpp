@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "tests/support/process.hpp"
@@ -62,7 +63,7 @@ TEST_CASE("a prompt comes while the experiment still opens; what is entered ther
   Room room;
   REQUIRE(room.shows("assay> "));
   CHECK(room.shows("opening .."));
-  room.pty->send("ls 'arithmetic:1'x\x7f\x7f --limit 1\r");
+  room.pty->send("ls 'arithmetic:1'xx\x7f\x7f --limit 1\r");
   room.pty->pump(300ms);
   CHECK(room.pty->all_text().find("COMPLETE") == std::string::npos);
   CHECK(room.pty->all_text().find("READY") == std::string::npos);

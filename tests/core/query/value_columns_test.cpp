@@ -179,6 +179,7 @@ TEST_CASE("runs of a batch that comes later are read when they are asked about")
   info.first = 3;
   disk.table.add_batch(info, std::vector<NewRun>(2));
   disk.all = {0, 1, 2, 3, 4};
+  disk.answers.resize(5);
   CHECK(disk.texts({false, "k"}) == std::vector<std::string>{"0", "1", "2", "0", "1"});
   CHECK(disk.visited == 5);
 }
