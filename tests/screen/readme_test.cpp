@@ -96,7 +96,9 @@ TEST_CASE("README's first ten minutes: each line typed as written shows what is 
       pty = std::make_unique<Pty>(std::vector<std::string>{kProgram, line.substr(10)}, options);
       after.clear();
       awaited.clear();
-      REQUIRE(pty->wait_for("assay> "));
+      const bool prompted = pty->wait_for("assay> ");
+      INFO(pty->raw());
+      REQUIRE(prompted);
     } else if (line.starts_with("assay> ")) {
       REQUIRE(pty);
       awaited.clear();
@@ -109,8 +111,14 @@ TEST_CASE("README's first ten minutes: each line typed as written shows what is 
     } else if (line.starts_with("-- ")) {
       REQUIRE(pty);
       pty->pump(1000ms);
+      // The process that has the experiment, which its lock names, and the one at the terminal.
+      const std::string lock = assay::read_file((folder.path / "saves/first.assay-lock").string());
+      const pid_t owner = static_cast<pid_t>(std::strtol(lock.c_str(), nullptr, 10));
+      REQUIRE(owner > 1);
+      ::kill(owner, SIGKILL);
       pty->signal(SIGKILL);
       REQUIRE(pty->exit_status(10s));
+      for (int i = 0; i < 500 && ::kill(owner, 0) == 0; ++i) ::usleep(10'000);  // its lock goes with it
     } else if (line != "..") {
       REQUIRE(pty);
       std::string wanted = in_words(line);
