@@ -114,7 +114,7 @@ Histogram histogram(std::span<const double> values, std::size_t most) {
     } else if (width > 0) {
       bins = most;
     }
-    const RoundScale scale = round_scale(low, end, std::max<std::size_t>(bins, 3) - (tail ? 2 : 1));
+    const RoundScale scale = round_scale(low, end, tail ? std::max<std::size_t>(bins, 3) - 2 : bins);
     made.low = scale.low;
     made.width = whole ? std::max(scale.step, 1.0) : scale.step;
     const double edges = (end - made.low) / made.width;

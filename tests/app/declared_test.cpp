@@ -59,7 +59,7 @@ TEST_CASE("the server is asked what the file says, step by step, and only where 
   server.config(R"({"reply":"<{echo}>"})");
   const auto said = session(folder, folder.file("x.assay"),
                             "load study.yaml style=plain,poet; run_n 8; report 'echo style=poet'; calls all; "
-                            "save out.jsonl batch:'echo style=poet'; stats all by kind",
+                            "save out.jsonl batch:'echo style=poet'; stats all by data.kind",
                             server_environment(server));
   REQUIRE(said.size() == 6);
   CHECK(said[0].at("batches").size() == 2);

@@ -43,6 +43,6 @@ TEST_CASE("a text beyond the bound is cut with a line that says so, in one line 
   // No character is split.
   std::string accents = "x";
   while (accents.size() < kMaxRemoteText + 10) accents += "\xc3\xa9";
-  const auto whole = lines_of_frame(to_frame({StyledText().add(accents)}));
+  const auto whole = lines_of_frame(to_frame(std::vector<StyledText>{StyledText().add(accents)}));
   CHECK(whole[0].plain().size() == kMaxRemoteText - 1);
 }
