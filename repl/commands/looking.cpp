@@ -15,6 +15,7 @@
 #include "repl/resident_bytes.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
+#include "repl/wrapped.hpp"
 
 namespace assay {
 namespace {
@@ -37,6 +38,7 @@ Json show_held_by(Shell& shell, Reply& reply) {
   const HeldBy held = held_by(shell.engine(), shell.table());
   Json list = Json::array();
   constexpr std::size_t kMostShown = 4;
+  const std::string indent(12, ' ');
   for (std::size_t i = 0; i < held.list.size(); ++i) {
     const Holding& one = held.list[i];
     list.push_back(
@@ -46,14 +48,19 @@ Json show_held_by(Shell& shell, Reply& reply) {
                       {"slot", one.slot},
                       {"seconds_left", one.left ? Json(static_cast<double>(one.left->count()) / 1000) : Json()}}));
     if (i >= kMostShown) continue;
-    reply.line(StyledText()
-                   .add(i == 0 ? "held by     " : "            ", TextRole::dim)
-                   .add(one.what, one.slot ? TextRole::plain : TextRole::warn)
-                   .add(one.slot ? " (" + counted(one.runs, "run waits", "runs wait") + " for a slot)"
-                                 : " (" + count_text(one.runs) + " of " + counted(held.in_flight, "run", "runs") +
-                                       " in flight)")
-                   .add(one.now.empty() ? "" : ": " + one.now)
-                   .add(one.left && one.left->count() > 0 ? ", " + format_duration(*one.left) + " more at most" : ""));
+    std::string text = one.what;
+    text += one.slot ? " (" + counted(one.runs, "run waits", "runs wait") + " for a slot)"
+                     : " (" + count_text(one.runs) + " of " + counted(held.in_flight, "run", "runs") + " in flight)";
+    if (!one.now.empty()) text += ": " + one.now;
+    if (one.left && one.left->count() > 0) text += ", " + format_duration(*one.left) + " more at most";
+    Reply lines;
+    wrapped(text, indent, reply.width, lines);
+    for (std::size_t line = 0; line < lines.lines.size(); ++line) {
+      reply.line(
+          StyledText()
+              .add(i + line == 0 ? "held by     " : indent, TextRole::dim)
+              .add(lines.lines[line].plain().substr(indent.size()), one.slot ? TextRole::plain : TextRole::warn));
+    }
   }
   return list;
 }
