@@ -1,5 +1,7 @@
 #include "app/arguments.hpp"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <thread>
@@ -7,6 +9,10 @@
 #include "app/version.hpp"
 
 namespace assay {
+
+bool is_interactive(const ProgramArguments& arguments) {
+  return arguments.scripts.empty() && isatty(0) == 1 && isatty(1) == 1 && !arguments.json;
+}
 
 std::optional<ProgramArguments> parse_program_arguments(int argc, char** argv, int& status) {
   ProgramArguments arguments;
@@ -51,6 +57,12 @@ std::optional<ProgramArguments> parse_program_arguments(int argc, char** argv, i
   app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
       ->type_name("L")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_subcommand("attach",
+                     "a second terminal on a program that has EXPERIMENT open, to see and steer it or, with "
+                     "--read-only, to look; `detach` there and come back by this")
+      ->fallthrough()
+      ->callback([&] { arguments.attach = true; })
+      ->footer("assay attach [EXPERIMENT] [--read-only] [--json] [-c COMMANDS].. [-f SCRIPT]..");
   app.footer("In the shell: `help`. First steps: assay :memory: -c \"load arithmetic sample; run_n 8; stats\"");
   try {
     app.parse(argc, argv);

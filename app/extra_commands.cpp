@@ -1,7 +1,9 @@
 #include "app/extra_commands.hpp"
 
+#include <filesystem>
 #include <fstream>
 
+#include "core/model/own_files.hpp"
 #include "core/text/atomic_file.hpp"
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
@@ -92,12 +94,33 @@ void show(const Prompts& prompts, const std::string& name, Reply& reply) {
                                {"text", prompt.text}});
 }
 
-void check(const Prompts& prompts, const Arguments& arguments, Reply& reply) {
+/// What a file of a kind's own is; "" : it is none.
+std::string check_own_file(const Shell& shell, const std::string& name) {
+  if (!name.ends_with(".yaml") && !name.ends_with(".yml")) return {};
+  if (!std::filesystem::exists(name)) return {};
+  const std::string text = read_file(name, std::size_t{1} << 20);
+  for (const Kind* kind : shell.kinds().all()) {
+    const auto* own = dynamic_cast<const OwnFiles*>(kind);
+    if (own == nullptr || !own->claims(text)) continue;
+    Source source;
+    source.name = name;
+    source.path = name;
+    return own->check_file(source);
+  }
+  return {};
+}
+
+void check(const Shell& shell, const Prompts& prompts, const Arguments& arguments, Reply& reply) {
   std::string problems;
   reply.result = Json::array();
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string& name = arguments.at(i);
     try {
+      if (const std::string study = check_own_file(shell, name); !study.empty()) {
+        reply.line(name + ": good, " + study);
+        reply.result.push_back(Json::object({{"file", name}, {"ok", true}}));
+        continue;
+      }
       const PromptFile prompt = prompts.open(name);
       reply.line(name + ": good, variables " + joined(prompt.variables()));
       for (const std::string& warning : prompt.warnings)
@@ -147,7 +170,7 @@ void prompt_command(Shell& shell, const PromptLimits& limits, const Arguments& a
   const Prompts prompts(shell, limits);
   reply.paged = true;
   if (what == "list" && arguments.size() <= 2) return list(shell, prompts, arguments, reply);
-  if (what == "check" && arguments.size() > 1) return check(prompts, arguments, reply);
+  if (what == "check" && arguments.size() > 1) return check(shell, prompts, arguments, reply);
   if (what == "render") return render(prompts, arguments, reply);
   if (what == "test") return test(arguments, reply);
   if (what == "show" && arguments.size() == 2) return show(prompts, arguments.at(1), reply);

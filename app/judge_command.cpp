@@ -62,7 +62,7 @@ void judge(Shell& shell, const Arguments& arguments, Reply& reply) {
 void add_judge_command(CommandTable& table) {
   table.add({"judge",
              {},
-             "batches",
+             "batches and runs",
              "judge QUERY [vs QUERY] [key=value ..]",
              "judge the answers of runs: a new batch of kind judge; `vs` compares two answers to each item",
              {"judge batch:qa", "judge batch:a vs batch:b judge=openai/gpt-4o swap=both",

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <string_view>
 
+#include "core/store/damage_count.hpp"
+#include "core/store/sqlite_store.hpp"
 #include "core/text/byte_size.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
@@ -73,11 +75,11 @@ void make_folder_for(const std::string& path) {
   if (!folder.empty()) make_folders(folder);
 }
 
-std::string history_path() {
+std::string state_file(const std::string& name) {
   const std::string folder = folder_of_environment("XDG_STATE_HOME", "/.local/state/assay");
   if (folder.empty()) return {};
   make_folders(folder);
-  return folder + "/history";
+  return folder + "/" + name;
 }
 
 std::vector<std::string> recovery_lines(Store& store) {
@@ -91,6 +93,32 @@ std::vector<std::string> recovery_lines(Store& store) {
     line += ". Kept: " + counted(found.runs, "run", "runs") + ", " + counted(found.calls, "call", "calls") + ". " +
             counted(found.resumable, "run goes", "runs go") + " on from where they were.";
     lines.push_back(line);
+  }
+  return lines;
+}
+
+std::vector<std::string> sibling_lines(const Store& store) {
+  std::vector<std::string> lines;
+  if (!store.recovery().created || store.path() == ":memory:") return lines;
+  std::string base = std::filesystem::path(store.path()).filename().string();
+  if (base.ends_with(".assay")) base.resize(base.size() - std::string_view(".assay").size());
+  for (const auto& [path, opens] : {std::pair("saves/" + base + ".assay", base),
+                                    std::pair(base + ".assay", base + ".assay"), std::pair(base, "./" + base)}) {
+    std::error_code problem;
+    if (!std::filesystem::is_regular_file(path, problem) || std::filesystem::equivalent(path, store.path(), problem))
+      continue;
+    try {
+      StoreOptions options;
+      options.path = path;
+      options.read_only = true;
+      const RunId runs = open_sqlite_store(options)->next_run();
+      if (runs > 0) {
+        lines.push_back("new experiment " + store.path() + "; " + path + " holds " + counted(runs, "run", "runs") +
+                        ": `assay " + opens + "` opens it");
+      }
+    } catch (const Error&) {  // no experiment, or one that can't be read now: nothing is known of it
+      continue;
+    }
   }
   return lines;
 }
@@ -112,8 +140,10 @@ std::vector<std::string> doubt_lines(Store& store, const RunTable& table) {
     if (found.in_doubt > 3) doubt += " ..";
     lines.push_back(doubt + "; `calls --in-doubt` lists them");
   }
-  if (found.damaged > 0)
-    lines.push_back(counted(found.damaged, "record", "records") + " damaged and set aside: `check` names them");
+  if (const std::size_t damaged = damaged_records(store); damaged > 0) {
+    lines.push_back(counted(damaged, "record", "records") +
+                    " damaged and set aside: `check` names them; `ls err:damaged` shows their runs");
+  }
   return lines;
 }
 
@@ -145,7 +175,7 @@ void keep_pause(Store& store, const PauseInfo& pause) {
 std::vector<LearnedLimits> stored_limits(Store& store) { return learned_limits_from_text(store.note(kLimitsNote)); }
 
 void keep_limits(Store& store, const std::vector<LearnedLimits>& learned) {
-  if (learned.empty() || store.read_only()) return;
+  if (store.read_only() || (learned.empty() && store.note(kLimitsNote).empty())) return;
   std::string text = to_text(learned);
   if (text != store.note(kLimitsNote)) store.submit({PutNote{kLimitsNote, std::move(text)}}, {});
 }

@@ -19,11 +19,14 @@ std::vector<SettingSpec> opening_settings();
 void read_settings(Settings& settings);
 /// The folder of an experiment file, 0700 when it is made.
 void make_folder_for(const std::string& path);
-/// Where typed lines are kept; "" when there is no home.
-std::string history_path();
+/// Where a file of that name is kept for this user ("history": what was typed); "" when there is no home.
+std::string state_file(const std::string& name);
 
 /// What an unclean end left behind (reliability.md 1.6), a line; none after a clean one.
 std::vector<std::string> recovery_lines(Store& store);
+/// Of an experiment that has just been made: others of the same name that were perhaps meant, with how many runs they
+/// hold and how they are opened; a line each.
+std::vector<std::string> sibling_lines(const Store& store);
 /// The calls in doubt by the names of their runs, and damaged records; a line each.
 std::vector<std::string> doubt_lines(Store& store, const RunTable& table);
 

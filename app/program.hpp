@@ -22,6 +22,8 @@
 namespace assay {
 
 class Hub;
+class ProgramHost;
+class TrustedCommands;
 
 /// What a kind and its runners may be given to work with. Lives as long as the program runs.
 struct Services {
@@ -31,6 +33,12 @@ struct Services {
   std::function<PromptLimits()> prompt_limits;            // for load_prompt: as set at this moment
   std::function<std::optional<Pico>()> budget_left = {};  // what the experiment's cap leaves; nullopt: no cap
   SettingLookup setting = {};                             // any setting, as set at this moment
+  ProgramHost* programs = nullptr;                        // programs of runs in other languages
+  TrustedCommands* trusted = nullptr;                     // those that may be started
+  /// The environment of a program: without keys, but with the variables named.
+  std::function<std::vector<std::string>(const std::vector<std::string>& allowed)> child_environment = {};
+  std::function<std::string(std::string_view)> redact = {};  // keys taken out
+  std::function<void(const std::string& line)> tell = {};    // to the person, while commands run too
 };
 
 /// Reads a file into runs (id and data are enough). Throws Error.

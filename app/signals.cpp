@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
+#include <map>
 
 #include "repl/terminal.hpp"
 
@@ -22,6 +24,8 @@ sigset_t handled_signals() {
     sigaddset(&set, signal);
   return set;
 }
+
+constexpr auto kTwins = std::chrono::milliseconds(250);
 
 /// Async-signal-safe only.
 extern "C" void crashed(int signal) {
@@ -59,12 +63,27 @@ void prepare_process() {
   }
 }
 
-SignalThread::SignalThread(std::function<void(int)> handle)
-    : thread_([handle = std::move(handle)](const std::stop_token& stop) {
+SignalThread::SignalThread(std::function<void(int)> handle, pid_t front)
+    : thread_([handle = std::move(handle), front](const std::stop_token& stop) {
+        using Clock = std::chrono::steady_clock;
+        struct Seen {
+          bool from_front = false;
+          Clock::time_point at;
+        };
+        std::map<int, Seen> last;
         const sigset_t set = handled_signals();
         while (!stop.stop_requested()) {
-          int signal = 0;
-          if (sigwait(&set, &signal) != 0 || signal == SIGUSR1) continue;
+          siginfo_t info{};
+          const int signal = sigwaitinfo(&set, &info);
+          if (signal < 0 || signal == SIGUSR1) continue;
+          if (front != 0) {
+            const Seen seen{info.si_code <= 0 && info.si_pid == front, Clock::now()};
+            const auto before = last.find(signal);
+            const bool twin = before != last.end() && before->second.from_front != seen.from_front &&
+                              seen.at - before->second.at < kTwins;
+            last[signal] = seen;
+            if (twin) continue;
+          }
           handle(signal);
         }
       }) {}

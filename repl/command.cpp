@@ -55,6 +55,18 @@ Error usage_error(const Command& command, const std::string& what) {
   return Error("usage", command.name + ": " + what, {}, hint);
 }
 
+/// The word of the usage that comes next: "run_n: N is missing".
+std::string missing_words(const Command& command, std::size_t given) {
+  std::vector<std::string> names;
+  const std::string usage = command.usage.substr(0, command.usage.find(" | "));
+  for (const ShellWord& word : split_shell_words(usage)) {
+    if (!names.empty() || word.begin > 0) names.push_back(word.text);
+  }
+  if (given >= names.size() || !(names[given][0] >= 'A' && names[given][0] <= 'Z'))
+    return given == 0 ? "an argument is missing" : "another argument is missing";
+  return names[given] + " is missing";
+}
+
 }  // namespace
 
 void Reply::block(std::string_view text, std::string_view indent) {
@@ -96,14 +108,18 @@ const Command* CommandTable::find(std::string_view name) const {
   return nullptr;
 }
 
-const Command& CommandTable::require(const std::string& name) const {
-  if (const Command* command = find(name)) return *command;
+std::optional<std::string> CommandTable::nearest_name(const std::string& name) const {
   std::vector<std::string> names;
   for (const Command& command : commands_) {
     names.push_back(command.name);
     names.insert(names.end(), command.aliases.begin(), command.aliases.end());
   }
-  const auto near = nearest(name, names);
+  return nearest(name, names);
+}
+
+const Command& CommandTable::require(const std::string& name) const {
+  if (const Command* command = find(name)) return *command;
+  const auto near = nearest_name(name);
   throw Error("usage", "unknown command " + name, {},
               near ? "did you mean " + *near + "? `help` lists all" : "`help` lists the commands");
 }
@@ -186,7 +202,7 @@ Arguments parse_arguments(const Command& command, const std::string& line) {
   }
   if (arguments.has("--help")) return arguments;
   if (arguments.words.size() < command.min_words) {
-    throw usage_error(command, arguments.words.empty() ? "an argument is missing" : "another argument is missing");
+    throw usage_error(command, missing_words(command, arguments.words.size()));
   }
   if (arguments.words.size() > command.max_words) {
     throw usage_error(command, "one argument too many: " + arguments.words[command.max_words].text);

@@ -72,6 +72,8 @@ class CommandTable {
  public:
   void add(Command command);
   const Command* find(std::string_view name) const;
+  /// "did you mean": a name or alias near to a mistyped one.
+  std::optional<std::string> nearest_name(const std::string& name) const;
   /// Throws Error "usage": unknown command, with the nearest name.
   const Command& require(const std::string& name) const;
   const std::vector<Command>& all() const { return commands_; }

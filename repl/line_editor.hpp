@@ -2,9 +2,9 @@
 // How lines come in, and how other threads speak while a person types. Two implementations: on a terminal GNU readline
 // for keys, history and search with drawing of our own (what is typed is never written through), elsewhere plain lines.
 //
-// One UI thread reads and waits. print_above, set_status, interrupt, resized, suspend and wake may be called by any
-// thread, also while the UI thread is in read() or wait(); they only queue and never block on the terminal. They are
-// not for signal handlers: the thread that does sigwait calls them.
+// One UI thread at a time reads and waits. print_above, set_status, interrupt, resized, suspend and wake may be called
+// by any thread, also while the UI thread is in read() or wait(); they only queue and never block on the terminal. They
+// are not for signal handlers: the thread that does sigwait calls them.
 //
 // The terminal is in its usual mode whenever the UI thread is outside read() and wait(), and nothing of ours is drawn
 // then: a command may print as it likes.
@@ -55,6 +55,8 @@ class LineEditor {
   virtual ~LineEditor() = default;
 
   // UI thread.
+  /// What the first read() would do before it shows anything: where other threads begin before that.
+  virtual void prepare() {}
   /// Shows the prompt and waits for a line. `continuation` stands before its further lines. Lines that aren't empty,
   /// don't repeat the one before and don't begin with a space go to the history.
   virtual ReadResult read(const StyledText& prompt, const StyledText& continuation) = 0;
@@ -63,11 +65,14 @@ class LineEditor {
   virtual WaitResult wait(const std::function<bool()>& done) = 0;
   /// True once after interrupt() came outside of read() and wait(): for commands that compute for long.
   virtual bool take_interrupt() = 0;
+  /// These two: any thread, also while another is in read().
   virtual void set_completer(Completer completer) = 0;
   virtual void set_is_complete(IsComplete is_complete) = 0;
   /// Loads `path` (absent: empty) and appends to it from now on, one entry a line, 0600. Several shells may share it.
   /// Throws Error "file" when it can't be read or made.
   virtual void open_history(const std::string& path) = 0;
+  /// The terminal is left for good, outside of read() and wait(): its descriptors are something else from now on.
+  virtual void let_go() {}
   /// Oldest first.
   virtual std::vector<std::string> history() const = 0;
 
@@ -80,6 +85,8 @@ class LineEditor {
   virtual void set_status(std::vector<StyledText> lines) = 0;
   /// Ctrl-C.
   virtual void interrupt() = 0;
+  /// read() or wait() says `interrupted`, and what it had drawn is taken away: there is nothing more to type for.
+  virtual void take_away() { interrupt(); }
   /// SIGWINCH: draws anew for the new size.
   virtual void resized() = 0;
   /// SIGTSTP: gives the terminal back, stops the process, and draws anew after SIGCONT.

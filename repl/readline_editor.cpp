@@ -27,6 +27,7 @@ constexpr auto kLinesEvery = 20ms;
 constexpr auto kStatusEvery = 100ms;
 constexpr auto kLongestUndrawn = 50ms;  // while input never pauses (a paste)
 constexpr int kBackgroundLookMs = 200;
+constexpr int kCtrlC = 3;
 constexpr int kCtrlD = 4;
 constexpr std::size_t kMaxListed = 200;
 constexpr const char* kOwnPrompt = "assay";  // never drawn; tells our prompt from the library's messages
@@ -76,6 +77,10 @@ struct ReadlineEditor::Callbacks {
   }
   static int tab_key(int /*count*/, int /*key*/) {
     the_editor->complete();
+    return 0;
+  }
+  static int interrupt_key(int /*count*/, int /*key*/) {
+    the_editor->interrupted_ = true;
     return 0;
   }
   static int clear_key(int /*count*/, int /*key*/) {
@@ -144,8 +149,10 @@ void ReadlineEditor::load_library() {
     rl_bind_key_in_map('\n', &Callbacks::enter_key, map);
     rl_bind_key_in_map('\f', &Callbacks::clear_key, map);
     if (map != vi_movement_keymap) rl_bind_key_in_map('\t', &Callbacks::tab_key, map);
+    rl_bind_key_in_map(kCtrlC, &Callbacks::interrupt_key, map);
     rl_bind_keyseq_in_map("\\e[200~", rl_bracketed_paste_begin, map);
   }
+  for (Keymap map : {emacs_meta_keymap, emacs_ctlx_keymap}) rl_bind_key_in_map(kCtrlC, &Callbacks::interrupt_key, map);
   using_history();
 }
 
@@ -153,6 +160,11 @@ void ReadlineEditor::open_history(const std::string& path) {
   history_ = LineHistory::open(path);
   clear_history();
   for (const std::string& entry : history_.entries()) add_history(entry.c_str());
+}
+
+void ReadlineEditor::let_go() {
+  gone_ = true;
+  dup2(fileno(library_out_), fileno(library_in_));  // the library's own hold on the terminal
 }
 
 ReadResult ReadlineEditor::read(const StyledText& prompt, const StyledText& continuation) {
@@ -169,6 +181,7 @@ ReadResult ReadlineEditor::read(const StyledText& prompt, const StyledText& cont
   phase_ = Phase::reading;
   using_history();
   rl_callback_handler_install(kOwnPrompt, &Callbacks::line_done);
+  take_ctrl_c_as_typed();
   typed_ahead_ = 0;
   ioctl(in_, FIONREAD, &typed_ahead_);
   area_.send("\x1b[?2004h");
@@ -184,7 +197,11 @@ ReadResult ReadlineEditor::read(const StyledText& prompt, const StyledText& cont
   }
   gone_ = gone_ || area_.gone();
   if (gone_ || interrupted_ || callback_error_) {
-    finish_line(interrupted_ ? "^C" : "");
+    if (taken_away_.exchange(false)) {
+      area_.erase();
+    } else {
+      finish_line(interrupted_ ? "^C" : "");
+    }
     rl_free_line_state();
     rl_callback_sigcleanup();
     rl_callback_handler_remove();
@@ -372,7 +389,13 @@ void ReadlineEditor::finish_line(std::string_view tail) {
 
 void ReadlineEditor::accept_or_continue() {
   bool complete = true;
-  Callbacks::guarded([&] { complete = !is_complete_ || is_complete_(typed_text()); });
+  Callbacks::guarded([&] {
+    const IsComplete is_complete = [&] {
+      const std::lock_guard lock(functions_mutex_);
+      return is_complete_;
+    }();
+    complete = !is_complete || is_complete(typed_text());
+  });
   if (!complete) {
     rl_insert_text("\n");
     return;
@@ -382,8 +405,17 @@ void ReadlineEditor::accept_or_continue() {
   rl_done = 1;
 }
 
+// As a signal Ctrl-C would overtake what was typed after it, and take that away with the line.
+void ReadlineEditor::take_ctrl_c_as_typed() {
+  termios mode{};
+  if (tcgetattr(in_, &mode) != 0) return;
+  mode.c_cc[VINTR] = _POSIX_VDISABLE;
+  tcsetattr(in_, TCSADRAIN, &mode);
+}
+
 void ReadlineEditor::enter_line_mode() {
   rl_prep_terminal(1);
+  take_ctrl_c_as_typed();
   area_.send("\x1b[?2004h");
 }
 
@@ -419,6 +451,7 @@ bool ReadlineEditor::wait_for_foreground() {
   if (was_reading) {
     rl_deprep_terminal();
     rl_prep_terminal(1);
+    take_ctrl_c_as_typed();
     area_.forget();
     changed_ = true;
   }
@@ -426,11 +459,15 @@ bool ReadlineEditor::wait_for_foreground() {
 }
 
 void ReadlineEditor::complete() {
-  if (!completer_) return;
+  const Completer completer = [&] {
+    const std::lock_guard lock(functions_mutex_);
+    return completer_;
+  }();
+  if (!completer) return;
   Callbacks::guarded([&] {
     const std::string line(typed_text());
     const auto cursor = static_cast<std::size_t>(rl_point);
-    Completions found = completer_(line, cursor);
+    Completions found = completer(line, cursor);
     found.begin = std::min(found.begin, cursor);
     if (found.candidates.empty()) return;
     std::string common = found.candidates.front().text;

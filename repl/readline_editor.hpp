@@ -4,10 +4,12 @@
 
 #include <termios.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -24,17 +26,29 @@ class ReadlineEditor final : public LineEditor {
   explicit ReadlineEditor(const LineEditorOptions& options);
   ~ReadlineEditor() override;
 
+  void prepare() override { load_library(); }
   ReadResult read(const StyledText& prompt, const StyledText& continuation) override;
   WaitResult wait(const std::function<bool()>& done) override;
   bool take_interrupt() override { return messages_.take_interrupt(); }
-  void set_completer(Completer completer) override { completer_ = std::move(completer); }
-  void set_is_complete(IsComplete is_complete) override { is_complete_ = std::move(is_complete); }
+  void set_completer(Completer completer) override {
+    const std::lock_guard lock(functions_mutex_);
+    completer_ = std::move(completer);
+  }
+  void set_is_complete(IsComplete is_complete) override {
+    const std::lock_guard lock(functions_mutex_);
+    is_complete_ = std::move(is_complete);
+  }
   void open_history(const std::string& path) override;
   std::vector<std::string> history() const override { return history_.entries(); }
+  void let_go() override;
 
   void print_above(StyledText text) override { messages_.print(std::move(text)); }
   void set_status(std::vector<StyledText> lines) override { messages_.set_status(std::move(lines)); }
   void interrupt() override { messages_.interrupt(); }
+  void take_away() override {
+    taken_away_ = true;
+    messages_.interrupt();
+  }
   void resized() override { messages_.resized(); }
   void suspend() override;
   void wake() override { messages_.wake(); }
@@ -55,6 +69,7 @@ class ReadlineEditor final : public LineEditor {
   Block current_block() const;
   std::string take_lines_above();
   void finish_line(std::string_view tail);
+  void take_ctrl_c_as_typed();
   void enter_line_mode();
   void leave_line_mode();
   void stop_and_come_back();
@@ -72,8 +87,10 @@ class ReadlineEditor final : public LineEditor {
   LineMessages messages_;
   LiveArea area_;
   LineHistory history_;
-  Completer completer_;
-  IsComplete is_complete_;
+  std::mutex functions_mutex_;
+  Completer completer_;     // guarded by functions_mutex_
+  IsComplete is_complete_;  // guarded by functions_mutex_
+  std::atomic<bool> taken_away_{false};
   StyledText prompt_, continuation_;
   std::vector<StyledText> status_;
   Clock::time_point lines_drawn_, status_drawn_, changed_at_;

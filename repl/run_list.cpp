@@ -9,21 +9,23 @@
 #include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
-#include "core/text/utf8.hpp"
+#include "core/text/words.hpp"
+#include "repl/cost_text.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
 namespace {
 
-constexpr std::size_t kMostOfRecord = 160;
-
 const std::vector<std::string>& known_columns() {
-  static const std::vector<std::string> names = {"run",    "batch",    "id",    "status", "score",
-                                                 "answer", "attempts", "steps", "time",   "cost",
-                                                 "calls",  "tokens",   "model", "kind",   "error"};
+  static const std::vector<std::string> names = {"run",      "batch", "id",    "status", "score", "answer",
+                                                 "attempts", "steps", "time",  "cost",   "calls", "tokens",
+                                                 "model",    "kind",  "error", "tags",   "notes"};
   return names;
 }
+
+const std::vector<std::string> kSortFields = {"name",     "status", "score", "time",  "cost",
+                                              "attempts", "steps",  "calls", "tokens"};
 
 bool is_payload_column(const std::string& name) {
   return name == "answer" || name.starts_with("answer.") || name.starts_with("data.") || name == "data";
@@ -32,15 +34,6 @@ bool is_payload_column(const std::string& name) {
 std::string one_line(const Json& value) {
   if (value.is_null()) return "-";
   return value.is_string() ? value.get<std::string>() : dump_json(value);
-}
-
-/// What is shown of an answer: the verdict or the value alone where the kind keeps it beside how it was found.
-std::string answer_text(const Json& answer) {
-  if (answer.is_object() && answer.contains("verdict") && answer.at("verdict").is_string())
-    return answer.at("verdict").get<std::string>();
-  if (answer.is_object() && answer.contains("value")) return one_line(answer.at("value"));
-  // Answers that hold a whole record are looked at with `detail`.
-  return answer.is_structured() ? truncate_to_width(one_line(answer), kMostOfRecord) : one_line(answer);
 }
 
 /// What the kinds say of these runs beside their status (Kind::mark).
@@ -59,7 +52,7 @@ std::unordered_map<RunId, std::string> marks_of(const Experiment& experiment, co
       view.status = row.status;
       view.attempts = row.attempts;
     }
-    if (kind == nullptr) continue;
+    if (kind == nullptr || payloads.at(run).data.empty()) continue;  // empty: it can't be read back
     view.data = parse_json(payloads.at(run).data, "data");
     if (std::string mark = kind->mark(view, experiment); !mark.empty()) marks.emplace(run, std::move(mark));
   }
@@ -74,6 +67,40 @@ StyledText marked(StyledText status, const std::unordered_map<RunId, std::string
 
 }  // namespace
 
+std::vector<Candidate> complete_columns(std::string_view word) {
+  const auto comma = word.find_last_of(',');
+  const std::string before(comma == std::string_view::npos ? std::string_view() : word.substr(0, comma + 1));
+  const std::string_view start = word.substr(before.size());
+  std::vector<Candidate> found;
+  for (const std::string& name : known_columns()) {
+    if (name.starts_with(start)) found.push_back({before + name, "", ""});
+  }
+  for (const char* open : {"data.", "answer.", "metric."}) {
+    if (std::string_view(open).starts_with(start)) found.push_back({before + open, "", ""});
+  }
+  return found;
+}
+
+std::vector<Candidate> complete_sort_field(Shell& shell, std::string_view word) {
+  const bool descending = word.starts_with("-");
+  const std::string before(descending ? "-" : "");
+  std::vector<std::string> names = kSortFields;
+  const RunTable::Reader table = shell.table().read();
+  for (const BatchInfo& batch : table.batches()) {
+    for (const std::string& metric : table.metric_names(batch.id)) {
+      if (std::find(names.begin(), names.end(), "metric." + metric) == names.end()) names.push_back("metric." + metric);
+    }
+    for (const std::string& facet : table.facet_names(batch.id)) {
+      if (std::find(names.begin(), names.end(), facet) == names.end()) names.push_back(facet);
+    }
+  }
+  std::vector<Candidate> found;
+  for (const std::string& name : names) {
+    if (std::string_view(name).starts_with(word.substr(before.size()))) found.push_back({before + name, "", " "});
+  }
+  return found;
+}
+
 std::vector<std::string> split_columns(const std::string& text) {
   std::vector<std::string> columns;
   std::size_t from = 0;
@@ -87,7 +114,7 @@ std::vector<std::string> split_columns(const std::string& text) {
       throw Error("usage",
                   "--columns: there is no column \"" + name + "\"" + (near ? "; did you mean " + *near + "?" : ""), {},
                   "columns: run batch id status score answer attempts steps time cost calls tokens model kind error "
-                  "data.PATH answer.PATH metric.NAME");
+                  "tags notes data.PATH answer.PATH metric.NAME");
     }
     columns.push_back(name);
     from = comma + 1;
@@ -95,37 +122,17 @@ std::vector<std::string> split_columns(const std::string& text) {
   return columns;
 }
 
-void sort_runs(const RunTable& table, std::vector<RunId>& runs, const std::string& field) {
-  const bool descending = field.starts_with("-");
-  const std::string name = descending ? field.substr(1) : field;
-  const RunTable::Reader reader = table.read();
-  const auto by = [&](const auto& key) {
-    std::stable_sort(runs.begin(), runs.end(),
-                     [&](RunId a, RunId b) { return descending ? key(b) < key(a) : key(a) < key(b); });
-  };
-  if (name == "name" || name == "run") return by([&](RunId run) { return reader.name(run); });
-  if (name == "status") return by([&](RunId run) { return static_cast<int>(reader.row(run).status); });
-  if (name == "score") return by([&](RunId run) { return static_cast<int>(reader.row(run).verdict); });
-  if (name == "time") return by([&](RunId run) { return reader.row(run).seconds; });
-  if (name == "cost") return by([&](RunId run) { return reader.row(run).cost; });
-  if (name == "attempts") return by([&](RunId run) { return reader.row(run).attempts; });
-  if (name == "steps") return by([&](RunId run) { return reader.row(run).steps; });
-  if (name == "calls") return by([&](RunId run) { return reader.row(run).calls; });
-  if (name == "tokens") return by([&](RunId run) { return reader.row(run).tokens_in + reader.row(run).tokens_out; });
-  if (name.starts_with("metric."))
-    return by([&](RunId run) {
-      const double value = reader.metric(run, name.substr(7));
-      return value == value ? value : -1e300;  // NaN has no order: runs without the metric come first
-    });
-  throw Error("usage", "--sort: there is no field \"" + name + "\"", {},
-              "fields: name status score time cost attempts steps calls tokens metric.NAME");
-}
-
 void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const RunListOptions& options, Reply& reply) {
   std::vector<std::string> columns = options.columns;
-  if (columns.empty()) columns = {"run", "status", "score", "answer", "attempts", "time", "cost"};
-  const std::size_t shown = std::min(options.limit, runs.size());
-  const std::vector<RunId> page(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(shown));
+  const std::size_t from = std::min(options.from, runs.size()), to = from + std::min(options.limit, runs.size() - from);
+  const std::vector<RunId> page(runs.begin() + static_cast<std::ptrdiff_t>(from),
+                                runs.begin() + static_cast<std::ptrdiff_t>(to));
+  if (columns.empty()) {
+    columns = {"run", "status", "score", "answer", "attempts", "time", "cost"};
+    const RunTable::Reader table = experiment.table().read();
+    if (std::any_of(page.begin(), page.end(), [&](RunId run) { return !table.tags(run).empty(); }))
+      columns.emplace_back("tags");
+  }
 
   std::unordered_map<RunId, StoredPayloads> payloads;
   for (const RunId run : page) payloads.emplace(run, experiment.store().payloads(run));
@@ -140,6 +147,12 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
   Json list = Json::array();
   const std::unordered_map<RunId, std::string> marks = marks_of(experiment, page, payloads);
   const RunTable::Reader table = experiment.table().read();
+  std::unordered_map<BatchId, bool> unpriced_batches;
+  const auto unpriced = [&](BatchId batch) {
+    const auto [found, fresh] = unpriced_batches.try_emplace(batch, false);
+    if (fresh) found->second = has_unpriced_model(table.batch(batch));
+    return found->second;
+  };
   for (std::size_t i = 0; i < page.size(); ++i) {
     const RunId run = page[i];
     const RunRow& row = table.row(run);
@@ -147,7 +160,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
     const StoredPayloads& stored = payloads[run];
     const bool ended = row.status == Status::complete || row.status == Status::fail;
     const Json answer = !ended || stored.answer.empty() ? Json() : parse_json(stored.answer, "answer");
-    std::vector<StyledText> cells = {cell(std::to_string(i + 1), TextRole::dim)};
+    std::vector<StyledText> cells = {cell(std::to_string(from + i + 1), TextRole::dim)};
     for (const std::string& name : columns) {
       if (name == "run")
         cells.push_back(cell(table.name(run), TextRole::name));
@@ -166,9 +179,10 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
       else if (name == "steps")
         cells.push_back(count_cell(row.steps));
       else if (name == "time")
-        cells.push_back(cell(row.ended_at == 0 ? "-" : seconds_text(static_cast<double>(row.seconds))));
+        cells.push_back(
+            cell(row.ended_at == 0 && row.seconds == 0 ? "-" : seconds_text(static_cast<double>(row.seconds))));
       else if (name == "cost")
-        cells.push_back(cell(format_usd(row.cost)));
+        cells.push_back(cell(cost_text(row.cost, row.calls > 0 && unpriced(row.batch))));
       else if (name == "calls")
         cells.push_back(count_cell(row.calls));
       else if (name == "tokens")
@@ -179,6 +193,10 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
         cells.push_back(cell(batch.kind));
       else if (name == "error")
         cells.push_back(cell(table.error(row.error).kind));
+      else if (name == "tags")
+        cells.push_back(cell(joined(table.tags(run), ", "), TextRole::name));
+      else if (name == "notes")
+        cells.push_back(cell(table.notes(run).empty() ? "" : table.notes(run).back().text));
       else if (name.starts_with("metric."))
         cells.push_back(cell(number_text(table.metric(run, name.substr(7)))));
       else {
@@ -190,7 +208,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
       }
     }
     drawn.row(std::move(cells));
-    list.push_back(Json::object({{"index", i + 1},
+    list.push_back(Json::object({{"index", from + i + 1},
                                  {"run", table.name(run)},
                                  {"batch", batch.name},
                                  {"id", table.id(run)},
@@ -203,6 +221,7 @@ void draw_runs(Experiment& experiment, const std::vector<RunId>& runs, const Run
                                  {"seconds", row.seconds},
                                  {"cost_usd", to_usd(row.cost)}}));
     if (row.waits) list.back()["waiting_for_peers"] = true;
+    if (std::vector<std::string> tags = table.tags(run); !tags.empty()) list.back()["tags"] = std::move(tags);
     if (const auto mark = marks.find(run); mark != marks.end()) list.back()["mark"] = mark->second;
   }
   if (!page.empty()) reply.table(drawn);

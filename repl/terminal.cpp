@@ -162,27 +162,38 @@ void Screen::put(std::string_view bytes) {
   }
 }
 
-void Screen::write(const StyledText& text) { put(text.render(facts_.colours)); }
+void Screen::write(const StyledText& text) {
+  if (port_ != nullptr) return port_->line(text, to_error_);
+  put(text.render(facts_.colours));
+}
 
-void Screen::line(const StyledText& text) { put(text.render(facts_.colours) + "\n"); }
+void Screen::line(const StyledText& text) {
+  if (port_ != nullptr) return port_->line(text, to_error_);
+  put(text.render(facts_.colours) + "\n");
+}
 
 void Screen::json_line(std::string_view json) {
+  if (port_ != nullptr) return port_->json_line(json);
   std::string bytes = facts_.is_terminal ? json_escape_unsafe(json) : std::string(json);
   bytes += '\n';
   put(bytes);
 }
 
 bool Screen::raw(std::string_view bytes) {
-  if (facts_.is_terminal) return false;
+  if (facts_.is_terminal || port_ != nullptr) return false;
   put(bytes);
   return true;
 }
 
 void Screen::clear() {
+  if (port_ != nullptr) return port_->clear();
   if (facts_.moves_cursor) put("\x1b[H\x1b[2J");
 }
 
-TerminalSize Screen::size() const { return terminal_size(facts_.is_terminal ? fd_ : -1); }
+TerminalSize Screen::size() const {
+  if (port_ != nullptr) return port_->size();
+  return terminal_size(facts_.is_terminal ? fd_ : -1);
+}
 
 std::size_t Screen::table_width() const {
   return facts_.is_terminal ? static_cast<std::size_t>(size().columns) : std::size_t{0};

@@ -79,11 +79,28 @@ TerminalSize terminal_size(int fd);
 /// All bytes, through EINTR and EAGAIN. False: the other side is gone (EPIPE, EIO, ..); SIGPIPE has to be ignored.
 bool write_fully(int fd, std::string_view bytes);
 
+/// A terminal that is somewhere else: what a Screen shows is handed on as it is, roles and all. One thread.
+class OutputPort {
+ public:
+  virtual ~OutputPort() = default;
+  /// `to_error`: beside the output proper.
+  virtual void line(const StyledText& text, bool to_error) = 0;
+  virtual void json_line(std::string_view json) = 0;
+  virtual void paged(const std::vector<StyledText>& lines) = 0;
+  virtual void clear() = 0;
+  /// A line for the system's shell there, typed there; its exit status.
+  virtual int run_shell_line(const std::string& line) = 0;
+  /// Any thread.
+  virtual TerminalSize size() = 0;
+};
+
 /// The writer of commands: prepared text only. One thread.
 class Screen {
  public:
   /// Writes to `fd`, which it doesn't own.
   Screen(int fd, TerminalFacts facts) : fd_(fd), facts_(facts) {}
+  /// Hands everything to `port`, which outlives it; `facts` are those of the terminal behind it.
+  Screen(OutputPort& port, TerminalFacts facts, bool to_error) : facts_(facts), port_(&port), to_error_(to_error) {}
   /// Appends to `sink`, as to no terminal: for tests, captures and files.
   explicit Screen(std::string& sink) : sink_(&sink) {}
 
@@ -112,6 +129,8 @@ class Screen {
   int fd_ = -1;
   TerminalFacts facts_;
   std::string* sink_ = nullptr;
+  OutputPort* port_ = nullptr;
+  bool to_error_ = false;
   bool gone_ = false;
 };
 

@@ -10,6 +10,7 @@
 #include "core/statistics/score_line.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/local_time.hpp"
+#include "core/text/utf8.hpp"
 #include "core/text/words.hpp"
 #include "repl/chart_view.hpp"
 #include "repl/report_cells.hpp"
@@ -42,6 +43,8 @@ std::string seconds_text(double seconds) {
 }
 std::string number_text(double value) { return std::isfinite(value) ? formatted("%.6g", value) : "-"; }
 
+std::string p_text(double p) { return std::isfinite(p) ? formatted(p < 0.0001 ? "%.1e" : "%.4g", p) : "-"; }
+
 StyledText status_cell(Status status, bool in_flight, bool waits) {
   constexpr std::array<TextRole, 4> roles = {TextRole::dim, TextRole::warn, TextRole::good, TextRole::bad};
   StyledText text;
@@ -57,10 +60,12 @@ StyledText verdict_cell(Verdict verdict) {
                           roles.at(static_cast<std::size_t>(verdict)));
 }
 
-void Tally::add(const RunRow& row) {
+void Tally::add(const RunRow& row) { add(row.status, row.verdict, row.cost); }
+
+void Tally::add(Status status, Verdict verdict, Pico money) {
   ++n;
-  cost += row.cost;
-  switch (row.status) {
+  cost += money;
+  switch (status) {
     case Status::ready:
       ++ready;
       break;
@@ -74,9 +79,9 @@ void Tally::add(const RunRow& row) {
       ++fail;
       break;
   }
-  if (row.verdict == Verdict::correct) ++correct;
-  if (row.verdict == Verdict::incorrect) ++incorrect;
-  if (row.status == Status::complete && row.verdict == Verdict::none) ++unscored;
+  if (verdict == Verdict::correct) ++correct;
+  if (verdict == Verdict::incorrect) ++incorrect;
+  if (status == Status::complete && verdict == Verdict::none) ++unscored;
 }
 
 double Tally::score() const {
@@ -95,13 +100,14 @@ std::pair<double, double> Tally::interval() const {
 double Tally::worst() const { return limits(*this).worst; }
 double Tally::best() const { return limits(*this).best; }
 
-std::string tally_line(const Tally& tally) { return score_line(tally.figure(), tally.n, limits(tally)); }
+std::string tally_line(const Tally& tally) {
+  if (tally.scored() == 0) return tally.n == 0 ? "no runs" : "none of " + count_text(tally.n) + " scored yet";
+  return score_line(tally.figure(), tally.n, limits(tally));
+}
 
 StyledText tally_words(const Tally& tally) {
   StyledText text;
-  if (tally.scored() == 0) {
-    return text.add("no score yet (" + count_text(tally.n) + " runs, none scored)");
-  }
+  if (tally.scored() == 0) return text.add(tally_line(tally));
   text.add(tally_line(tally), TextRole::number);
   if (tally.n == tally.scored()) return text;
   return text.add("  (" + count_text(tally.fail) + " FAIL, " + count_text(tally.unscored) + " unscored, " +
@@ -128,6 +134,17 @@ Json tally_json(const Tally& tally) {
 
 std::string sequence_text(const Figure& sequence) {
   return sequence.n == 0 ? "-" : score_line(sequence, sequence.n + sequence.missing, {});
+}
+
+std::string answer_text(const Json& answer) {
+  constexpr std::size_t most_of_record = 160;
+  if (answer.is_object() && answer.contains("verdict") && answer.at("verdict").is_string())
+    return answer.at("verdict").get<std::string>();
+  const Json& shown = answer.is_object() && answer.contains("value") ? answer.at("value") : answer;
+  if (shown.is_null()) return "-";
+  const std::string text = content_text(shown);
+  // Answers that hold a whole record are looked at with `detail`.
+  return &shown == &answer && answer.is_structured() ? truncate_to_width(text, most_of_record) : text;
 }
 
 std::string job_state_text(const JobFacts& facts) {
@@ -175,7 +192,7 @@ void draw_report(const Report& report, Reply& reply, bool whole) {
   std::vector<std::string> left_out;
   for (const auto& block : report.blocks) {
     if (const auto* heading = std::get_if<ReportHeading>(&block)) {
-      if (heading->level > 1) reply.line("");
+      if (heading->level > 1 || !reply.lines.empty()) reply.line("");
       reply.line(StyledText().add(heading->text, TextRole::title));
     } else if (const auto* text = std::get_if<ReportText>(&block)) {
       reply.block(text->text);
@@ -219,76 +236,6 @@ void draw_report(const Report& report, Reply& reply, bool whole) {
     reply.line(
         StyledText().add("not shown: " + joined(left_out, ", ") + "; `report BATCH FILE.html` has all", TextRole::dim));
   }
-}
-
-std::string report_markdown(const Report& report) {
-  std::string out;
-  for (const auto& block : report.blocks) {
-    if (const auto* heading = std::get_if<ReportHeading>(&block)) {
-      out += std::string(static_cast<std::size_t>(heading->level), '#') + " " + heading->text + "\n\n";
-    } else if (const auto* text = std::get_if<ReportText>(&block)) {
-      out += text->text + "\n\n";
-    } else if (const auto* table_block = std::get_if<ReportTable>(&block)) {
-      const ReportTable& table = *table_block;
-      if (!table.title.empty()) out += "**" + table.title + "**\n\n";
-      out += "|";
-      for (const auto& column : table.columns) out += " " + markdown_cell(column.name) + " |";
-      out += "\n|";
-      for (const auto& column : table.columns) out += column.form == ReportTable::Form::text ? " --- |" : " ---: |";
-      out += "\n";
-      for (const auto& row : table.rows) {
-        out += "|";
-        for (std::size_t i = 0; i < row.size(); ++i) {
-          out += " " + markdown_cell(report_cell_text(row[i], table.columns.at(i).form)) + " |";
-        }
-        out += "\n";
-      }
-      out += "\n";
-    } else {
-      out += chart_markdown(std::get<ReportChart>(block));
-    }
-  }
-  return out;
-}
-
-std::string report_html(const Report& report, const std::string& title) {
-  std::size_t charts = 0;
-  std::string out =
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'\">\n<title>" +
-      html_escaped(title) +
-      "</title>\n<style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
-      "table{border-collapse:collapse}td,th{padding:.2em .8em;border-bottom:1px solid #ccc;text-align:left}"
-      ".n{text-align:right;font-variant-numeric:tabular-nums}</style>\n</head>\n<body>\n";
-  for (const auto& block : report.blocks) {
-    if (const auto* heading = std::get_if<ReportHeading>(&block)) {
-      const std::string tag = "h" + std::to_string(heading->level);
-      out += "<" + tag + ">" + html_escaped(heading->text) + "</" + tag + ">\n";
-    } else if (const auto* text = std::get_if<ReportText>(&block)) {
-      out += "<p>" + html_escaped(text->text) + "</p>\n";
-    } else if (const auto* table_block = std::get_if<ReportTable>(&block)) {
-      const ReportTable& table = *table_block;
-      out += "<table>\n";
-      if (!table.title.empty()) out += "<caption>" + html_escaped(table.title) + "</caption>\n";
-      out += "<tr>";
-      for (const auto& column : table.columns) out += "<th scope=\"col\">" + html_escaped(column.name) + "</th>";
-      out += "</tr>\n";
-      for (const auto& row : table.rows) {
-        out += "<tr>";
-        for (std::size_t i = 0; i < row.size(); ++i) {
-          const ReportTable::Form form = table.columns.at(i).form;
-          out += std::string("<td") + (form == ReportTable::Form::text ? ">" : " class=\"n\">") +
-                 html_escaped(report_cell_text(row[i], form)) + "</td>";
-        }
-        out += "</tr>\n";
-      }
-      out += "</table>\n";
-    } else {
-      out += chart_html(std::get<ReportChart>(block), ++charts);
-    }
-  }
-  return out + "</body>\n</html>\n";
 }
 
 }  // namespace assay

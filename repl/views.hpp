@@ -10,6 +10,7 @@
 #include "core/engine/job.hpp"
 #include "core/model/report.hpp"
 #include "core/model/run_table.hpp"
+#include "core/model/run_turn.hpp"
 #include "core/model/score.hpp"
 #include "core/statistics/figure.hpp"
 #include "repl/command.hpp"
@@ -28,6 +29,9 @@ std::string seconds_text(double seconds);
 /// Up to 6 significant digits, no trailing zeros.
 std::string number_text(double value);
 
+/// A p-value: "0.0412", "3.1e-07", "-".
+std::string p_text(double p);
+
 /// `waits`: for other runs of its batch.
 StyledText status_cell(Status status, bool in_flight, bool waits = false);
 StyledText verdict_cell(Verdict verdict);
@@ -38,6 +42,7 @@ struct Tally {
   std::uint64_t correct = 0, incorrect = 0, unscored = 0;  // unscored: COMPLETE without a verdict
   Pico cost = 0;
   void add(const RunRow& row);
+  void add(Status status, Verdict verdict, Pico money);
   std::uint64_t scored() const { return correct + incorrect; }
   double score() const;                        // NaN when nothing is scored
   Figure figure() const;                       // Wilson, 95 %; missing: what is not scored
@@ -54,13 +59,15 @@ Json tally_json(const Tally& tally);  // n, complete, fail, scored, unscored, co
 /// A score that is still growing: "81.2 % [74.1, 87.0]  n 118/120"; "-" when no run has a score.
 std::string sequence_text(const Figure& sequence);
 
+/// What is shown of an answer: the verdict or the value alone where the kind keeps it beside how it was found; "-" for
+/// none.
+std::string answer_text(const Json& answer);
+
 Json job_json(const JobFacts& facts);
 std::string job_state_text(const JobFacts& facts);
 std::string job_type_text(JobType type);
 
 /// A report as lines. `whole`: tables with all their rows, not with those that a terminal shows.
 void draw_report(const Report& report, Reply& reply, bool whole = false);
-std::string report_markdown(const Report& report);
-std::string report_html(const Report& report, const std::string& title);
 
 }  // namespace assay

@@ -9,14 +9,15 @@
 #include <vector>
 
 #include "core/engine/peer_board.hpp"
-#include "core/model/step.hpp"
+#include "core/model/outside_step.hpp"
+#include "core/text/error.hpp"
 
 namespace assay {
 
 /// Thrown through a runner's code by DryStep.
 struct DryStop {};
 
-class DryStep final : public Step {
+class DryStep final : public OutsideStep {
  public:
   /// `seed`: as the attempt would have it, so that a prompt drawn by chance is the one that would go out.
   DryStep(std::uint64_t seed, std::uint32_t attempt, WallTime now, RunId run = kNoRun,
@@ -41,6 +42,15 @@ class DryStep final : public Step {
   WallTime now() override { return now_; }
   void sleep(std::chrono::milliseconds) override {}
   bool stop_requested() const override { return false; }
+  bool wait_until(std::string_view what, const std::function<bool()>&, SteadyTime) override {
+    throw Error("estimate", "what it asks is known only when it runs: it waits for " + std::string(what), {},
+                "run a few of them first: `stats` and `cost` show what they took");
+  }
+  /// Nothing is started for an estimate: refused as wait_until.
+  std::function<void()> waker() override {
+    wait_until("a program", {}, {});
+    return {};
+  }
   void publish(std::string_view, Json) override {}
   std::shared_ptr<const Peers> others(std::string_view name) override {
     if (!board_) return Step::others(name);

@@ -105,7 +105,7 @@ class BatchEstimate {
       may_be_fork = table.row(id).steps > 0 || table.row(id).attempts > 0;
     }
     run.batch = batch_.name;
-    run.data = parse_json(stored.data, "data");
+    run.data = stored.data.empty() ? Json() : parse_json(stored.data, "data");
     std::uint32_t done = 0;
     if (may_be_fork) {
       for (const StoredStep& start : experiment_.store().steps(id, kStartAttempt)) {

@@ -12,9 +12,8 @@ namespace assay {
 namespace {
 
 constexpr std::uint32_t kPage = 512;
-constexpr std::size_t kUndoDepth = 20;
+constexpr RunId kLoadingLook = 8'192;  // runs between two calls of on_loading
 constexpr std::size_t kScoresAtOnce = 16'384;
-constexpr const char* kUndoNote = "undo";
 
 Json json_or_null(const std::string& text, const std::string& place) {
   return text.empty() ? Json() : parse_json(text, place);
@@ -69,6 +68,7 @@ class StoredBatchView final : public BatchView {
         RunView view = row_of(runs_[i]);
         StoredPayloads& stored = read[runs_[i]];
         if (with_unfinished_ && stored.answer.empty()) read_again(view, stored);
+        view.damaged = view.damaged || !stored.damaged.empty();
         view.data = json_or_null(stored.data, view.run_id);
         if (view.status == Status::complete || view.status == Status::fail) {
           view.answer = json_or_null(stored.answer, view.run_id);
@@ -116,6 +116,7 @@ class StoredBatchView final : public BatchView {
     view.seconds = static_cast<double>(row.seconds);
     view.ended_at = row.ended_at;
     view.attempts = row.attempts;
+    view.damaged = row.damaged;
     return view;
   }
 
@@ -130,7 +131,7 @@ class StoredBatchView final : public BatchView {
 
 Experiment::Experiment(ExperimentParts parts)
     : store_(std::move(parts.store)), kinds_(parts.kinds), clock_(parts.clock) {
-  load_table();
+  load_table(parts.on_loading);
   milestones_ = std::make_shared<Milestones>(Milestones::Parts{
       *store_, table_, kinds_,
       [this](BatchId batch) {
@@ -159,7 +160,7 @@ void Experiment::close_file() {
   store_.reset();
 }
 
-void Experiment::load_table() {
+void Experiment::load_table(const std::function<void(std::size_t, std::size_t)>& on_loading) {
   const std::vector<BatchInfo> batches = store_->batches();
   for (const BatchInfo& batch : batches) table_.declare_batch(batch);
   store_->each_run([&](const StoredRunRow& row) {
@@ -182,7 +183,9 @@ void Experiment::load_table() {
     entry.facets = row.facets;
     entry.tags = row.tags;
     table_.append(entry);
+    if (on_loading && row.run % kLoadingLook == 0) on_loading(row.run, store_->next_run());
   });
+  load_labels();
 }
 
 std::string Experiment::free_name(const std::string& wanted) const {
@@ -198,7 +201,7 @@ std::string Experiment::free_name(const std::string& wanted) const {
   }
 }
 
-BatchInfo Experiment::add(LoadedBatch loaded) {
+BatchInfo Experiment::add(LoadedBatch loaded, std::vector<RunLabels> labels) {
   if (store_->read_only()) {
     throw Error("read_only", "this experiment is open for reading only", {}, "start without --read-only to load");
   }
@@ -215,8 +218,12 @@ BatchInfo Experiment::add(LoadedBatch loaded) {
     if (run.status == Status::ready) run.steps = run.start ? run.start->number : 0;
   }
   auto runs = std::make_shared<const std::vector<NewRun>>(std::move(loaded.runs));
-  store_->write({AddBatch{info, runs}});
+  const LabelChanges labelled = label_changes(info.first, labels);
+  std::vector<Change> changes = {AddBatch{info, runs}};
+  changes.insert(changes.end(), labelled.changes.begin(), labelled.changes.end());
+  store_->write(std::move(changes));
   table_.add_batch(info, *runs);
+  show_labels(labelled);
   return info;
 }
 
@@ -285,64 +292,6 @@ void Experiment::drop(const std::vector<RunId>& runs) {
   entry["batches"] = change.batches;
   entry["runs"] = change.runs;
   push_undo(std::move(entry));
-}
-
-void Experiment::push_undo(Json entry) {
-  Json stack = json_or_null(store_->note(kUndoNote), "undo");
-  if (!stack.is_array()) stack = Json::array();
-  stack.push_back(std::move(entry));
-  while (stack.size() > kUndoDepth) stack.erase(stack.begin());
-  store_->write({PutNote{kUndoNote, dump_json(stack)}});
-}
-
-std::string Experiment::undo() {
-  const std::lock_guard lock(change_mutex_);
-  Json stack = json_or_null(store_->note(kUndoNote), "undo");
-  if (!stack.is_array() || stack.empty())
-    throw Error("usage", "nothing to undo: no drop or rename is left to take back");
-  const Json entry = stack.back();
-  stack.erase(stack.size() - 1);
-  const PutNote note{kUndoNote, dump_json(stack)};
-  if (entry.at("did") == "rename") {
-    const auto batch = entry.at("batch").get<BatchId>();
-    const std::string name = free_name(entry.at("from").get<std::string>());
-    store_->write({RenameBatch{batch, name}, note});
-    table_.rename_batch(batch, name);
-    return "batch " + entry.at("to").get<std::string>() + " is " + name + " again";
-  }
-  SetDropped change;
-  change.batches = entry.at("batches").get<std::vector<BatchId>>();
-  change.runs = entry.at("runs").get<std::vector<RunId>>();
-  change.dropped = false;
-  store_->write({change, note});
-  std::uint64_t runs = change.runs.size();
-  for (const BatchId batch : change.batches) {
-    // A batch made meanwhile may have taken the name.
-    const std::string name = table_.read().batch(batch).name;
-    if (const std::string fresh = free_name(name); fresh != name) {
-      store_->write({RenameBatch{batch, fresh}});
-      table_.rename_batch(batch, fresh);
-    }
-    table_.set_batch_dropped(batch, false);
-    runs += table_.read().batch(batch).count;
-  }
-  table_.set_dropped(change.runs, false);
-  return std::to_string(runs) + (runs == 1 ? " dropped run is back" : " dropped runs are back");
-}
-
-void Experiment::tag(const std::vector<RunId>& runs, const std::string& name) {
-  std::vector<Change> changes;
-  for (const RunId run : runs) {
-    std::vector<std::string> tags = table_.read().tags(run);
-    if (std::find(tags.begin(), tags.end(), name) != tags.end()) continue;
-    tags.push_back(name);
-    changes.emplace_back(SetTags{run, tags});
-  }
-  store_->write(changes);
-  for (const Change& change : changes) {
-    const auto& set = std::get<SetTags>(change);
-    table_.set_tags(set.run, set.tags);
-  }
 }
 
 std::size_t Experiment::add_scores(const std::vector<std::pair<RunId, Score>>& scores, bool verdicts) {
@@ -414,6 +363,9 @@ void Experiment::each_serialized(const std::vector<RunId>& runs,
         if (const auto text = table.facet(run, name); !text.empty()) out.run.facets.emplace_back(name, text);
       }
       out.run.error = table.error(row.error);
+      out.labels.tags = table.tags(run);
+      const auto notes = table.notes(run);
+      out.labels.notes.assign(notes.begin(), notes.end());
     }
     out.run.status = row.status;
     out.run.score.verdict = row.verdict;

@@ -6,6 +6,7 @@
 
 #include "core/engine/live_call.hpp"
 #include "core/ledger/request_difference.hpp"
+#include "core/text/duration.hpp"
 #include "core/text/json.hpp"
 
 namespace assay {
@@ -90,6 +91,7 @@ void LiveStep::start_step(std::uint32_t number, SteadyTime deadline, const char*
   deadline_ = deadline;
   deadline_of_ = deadline_of;
   control_->set_deadline(deadline, deadline_of, number);
+  waits_outside_.clear();
   random_ = RandomStream(seed_ + 0x9E3779B97F4A7C15ULL * (number + 1ULL));
   published_.clear();
   needs_ = {};
@@ -262,18 +264,49 @@ void LiveStep::sleep(std::chrono::milliseconds duration) {
   asleep_until_.reset();
 }
 
+bool LiveStep::wait_until(std::string_view what, const std::function<bool()>& ready, SteadyTime until) {
+  const std::lock_guard lock(door_->mutex);
+  waits_outside_ = what;
+  while (true) {
+    check_interrupted();
+    if (control_->drain_requested()) stop_when_recorded();
+    const bool is_ready = ready();
+    if (is_ready || parts_.clock.steady() >= until) {
+      waits_outside_.clear();
+      return is_ready;
+    }
+    wait_for_something(std::min(until, deadline_));
+  }
+}
+
+std::function<void()> LiveStep::waker() {
+  return [mailbox = mailbox_] { mailbox->wake(); };
+}
+
 void LiveStep::log(LogLevel level, std::string_view text) {
   const std::lock_guard lock(door_->mutex);
   write_log(level, text);
 }
 
 void LiveStep::write_log(LogLevel level, std::string_view text) {
+  if (log_entries_ >= kMostLogEntries) return;
+  std::string entry(text);
+  if (++log_entries_ == kMostLogEntries) {
+    level = LogLevel::warn;
+    entry = "the log of this attempt ends here: " + format_count(kMostLogEntries) + " entries are kept";
+  } else if (entry.size() > kMostLogBytes) {
+    std::size_t end = kMostLogBytes;
+    while ((static_cast<unsigned char>(entry[end]) & 0xC0U) == 0x80) --end;  // not within a character
+    const std::size_t cut = entry.size() - end;
+    entry.resize(end);
+    entry += " .. (" + format_count(static_cast<std::int64_t>(cut)) + " more bytes are not kept)";
+  }
   AppendLog line;
   line.run = control_->run();
   line.attempt = control_->attempt();
   line.at = parts_.clock.wall();
   line.level = level;
-  line.text = dump_json(Json(std::string(text)));
+  line.text = dump_json(Json(std::move(entry)));
   logs_.push_back(std::move(line));
 }
 
@@ -400,6 +433,7 @@ std::vector<LiveStep::Waiting> LiveStep::waiting(SteadyTime now) const {
     all.push_back(std::move(one));
   }
   if (all.empty() && asleep_until_) all.push_back({std::nullopt, "", "", 0, {"a sleep of its runner", asleep_until_}});
+  if (all.empty() && !waits_outside_.empty()) all.push_back({std::nullopt, "", "", 0, {waits_outside_, std::nullopt}});
   return all;
 }
 

@@ -15,7 +15,7 @@
 #include "core/engine/attempt_control.hpp"
 #include "core/engine/peer_board.hpp"
 #include "core/ledger/attempt_ledger.hpp"
-#include "core/model/step.hpp"
+#include "core/model/outside_step.hpp"
 #include "core/store/store.hpp"
 
 namespace assay {
@@ -43,7 +43,7 @@ struct Door {
   LiveStep* step = nullptr;  // guarded by mutex; nullptr: gone
 };
 
-class LiveStep final : public Step {
+class LiveStep final : public OutsideStep {
  public:
   struct Parts {
     Store& store;
@@ -73,6 +73,10 @@ class LiveStep final : public Step {
   void finish_step();
   /// Gives up everything in flight: limiter places, transfers. What was sent is recorded as failed and ambiguous.
   void abandon_all();
+  /// An attempt that logs in a loop must not fill the disk: of an entry the first 64 KiB are kept, of an attempt in one
+  /// session the first 10,000 entries, the last of which says so.
+  static constexpr std::int64_t kMostLogEntries = 10'000;
+  static constexpr std::size_t kMostLogBytes = 64U << 10;
   /// Log lines since the last call; they go into the commit of the next checkpoint.
   std::vector<AppendLog> take_logs();
   /// What is waited for now: the calls of this step that are not done, in order; or one entry without a call: a sleep.
@@ -107,6 +111,8 @@ class LiveStep final : public Step {
   WallTime now() override { return now_; }
   void sleep(std::chrono::milliseconds duration) override;
   bool stop_requested() const override { return control_->stop_requested(); }
+  bool wait_until(std::string_view what, const std::function<bool()>& ready, SteadyTime until) override;
+  std::function<void()> waker() override;
   void publish(std::string_view name, Json value) override;
   std::shared_ptr<const Peers> others(std::string_view name) override;
   void needs(std::string_view name, std::size_t peer) override;
@@ -151,7 +157,9 @@ class LiveStep final : public Step {
   const char* deadline_of_ = "step";
   std::vector<std::unique_ptr<Call>> calls_;
   std::vector<AppendLog> logs_;
+  std::int64_t log_entries_ = 0;  // written by this attempt so far
   std::optional<SteadyTime> asleep_until_;
+  std::string waits_outside_;  // what wait_until waits for; "": it does not
   std::vector<std::string> missing_;
   std::uint32_t calls_served_ = 0;
   std::shared_ptr<Door> door_;

@@ -40,10 +40,10 @@ class Mailbox {
     }
     ready_.notify();
   }
-  /// What has come, without waiting.
+  /// What has come, without waiting. A wake is kept for take(): what it is about may have been looked at before it
+  /// came.
   std::vector<Item> poll() {
     const std::lock_guard lock(mutex_);
-    woken_ = false;
     return std::exchange(items_, {});
   }
   /// Waits until something has come or `deadline`; empty on a deadline or a wake.

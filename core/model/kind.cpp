@@ -93,6 +93,13 @@ JointExport Kind::export_joint(const std::string& format, const std::string&,
   throw Error("usage", "kind " + name() + " has no export format " + format);
 }
 
+std::vector<RunTurn> Kind::transcript(const BatchInfo&, const RunView& run,
+                                      const std::vector<CallRecord>& calls) const {
+  std::vector<RunTurn> turns = turns_of_context(run.context);
+  add_calls(turns, calls);
+  return turns;
+}
+
 LoadedBatch Kind::load_sources(const std::vector<Source>&, const ParameterTexts&) const {
   throw std::logic_error("kind " + name() + " loads its sources one by one");
 }

@@ -15,6 +15,7 @@
 #include "core/model/batch.hpp"
 #include "core/model/call.hpp"
 #include "core/model/report.hpp"
+#include "core/model/run_turn.hpp"
 #include "core/model/runner.hpp"
 
 namespace assay {
@@ -73,6 +74,7 @@ struct RunView {
   double seconds = 0;
   WallTime ended_at = 0;  // of its newest attempt; 0: none has ended here
   std::uint32_t attempts = 0;
+  bool damaged = false;  // a part of its record can't be read back: what is missing is null
 };
 
 /// The runs of a batch (or a selection of them), in order, read page by page.
@@ -224,6 +226,11 @@ class Kind {
   }
   /// The fork's data are a copy of its parent's: what must be its own (an id) is given to it here.
   virtual void make_fork(NewRun&) const {}
+
+  /// What was said in a run, in order, for people to read. `calls`: its recorded calls, as BatchView::calls gives them.
+  /// As it stands here: its context, each reply with the call behind it where there are as many of one as of the
+  /// other. Never throws for data of an odd shape: what can't be read is left out, or shown as it is.
+  virtual std::vector<RunTurn> transcript(const BatchInfo&, const RunView&, const std::vector<CallRecord>& calls) const;
 };
 
 /// Kinds by name. Filled by app at start, constant afterwards: any thread.

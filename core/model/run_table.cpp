@@ -126,10 +126,17 @@ std::optional<BatchId> RunTable::Reader::find_batch(std::string_view name) const
   return best;
 }
 
-const std::vector<std::string>& RunTable::Reader::tags(RunId run) const {
-  static const std::vector<std::string> none;
-  const auto found = table_.tags_.find(run);
-  return found == table_.tags_.end() ? none : found->second;
+std::vector<std::string> RunTable::Reader::tags(RunId run) const {
+  std::vector<std::string> names;
+  for (const auto& [name, runs] : table_.tags_) {
+    if (std::binary_search(runs.begin(), runs.end(), run)) names.push_back(name);
+  }
+  return names;
+}
+
+std::span<const RunNote> RunTable::Reader::notes(RunId run) const {
+  const auto found = table_.notes_.find(run);
+  return found == table_.notes_.end() ? std::span<const RunNote>() : found->second;
 }
 
 // --- changes ---------------------------------------------------------------------------------------------------------
@@ -141,6 +148,8 @@ void RunTable::declare_batch(const BatchInfo& info) {
   batches_.push_back(info);
   metrics_.emplace_back();
   facets_.emplace_back();
+  const std::size_t coming = next + info.count - rows_.size();
+  reserve(coming, coming * (info.name.size() + 10));
   ++version_;
 }
 
@@ -217,12 +226,14 @@ void RunTable::append_row(const TableEntry& entry) {
     if (texts.size() <= at) texts.resize(at + 1, 0);
     texts[at] = intern_text(text);
   }
-  if (!entry.tags.empty()) tags_[run] = entry.tags;
+  for (const std::string& tag : entry.tags) tags_[tag].push_back(run);
 }
 
 void RunTable::update(RunId run, const std::function<void(RunRow&)>& change) {
   const std::unique_lock lock(mutex_);
-  change(rows_.at(run));
+  RunRow& row = rows_.at(run);
+  change(row);
+  ++row.changes;
   set_state(run);
   ++version_;
 }
@@ -235,6 +246,7 @@ void RunTable::set_result(RunId run, const Score& score, const RunError& error,
   row.error = intern_error(error);
   set_metrics(run, score);
   if (change) change(row);
+  ++row.changes;
   set_state(run);
   ++version_;
 }
@@ -290,12 +302,21 @@ void RunTable::set_batch_dropped(BatchId batch, bool dropped) {
   ++version_;
 }
 
-void RunTable::set_tags(RunId run, std::vector<std::string> tags) {
+void RunTable::set_tag(const std::string& name, std::vector<RunId> runs) {
   const std::unique_lock lock(mutex_);
-  if (tags.empty())
-    tags_.erase(run);
+  if (runs.empty())
+    tags_.erase(name);
   else
-    tags_[run] = std::move(tags);
+    tags_[name] = std::move(runs);
+  ++version_;
+}
+
+void RunTable::set_notes(RunId run, std::vector<RunNote> notes) {
+  const std::unique_lock lock(mutex_);
+  if (notes.empty())
+    notes_.erase(run);
+  else
+    notes_[run] = std::move(notes);
   ++version_;
 }
 
@@ -404,7 +425,11 @@ std::size_t RunTable::memory_bytes() const {
   for (const RunError& e : errors_)
     bytes += sizeof(RunError) + kNode + text_bytes(e.kind) + text_bytes(e.message) + text_bytes(e.place);
   for (const std::string& text : texts_) bytes += sizeof(std::string) + kNode + text_bytes(text);
-  for (const auto& [run, tags] : tags_) bytes += kNode + sizeof(tags) + tags.capacity() * sizeof(std::string);
+  for (const auto& [name, runs] : tags_) bytes += kNode + name.capacity() + runs.capacity() * sizeof(RunId);
+  for (const auto& [run, notes] : notes_) {
+    bytes += kNode;
+    for (const RunNote& note : notes) bytes += sizeof(note) + note.text.capacity();
+  }
   return bytes + batches_.capacity() * sizeof(BatchInfo);
 }
 

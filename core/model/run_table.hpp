@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "core/model/batch.hpp"
+#include "core/model/run_labels.hpp"
 
 namespace assay {
 
@@ -39,6 +41,8 @@ struct RunRow {
   std::uint32_t error = 0;  // index for RunTable::Reader::error(); 0: none
   std::uint32_t tokens_in = 0, tokens_out = 0;
   float seconds = 0;  // of the newest attempt
+  /// Counts the changes of this row: what was read of the run from disk holds while it stays the same.
+  std::uint32_t changes = 0;
   Pico cost = 0, possible = 0;
   WallTime ended_at = 0;
 };
@@ -105,8 +109,13 @@ class RunTable {
     std::vector<RunId> find_all(std::string_view address) const;
     /// As find: one that is not dropped before one that is.
     std::optional<BatchId> find_batch(std::string_view name) const;
-    const std::vector<std::string>& tags(RunId run) const;
-    const std::unordered_map<RunId, std::vector<std::string>>& tagged() const { return table_.tags_; }
+    /// In order of names.
+    std::vector<std::string> tags(RunId run) const;
+    /// By tag, the runs that have it, ascending; never empty. Dropped runs keep theirs.
+    const std::map<std::string, std::vector<RunId>, std::less<>>& tagged() const { return table_.tags_; }
+    /// In order of time.
+    std::span<const RunNote> notes(RunId run) const;
+    const std::map<RunId, std::vector<RunNote>>& noted() const { return table_.notes_; }
 
    private:
     friend class RunTable;
@@ -130,7 +139,9 @@ class RunTable {
   void set_pinned(BatchId batch, Json pinned);
   void set_dropped(const std::vector<RunId>& runs, bool dropped);
   void set_batch_dropped(BatchId batch, bool dropped);
-  void set_tags(RunId run, std::vector<std::string> tags);
+  /// The runs that have the tag, ascending; none: the tag is gone.
+  void set_tag(const std::string& name, std::vector<RunId> runs);
+  void set_notes(RunId run, std::vector<RunNote> notes);
 
   /// Bytes held, for `status`.
   std::size_t memory_bytes() const;
@@ -175,7 +186,8 @@ class RunTable {
   std::unordered_multimap<std::uint64_t, std::uint32_t> error_index_;  // by hash
   std::vector<std::string> texts_;
   std::unordered_multimap<std::uint64_t, std::uint32_t> text_index_;  // by hash
-  std::unordered_map<RunId, std::vector<std::string>> tags_;
+  std::map<std::string, std::vector<RunId>, std::less<>> tags_;
+  std::map<RunId, std::vector<RunNote>> notes_;
 };
 
 }  // namespace assay

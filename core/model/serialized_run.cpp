@@ -77,6 +77,12 @@ void each_key(const SerializedRun& saved, Put put) {
     for (const auto& [name, value] : run.published) shown[name] = value;
     put("published", shown);
   }
+  if (!saved.labels.tags.empty()) put("tags", Json(saved.labels.tags));
+  if (!saved.labels.notes.empty()) {
+    Json notes = Json::array();
+    for (const RunNote& note : saved.labels.notes) notes.push_back(Json{{"at", note.at}, {"text", note.text}});
+    put("notes", notes);
+  }
   if (run.start) {
     put("start", Json{{"number", run.start->number},
                       {"answer", run.start->answer},
@@ -264,6 +270,19 @@ SerializedRun from_json_value(const Json& value, const std::string& place) {
   if (const Json* shown = object.find("published"); shown && !shown->is_null()) {
     if (!shown->is_object()) throw Error("file", "published: an object is expected", place);
     for (const auto& [name, published] : shown->items()) run.published.emplace_back(name, published);
+  }
+  if (const Json* tags = object.find("tags"); tags && !tags->is_null()) {
+    for (const Json& tag : object.list("tags", *tags)) {
+      if (!tag.is_string() || tag.get_ref<const std::string&>().empty())
+        object.fail("tags", "an array of texts", *tags);
+      saved.labels.tags.push_back(tag.get<std::string>());
+    }
+  }
+  if (const Json* notes = object.find("notes"); notes && !notes->is_null()) {
+    for (const Json& note : object.list("notes", *notes)) {
+      const ObjectReader reader(note, place, "notes." + std::to_string(saved.labels.notes.size()) + ".");
+      saved.labels.notes.push_back({reader.count<WallTime>("at"), reader.text("text")});
+    }
   }
   if (const Json* start = object.find("start"); start && !start->is_null()) {
     const ObjectReader reader(*start, place, "start.");

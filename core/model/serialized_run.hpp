@@ -1,12 +1,13 @@
 #pragma once
 // The saved form of a run: the six keys of the origin first (data, answer, status, score, context, logs), then ours
-// (batch, id, kind, model, attempts, metrics, usage, error, steps, facets, params, published, start). Specs:
-// shell.md 5. A metric that is NaN has no JSON form and is left out. Money is in USD as a double: exact to the pico up
-// to $2,000 a run. Pure functions: any thread.
+// (batch, id, kind, model, attempts, metrics, usage, error, steps, facets, params, published, start, tags, notes).
+// Specs: shell.md 5. A metric that is NaN has no JSON form and is left out. Money is in USD as a double: exact to the
+// pico up to $2,000 a run. Pure functions: any thread.
 
 #include <string>
 
 #include "core/model/batch.hpp"
+#include "core/model/run_labels.hpp"
 
 namespace assay {
 
@@ -14,6 +15,7 @@ struct SerializedRun {
   NewRun run;
   std::string batch, kind, model;
   Json params;  // of its batch; null when the file had none
+  RunLabels labels = {};
 };
 
 /// One JSON object. Keys that say nothing (no error, no attempts, no usage) are left out but for the six.

@@ -44,9 +44,7 @@ void add_values(Words& words, Field field, const RunTable::Reader& reader) {
     if (field == Field::model) words.add(batch.model);
   }
   if (field == Field::tag) {
-    std::set<std::string> tags;
-    for (const auto& [run, names] : reader.tagged()) tags.insert(names.begin(), names.end());
-    for (const std::string& tag : tags) words.add(tag);
+    for (const auto& [tag, runs] : reader.tagged()) words.add(tag);
   }
   if (field == Field::err) {
     for (std::uint32_t index = 1; index < reader.error_count() && !words.full(); ++index)

@@ -9,7 +9,7 @@ namespace {
 
 using Type = FieldRow::Type;
 
-constexpr std::array<FieldRow, 19> kFields = {{
+constexpr std::array<FieldRow, 20> kFields = {{
     {"status", Field::status, Type::word, "READY, INCOMPLETE, COMPLETE or FAIL"},
     {"score", Field::score, Type::word, "CORRECT, INCORRECT or null"},
     {"batch", Field::batch, Type::word, "name of the batch"},
@@ -17,6 +17,7 @@ constexpr std::array<FieldRow, 19> kFields = {{
     {"model", Field::model, Type::word, "model of the batch: its name, or a part of it"},
     {"tag", Field::tag, Type::word, "a tag given by the command tag"},
     {"err", Field::err, Type::text, "kind or message of the error of a FAIL"},
+    {"note", Field::note, Type::text, "text of a note given by the command note"},
     {"log", Field::log, Type::text, "text in the run's log"},
     {"answer", Field::answer, Type::path, "the answer, or answer.PATH"},
     {"context", Field::context, Type::text, "text in the run's messages"},

@@ -15,6 +15,7 @@ enum class Field {
   model,
   tag,
   err,
+  note,
   log,
   answer,
   context,

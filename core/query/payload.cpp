@@ -32,21 +32,28 @@ bool matches_text(const QueryTerm& term, std::string_view text) {
   }
 }
 
-bool matches_value(const QueryTerm& term, const Json& value) {
-  if (term.op == FieldOperator::has || term.op == FieldOperator::matches) return matches_text(term, text_of(value));
+std::optional<double> number_in(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return number;
+}
+
+/// `text`: of a string without its quotes, of anything else as JSON.
+bool matches_plain(const QueryTerm& term, std::string_view text, bool is_string, std::optional<double> number) {
+  if (term.op == FieldOperator::has || term.op == FieldOperator::matches) return matches_text(term, text);
   if (term.number) {
-    if (value.is_number()) return compare(value.get<double>(), term.op, *term.number);
-    if (value.is_string()) {
-      const auto& text = value.get_ref<const std::string&>();
-      double number = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (error == std::errc() && end == text.data() + text.size() && !text.empty())
-        return compare(number, term.op, *term.number);
-    }
+    if (is_string) number = number_in(text);
+    if (number) return compare(*number, term.op, *term.number);
   }
   // A text and a number have no order.
-  if (term.op >= FieldOperator::less && (term.number.has_value() || !value.is_string())) return false;
-  return compare(text_of(value), term.op, term.value);
+  if (term.op >= FieldOperator::less && (term.number.has_value() || !is_string)) return false;
+  return compare(text, term.op, term.value);
+}
+
+bool matches_value(const QueryTerm& term, const Json& value) {
+  return matches_plain(term, text_of(value), value.is_string(),
+                       value.is_number() ? std::optional(value.get<double>()) : std::nullopt);
 }
 
 bool matches_json(const QueryTerm& term, std::string_view text) {
@@ -102,6 +109,17 @@ const Json* value_at(const Json& value, std::string_view path) {
 PayloadParts parts_of(const QueryTerm& term) {
   return {term.field == Field::data, term.field == Field::answer, term.field == Field::context,
           term.field == Field::log};
+}
+
+bool matches_value_text(const QueryTerm& term, std::string_view json) {
+  if (json.empty()) return false;
+  // Numbers and plain strings, which most are, need no parser.
+  if (json.front() == '"' && json.size() >= 2 && json.find('\\') == std::string_view::npos)
+    return matches_plain(term, json.substr(1, json.size() - 2), true, std::nullopt);
+  if (const auto number = number_in(json)) return matches_plain(term, json, false, number);
+  if (term.op == FieldOperator::has && !may_hold(json, term)) return false;
+  const auto value = parse_json_lenient(json);
+  return value ? matches_value(term, *value) : matches_text(term, json);
 }
 
 bool matches_payload(const QueryTerm& term, const QueryPayload& payload) {

@@ -5,6 +5,7 @@
 
 #include "core/query/binding.hpp"
 #include "core/query/term_search.hpp"
+#include "core/query/value_columns.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 
@@ -111,6 +112,7 @@ class Selector {
     if (!payloads_)
       fail_query(query_.text(), term.begin, std::string(row_of(term.field).name) + " can't be asked for here",
                  "it is kept on disk");
+    if (std::optional<Runs> found = filter_column(term, runs)) return std::move(*found);
     Runs found;
     bool stopped = false;
     payloads_->visit(runs, parts_of(term), [&](RunId run, const QueryPayload& payload) {
@@ -121,6 +123,26 @@ class Selector {
     if (stopped) throw QueryStopped{};
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
+  }
+
+  /// By a column of the values that the term asks about, where there is one: each distinct value is looked at once.
+  std::optional<Runs> filter_column(const QueryTerm& term, const Runs& runs) {
+    if (term.field != Field::data && term.field != Field::answer) return std::nullopt;
+    std::optional<Runs> found;
+    payloads_->with_column({term.field == Field::answer, term.name}, runs, [&](const ValueColumn& column) {
+      enum class Known : char { no_idea, yes, no };
+      std::vector<Known> known(column.texts().size(), Known::no_idea);
+      found.emplace();
+      for (const RunId run : runs) {
+        const std::uint32_t value = column.value(run);
+        if (known[value] == Known::no_idea) {
+          if (stop_.stop_requested()) throw QueryStopped{};
+          known[value] = matches_value_text(term, column.texts().at(value)) ? Known::yes : Known::no;
+        }
+        if (known[value] == Known::yes) found->push_back(run);
+      }
+    });
     return found;
   }
 
@@ -158,18 +180,28 @@ Runs visible_runs(const RunTable::Reader& reader) {
   return runs;
 }
 
-Runs visible_of(const RunTable::Reader& reader, Runs runs) {
-  std::erase_if(runs, [&](RunId run) { return run >= reader.size() || !reader.visible(run); });
-  std::sort(runs.begin(), runs.end());
-  runs.erase(std::unique(runs.begin(), runs.end()), runs.end());
-  return runs;
+/// Ascending, each once. By a mark for each run of the table: a listing of a million that was sorted by a field is
+/// brought in order in milliseconds.
+Runs visible_of(const RunTable::Reader& reader, const Runs& runs) {
+  std::vector<char> wanted(reader.size(), 0);
+  for (const RunId run : runs) {
+    if (run < wanted.size()) wanted[run] = reader.visible(run) ? 1 : 0;
+  }
+  Runs visible;
+  visible.reserve(runs.size());
+  for (std::size_t run = 0; run < wanted.size(); ++run) {
+    if (wanted[run] != 0) visible.push_back(static_cast<RunId>(run));
+  }
+  return visible;
 }
 
 /// Indices alone keep the order of the listing.
 Runs in_order_listed(const Runs& listing, const Runs& selected) {
+  std::vector<char> wanted(selected.empty() ? 0 : std::size_t{selected.back()} + 1, 0);
+  for (const RunId run : selected) wanted[run] = 1;
   Runs ordered;
   for (const RunId run : listing) {
-    if (std::binary_search(selected.begin(), selected.end(), run)) ordered.push_back(run);
+    if (run < wanted.size() && wanted[run] != 0) ordered.push_back(run);
   }
   return ordered;
 }
@@ -214,6 +246,7 @@ std::string describe(const Selection& selection) {
     return runs(selection.runs.size()) + " (of " + of + (selection.listed ? " listed)" : ")");
   }
   if (selection.scope == 0 && !selection.listed) return "no runs: there are none yet";
+  if (selection.scope == 0) return "no runs: the last `ls` listed none";
   std::string text =
       selection.listed ? "no runs: nothing listed matches (of " + of + ")" : "no runs: none of " + of + " matches";
   if (selection.outside.value_or(0) > 0)

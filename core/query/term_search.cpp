@@ -89,22 +89,41 @@ Runs search_batches(const QueryTerm& term, const Reader& reader, Runs runs) {
   });
 }
 
-Runs search_tags(const QueryTerm& term, const Reader& reader, const Runs& runs) {
-  QueryTerm one = term;
-  const bool negative = term.op == FieldOperator::not_equal;  // none of its tags is that
-  if (negative) one.op = FieldOperator::equal;
-  Runs tagged;
-  for (const auto& [run, tags] : reader.tagged()) {
-    if (std::any_of(tags.begin(), tags.end(), [&](const std::string& tag) { return matches_word(one, tag); }))
-      tagged.push_back(run);
-  }
-  std::sort(tagged.begin(), tagged.end());
+/// Of `runs` those that are among `having` (ascending); or, of a term with "!=", those that are not.
+Runs having_or_not(const QueryTerm& term, const Runs& runs, const Runs& having) {
   Runs found;
-  if (negative)
-    std::set_difference(runs.begin(), runs.end(), tagged.begin(), tagged.end(), std::back_inserter(found));
+  if (term.op == FieldOperator::not_equal)
+    std::set_difference(runs.begin(), runs.end(), having.begin(), having.end(), std::back_inserter(found));
   else
-    std::set_intersection(runs.begin(), runs.end(), tagged.begin(), tagged.end(), std::back_inserter(found));
+    std::set_intersection(runs.begin(), runs.end(), having.begin(), having.end(), std::back_inserter(found));
   return found;
+}
+
+QueryTerm without_negation(QueryTerm term) {  // "!=": none of its tags or notes is that
+  if (term.op == FieldOperator::not_equal) term.op = FieldOperator::equal;
+  return term;
+}
+
+Runs search_tags(const QueryTerm& term, const Reader& reader, const Runs& runs) {
+  const QueryTerm one = without_negation(term);
+  Runs tagged;
+  for (const auto& [tag, having] : reader.tagged()) {
+    if (!matches_word(one, tag)) continue;
+    Runs all;
+    std::set_union(tagged.begin(), tagged.end(), having.begin(), having.end(), std::back_inserter(all));
+    tagged = std::move(all);
+  }
+  return having_or_not(term, runs, tagged);
+}
+
+Runs search_notes(const QueryTerm& term, const Reader& reader, const Runs& runs) {
+  const QueryTerm one = without_negation(term);
+  Runs noted;
+  for (const auto& [run, notes] : reader.noted()) {
+    if (std::any_of(notes.begin(), notes.end(), [&](const RunNote& note) { return matches_part(one, note.text); }))
+      noted.push_back(run);
+  }
+  return having_or_not(term, runs, noted);
 }
 
 Runs search_errors(const QueryTerm& term, const Reader& reader, Runs runs) {
@@ -185,6 +204,8 @@ Runs search_field(const QueryTerm& term, const Reader& reader, Runs runs) {
       return search_batches(term, reader, std::move(runs));
     case Field::tag:
       return search_tags(term, reader, runs);
+    case Field::note:
+      return search_notes(term, reader, runs);
     case Field::err:
       return search_errors(term, reader, std::move(runs));
     case Field::metric:

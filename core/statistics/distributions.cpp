@@ -45,6 +45,19 @@ double fair_binomial_cdf(std::uint64_t k, std::uint64_t n) {
                           static_cast<double>(k));
 }
 
+double binomial_cdf(std::uint64_t k, std::uint64_t n, double p) {
+  if (k >= n) return 1;
+  return boost::math::cdf(boost::math::binomial_distribution<double>(static_cast<double>(n), p),
+                          static_cast<double>(k));
+}
+
+double binomial_tail(std::uint64_t k, std::uint64_t n, double p) {
+  if (k == 0) return 1;
+  if (k > n) return 0;
+  return boost::math::cdf(boost::math::complement(boost::math::binomial_distribution<double>(static_cast<double>(n), p),
+                                                  static_cast<double>(k - 1)));
+}
+
 double beta_quantile(double p, double a, double b) {
   return boost::math::quantile(boost::math::beta_distribution<double>(a, b), p);
 }

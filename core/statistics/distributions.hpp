@@ -18,6 +18,9 @@ double student_t_p(double t, double df);
 double fair_binomial_cdf(std::uint64_t k, std::uint64_t n);
 /// The value below which a share p of the beta distribution lies; a, b > 0.
 double beta_quantile(double p, double a, double b);
+/// P(Bin(n, p) <= k), and P(Bin(n, p) >= k).
+double binomial_cdf(std::uint64_t k, std::uint64_t n, double p);
+double binomial_tail(std::uint64_t k, std::uint64_t n, double p);
 /// P(Bin(n, p) = k); k <= n. With p = k/n it never underflows.
 double binomial_pdf(std::uint64_t k, std::uint64_t n, double p);
 /// A root of f between lo and hi, at whose ends f differs in sign (TOMS 748, Alefeld, Potra and Shi 1995).

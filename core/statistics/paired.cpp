@@ -125,6 +125,25 @@ Figure paired_interval(std::span<const double> differences, std::span<const std:
   return figure;
 }
 
+Figure paired_shares(std::uint64_t b, std::uint64_t c, std::uint64_t n, double level) {
+  require(b + c <= n, "paired_shares: more pairs differ than there are");
+  const double z = z_of(level);
+  Figure figure;
+  figure.n = n;
+  figure.method = "Agresti-Min";
+  if (n == 0) {
+    figure.why = Why::empty;
+    return figure;
+  }
+  const auto lost = static_cast<double>(b), gained = static_cast<double>(c), pairs = static_cast<double>(n);
+  figure.value = (gained - lost) / pairs;
+  const double all = pairs + 2, difference = gained - lost, apart = gained + lost + 1;
+  const double half = z * std::sqrt(apart - difference * difference / all) / all;
+  figure.low = std::max(-1.0, difference / all - half);
+  figure.high = std::min(1.0, difference / all + half);
+  return figure;
+}
+
 std::vector<double> holm(std::span<const double> p) {
   std::vector<std::size_t> order(p.size());
   std::iota(order.begin(), order.end(), std::size_t{0});

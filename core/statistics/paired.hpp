@@ -46,6 +46,12 @@ PermutationTest paired_permutation(std::span<const double> differences, std::spa
 Figure paired_interval(std::span<const double> differences, std::span<const std::uint32_t> clusters = {},
                        double level = 0.95);
 
+/// Difference (c - b)/n of two shares from n pairs, b of which only the first has right and c only the second, with an
+/// interval that is honest when none or all of them differ: half a pair is added to each of the four cells of the
+/// table, then (c' - b')/n' +- z sqrt(b' + c' - (c' - b')^2/n')/n', cut to [-1, 1]; `value` is that of the pairs as
+/// they are. b + c <= n; n = 0: `empty`. Agresti and Min 2005 (Statistics in Medicine 24:729).
+Figure paired_shares(std::uint64_t b, std::uint64_t c, std::uint64_t n, double level = 0.95);
+
 /// p-values adjusted for their number, in the order given: sorted ascending, the running maximum of
 /// min(1, (m-r) p_(r)). Holm 1979. p within [0, 1].
 std::vector<double> holm(std::span<const double> p);

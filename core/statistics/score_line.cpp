@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "core/text/duration.hpp"
 
@@ -31,6 +32,18 @@ std::string score_line(const Figure& figure, std::uint64_t total, const Bounds& 
   line += "  n " + count(figure.n);
   if (figure.n != total) line += "/" + count(total);
   if (limits.worst < limits.best) line += "  bounds " + points(limits.worst) + "-" + points(limits.best);
+  return line;
+}
+
+std::string no_score_line(std::uint64_t failed, std::uint64_t not_run, std::uint64_t unscored) {
+  std::string line = "no run is scored yet";
+  const char* before = ": ";
+  for (const auto& [n, what] : {std::pair(failed, " failed"), std::pair(not_run, " not run"),
+                                std::pair(unscored, " ended without a verdict")}) {
+    if (n == 0) continue;
+    line += before + count(n) + what;
+    before = ", ";
+  }
   return line;
 }
 

@@ -15,4 +15,7 @@ namespace assay {
 /// why; no interval: the share and why there is none.
 std::string score_line(const Figure& figure, std::uint64_t total, const Bounds& limits);
 
+/// In its place where nothing is scored: "no run is scored yet: 3 failed, 12 not run"; what is 0 is left out.
+std::string no_score_line(std::uint64_t failed, std::uint64_t not_run, std::uint64_t unscored);
+
 }  // namespace assay

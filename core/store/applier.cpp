@@ -49,10 +49,9 @@ struct Packer {
   void operator()(RenameBatch&) const {}
   void operator()(SetPinned& change) const { out.first = pack_payload(std::move(change.pinned)); }
   void operator()(SetDropped& change) const { out.bytes += change.runs.size() * 4; }
-  void operator()(SetTags&) const {}
   void operator()(PutPause&) const {}
   void operator()(ClearPause&) const {}
-  void operator()(PutNote& change) const { out.first = pack_payload(std::move(change.text)); }
+  void operator()(PutNote& change) const { out.bytes += change.text.size(); }
   void operator()(ClearAnswers& change) const { out.bytes += change.runs.size() * 4; }
   void operator()(Publish& change) const { out.first = pack_payload(std::move(change.value)); }
 };
@@ -224,7 +223,11 @@ void Applier::add_run(const AddBatch& batch, std::size_t index) {
     attempt.outcome = static_cast<std::int64_t>(summary.outcome);
     if (summary.outcome != Status::incomplete) attempt.ended_at = 0;
     attempt.seconds = summary.seconds;
-    if (&summary == &run.attempts.back()) attempt.usage = record.usage;  // a save tells the usage of the last one
+    if (&summary == &run.attempts.back()) {  // a save tells this of the last one
+      attempt.usage = record.usage;
+      attempt.steps = record.steps;
+      attempt.verdict = record.verdict;
+    }
     attempt.error = ErrorColumns(summary.error);
     attempt.ver = ver_;
     put(attempt);
@@ -459,16 +462,6 @@ void Applier::apply_change(const SetDropped& change, const PreparedChange&) {
   }
 }
 
-void Applier::apply_change(const SetTags& change, const PreparedChange&) {
-  auto statement = connection_.use("SELECT * FROM run WHERE id = ?1");
-  RunRecord record;
-  if (!load(statement, run_reader_, record, row_of(change.run), row_of(change.run))) return;
-  const std::string tags = encode_list(change.tags);
-  record.tags = tags;
-  record.ver = ver_;
-  update(record);
-}
-
 void Applier::apply_change(const PutPause& change, const PreparedChange&) {
   PauseRecord record;
   record.lane = change.lane;
@@ -488,10 +481,11 @@ void Applier::apply_change(const ClearPause& change, const PreparedChange&) {
   statement.bind(1, change.lane).step();
 }
 
-void Applier::apply_change(const PutNote& change, const PreparedChange& prepared) {
+void Applier::apply_change(const PutNote& change, const PreparedChange&) {
   NoteRecord record;
   record.name = change.name;
-  record.text = store(prepared.first);
+  // In its row whatever its length: a note is replaced often, and a blob would be left behind each time.
+  if (!change.text.empty()) record.text = {Cell::Kind::text, change.text};
   record.ver = ver_;
   put(record);
 }

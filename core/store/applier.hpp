@@ -79,7 +79,6 @@ class Applier {
   void apply_change(const RenameBatch& change, const PreparedChange& prepared);
   void apply_change(const SetPinned& change, const PreparedChange& prepared);
   void apply_change(const SetDropped& change, const PreparedChange& prepared);
-  void apply_change(const SetTags& change, const PreparedChange& prepared);
   void apply_change(const PutPause& change, const PreparedChange& prepared);
   void apply_change(const ClearPause& change, const PreparedChange& prepared);
   void apply_change(const PutNote& change, const PreparedChange& prepared);

@@ -121,10 +121,6 @@ struct SetDropped {
   std::vector<RunId> runs;
   bool dropped = true;
 };
-struct SetTags {
-  RunId run = kNoRun;
-  std::vector<std::string> tags;
-};
 /// A wait that a restart must obey (reliability.md 4).
 struct PutPause {
   std::string lane, reason, source;
@@ -136,13 +132,14 @@ struct PutPause {
 struct ClearPause {
   std::string lane;
 };
-/// A small text by name: undo stack, settings of the experiment, history of evaluations.
+/// A text by name: undo stack, settings of the experiment, history of evaluations, tags and notes of runs. It replaces
+/// the one before as a whole; "" is as if there were none.
 struct PutNote {
   std::string name, text;
 };
 
 using Change =
     std::variant<AddBatch, BeginAttempt, SendCall, RetryCall, EndCall, EndStep, EndAttempt, AppendLog, SetEvaluation,
-                 RenameBatch, SetPinned, SetDropped, SetTags, PutPause, ClearPause, PutNote, ClearAnswers, Publish>;
+                 RenameBatch, SetPinned, SetDropped, PutPause, ClearPause, PutNote, ClearAnswers, Publish>;
 
 }  // namespace assay

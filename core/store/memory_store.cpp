@@ -188,6 +188,14 @@ class MemoryStore final : public Store {
     const auto found = notes_.find(name);
     return found == notes_.end() ? std::string() : found->second;
   }
+  std::vector<std::pair<std::string, std::string>> notes(const std::string& prefix) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const auto& [name, text] : notes_) {
+      if (name.starts_with(prefix) && !text.empty()) out.emplace_back(name, text);
+    }
+    return out;
+  }
   CallCounts call_counts() override {
     const std::lock_guard lock(mutex_);
     CallCounts out;
@@ -287,6 +295,10 @@ class MemoryStore final : public Store {
         attempt.error = summary.error;
         attempt.seconds = summary.seconds;
         attempt.imported = true;
+        if (&summary == &from.attempts.back()) {
+          attempt.steps = from.steps;
+          attempt.score.verdict = from.score.verdict;
+        }
         attempts_[{run, summary.number}] = {attempt, summary.outcome == Status::incomplete};
         if (summary.number >= to.attempt) {
           to.attempt = summary.number;
@@ -414,9 +426,6 @@ class MemoryStore final : public Store {
     for (const RunId run : change.runs) {
       if (run < runs_.size()) runs_[run].row.dropped = change.dropped;
     }
-  }
-  void apply(SetTags& change) {
-    if (change.run < runs_.size()) runs_[change.run].row.tags = change.tags;
   }
   void apply(PutPause& change) { pauses_[change.lane] = change; }
   void apply(ClearPause& change) { pauses_.erase(change.lane); }

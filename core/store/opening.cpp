@@ -15,6 +15,7 @@
 #include "core/store/applier.hpp"
 #include "core/store/kill_point.hpp"
 #include "core/text/error.hpp"
+#include "core/text/shell_words.hpp"
 
 namespace assay {
 namespace {
@@ -24,7 +25,8 @@ namespace {
 }
 
 [[noreturn]] void refuse(const std::string& path, const SqliteFailure& failure) {
-  const std::string copy = "go back to a copy of it; the file has been left as it is";
+  const std::string copy = "assay repair " + quote_shell_word(path) +
+                           "   makes a new file of what can be read; this one has been left as it is";
   if (failure.primary() == SQLITE_NOTADB) refuse(path, "is not an experiment file: it has no SQLite header", copy);
   if (failure.primary() == SQLITE_CORRUPT) {
     refuse(path, std::string("is damaged or truncated (") + bytes_text(file_bytes(path)) + " found): " + failure.what(),
@@ -109,7 +111,10 @@ int identify(const std::string& path, const SchemaPlan& plan, const StoreOptions
   if (::stat(path.c_str(), &info) != 0) refuse(path, std::string("can't be opened: ") + std::strerror(errno));
   if (!S_ISREG(info.st_mode)) refuse(path, "is not a file");
   if (info.st_size == 0) {
-    refuse(path, "is empty (0 bytes): not an experiment file", "remove it to begin a new experiment under this name");
+    refuse(path, "is empty (0 bytes): not an experiment file",
+           file_bytes(path + "-wal") > 0
+               ? "its write-ahead log is there: assay repair " + quote_shell_word(path) + "   reads that"
+               : "remove it to begin a new experiment under this name");
   }
   try {
     Connection connection(path, SQLITE_OPEN_READONLY);
@@ -294,19 +299,6 @@ void count(Connection& connection, Recovery& recovery) {
   recovery.damaged = static_cast<std::uint32_t>(connection.number("SELECT count(*) FROM damaged"));
 }
 
-// Number of attempts, and which of them have no end. A page of theirs that is lost, or stands where another belongs,
-// takes open attempts with it, and no other record would miss them.
-std::int64_t attempts_digest(Connection& connection) {
-  try {
-    return connection.number(
-        "SELECT (SELECT count(*) FROM attempt) * 1000003 + "
-        "(SELECT coalesce(sum(id), 0) + count(*) FROM attempt WHERE ended_at IS NULL)");
-  } catch (const SqliteFailure& failure) {
-    if (!failure.corrupt()) throw;
-    return -1;
-  }
-}
-
 // The row of this session, in one transaction with the marks that the end of the last one asks for.
 void open_session(OpenedFile& file, const StoreOptions& options) {
   Connection& connection = *file.connection;
@@ -406,6 +398,17 @@ OpenedFile open_file(const StoreOptions& options, const SchemaPlan& plan) {
     refuse(options.path, failure);
   }
   return file;
+}
+
+std::int64_t attempts_digest(Connection& connection) {
+  try {
+    return connection.number(
+        "SELECT (SELECT count(*) FROM attempt) * 1000003 + "
+        "(SELECT coalesce(sum(id), 0) + count(*) FROM attempt WHERE ended_at IS NULL)");
+  } catch (const SqliteFailure& failure) {
+    if (!failure.corrupt()) throw;
+    return -1;
+  }
 }
 
 std::unique_ptr<Connection> open_reader(const std::string& path) {

@@ -34,6 +34,10 @@ std::unique_ptr<Connection> reopen_writer(const std::string& path);
 /// Writes the end of a session into its row.
 void close_session(Connection& connection, std::int64_t session, const std::string& how, std::int64_t ver);
 
+/// Number of attempts, and which of them have no end; -1 when the table can't be read. A page of theirs that is lost,
+/// or stands where another belongs, takes open attempts with it, and no other record would miss them.
+std::int64_t attempts_digest(Connection& connection);
+
 /// The version number of rows written in a session's commit.
 inline std::int64_t version_of(std::int64_t session, std::int64_t commit) { return session << 32 | commit; }
 

@@ -169,16 +169,6 @@ std::string encode_pairs(const std::vector<std::pair<std::string, std::string>>&
   return out;
 }
 
-std::string encode_list(const std::vector<std::string>& texts) {
-  std::string out;
-  for (const std::string& text : texts) {
-    out += out.empty() ? '[' : ',';
-    append_quoted(out, text);
-  }
-  if (!out.empty()) out += ']';
-  return out;
-}
-
 void decode_metrics(std::string_view text, std::vector<std::pair<std::string, double>>& out) {
   out.clear();
   if (text.empty()) return;

@@ -102,7 +102,8 @@ struct RunRecord {
   UsageColumns usage;  // of all its attempts that have ended
   std::int64_t dropped = 0;
   ErrorColumns error;
-  std::string_view metrics, facets, tags;  // compact JSON, or ""
+  std::string_view metrics, facets;  // compact JSON, or ""
+  std::string_view tags;             // the same, of files before tags were notes
   Cell answer, context, data;
   std::int64_t ver = 0;
   template <typename V>
@@ -286,7 +287,6 @@ inline std::int64_t attempt_row(std::int64_t run_row, std::int64_t n) { return r
 // Compact JSON of the small lists in a run's row; "" for an empty list. Figures that are not finite are left out.
 std::string encode_metrics(const Score& score);
 std::string encode_pairs(const std::vector<std::pair<std::string, std::string>>& pairs);
-std::string encode_list(const std::vector<std::string>& texts);
 void decode_metrics(std::string_view text, std::vector<std::pair<std::string, double>>& out);
 void decode_pairs(std::string_view text, std::vector<std::pair<std::string, std::string>>& out);
 void decode_list(std::string_view text, std::vector<std::string>& out);

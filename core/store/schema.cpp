@@ -68,6 +68,7 @@ DROP VIEW IF EXISTS batches;
 DROP VIEW IF EXISTS runs;
 DROP VIEW IF EXISTS call_list;
 DROP VIEW IF EXISTS attempts;
+DROP VIEW IF EXISTS tags;
 CREATE VIEW batches AS SELECT id - 1 AS batch, name, kind, model, source, n_runs AS runs,
   strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1e6, 'unixepoch') AS created, dropped FROM batch;
 CREATE VIEW runs AS SELECT b.name AS batch, r.item AS id, b.name || ':' || r.item AS name, b.kind AS kind,
@@ -87,7 +88,7 @@ CREATE VIEW runs AS SELECT b.name AS batch, r.item AS id, b.name || ':' || r.ite
   r.tokens_out + CASE WHEN o.n > r.attempt THEN o.tokens_out ELSE 0 END AS tokens_out,
   CASE WHEN o.n > r.attempt THEN '' ELSE r.error_kind END AS error_kind,
   CASE WHEN o.n > r.attempt THEN '' ELSE r.error_message END AS error_message,
-  CASE WHEN o.n > r.attempt THEN '' ELSE r.metrics END AS metrics, r.facets AS facets, r.tags AS tags,
+  CASE WHEN o.n > r.attempt THEN '' ELSE r.metrics END AS metrics, r.facets AS facets,
   CASE WHEN o.n > r.attempt THEN NULL WHEN typeof(r.answer) = 'text' THEN r.answer END AS answer,
   CASE WHEN typeof(r.data) = 'text' THEN r.data END AS data,
   CASE WHEN r.ended_at > 0 THEN strftime('%Y-%m-%dT%H:%M:%fZ', r.ended_at / 1e6, 'unixepoch') END AS ended,
@@ -96,6 +97,7 @@ CREATE VIEW runs AS SELECT b.name AS batch, r.item AS id, b.name || ':' || r.ite
   LEFT JOIN attempt o ON o.id = (SELECT max(a.id) FROM attempt a WHERE a.id BETWEEN r.id * 65536 AND r.id * 65536 + 65535)
     AND o.ended_at IS NULL
   WHERE r.dropped = 0 AND b.dropped = 0;
+CREATE VIEW tags AS SELECT substr(name, 5) AS tag, text AS runs FROM note WHERE name LIKE 'tag/%' AND text <> '-';
 CREATE VIEW attempts AS SELECT b.name || ':' || r.item AS name, a.n AS attempt,
   CASE WHEN a.ended_at IS NULL THEN 'INCOMPLETE' ELSE CASE a.outcome WHEN 0 THEN 'READY' WHEN 1 THEN 'INCOMPLETE'
        WHEN 2 THEN 'COMPLETE' ELSE 'FAIL' END END AS outcome,

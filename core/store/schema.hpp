@@ -6,6 +6,7 @@
 // `ver` (session << 32 | commit) is the commit that wrote the row. Ids: run.id = RunId + 1, batch.id = BatchId + 1,
 // attempt.id = run.id << 16 | n. Times: UTC microseconds. Money: 1e-12 USD. A payload column (ANY) holds nothing, the
 // text itself when it has at most 768 bytes, or the 16-byte XXH3-128 of it, which names a row of `blob`.
+// note 'tag/NAME': the runs that have the tag, as ranges of RunIds "0-99,105" ("-": none); note 'run_notes/RUN': JSON.
 // call.imported: 0 asked, 1 came with a save, 2 served from kept answers; `reserved` is then what that answer had cost.
 // Kept answers (the response cache) are in a table of their own, made when the first is kept: create_answer_table().
 // So is what runs show the others of their batch: create_published_table(). A file in which no run does has none of it.

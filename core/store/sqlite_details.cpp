@@ -301,6 +301,28 @@ std::string SqliteStore::note(const std::string& name) {
   return {};
 }
 
+std::vector<std::pair<std::string, std::string>> SqliteStore::notes(const std::string& prefix) {
+  const Lease lease(*this);
+  std::vector<std::pair<std::string, std::string>> out;
+  auto statement = lease->use("SELECT * FROM note WHERE name >= ?1 ORDER BY name");
+  statement.bind(1, prefix);
+  RowReader reader(NoteRecord::kTable);
+  NoteRecord record;
+  while (statement.step()) {
+    const std::string name(statement.text(0));
+    if (!name.starts_with(prefix)) break;
+    std::string what;
+    std::optional<std::string> text;
+    if (reader.read(statement.get(), record)) text = resolve(*lease, record.text, what);
+    if (!text) {
+      found_damage("note", name, "checksum");
+    } else if (!text->empty()) {
+      out.emplace_back(name, std::move(*text));
+    }
+  }
+  return out;
+}
+
 void SqliteStore::each_call(Connection& connection, const std::function<void(const CallRow&)>& visit) {
   auto statement = connection.use("SELECT * FROM call");
   RowReader reader(CallRow::kTable);

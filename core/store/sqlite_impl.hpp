@@ -54,6 +54,7 @@ class SqliteStore final : public Store {
                         const std::function<void(StoredPublication&&)>& visit) override;
   std::vector<StoredPause> pauses() override;
   std::string note(const std::string& name) override;
+  std::vector<std::pair<std::string, std::string>> notes(const std::string& prefix) override;
   CallCounts call_counts() override;
   std::vector<CostRow> cost(const std::string& by) override;
   std::optional<KeptAnswer> find_answer(const Hash128& hash, RunId run, std::string_view key, bool shared) override;
@@ -67,6 +68,7 @@ class SqliteStore final : public Store {
   std::string path() const override { return options_.path; }
   const Recovery& recovery() const override { return file_.recovery; }
   bool read_only() const override { return options_.read_only; }
+  std::size_t damaged_records() const;  // damage_count.hpp
 
  private:
   struct Job {

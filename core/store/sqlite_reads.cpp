@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "core/store/damage_count.hpp"
 #include "core/store/sqlite_impl.hpp"
 #include "core/text/error.hpp"
 
@@ -51,6 +52,16 @@ void SqliteStore::found_damage(std::string_view table, const std::string& row, s
     damage_.push_back({std::string(table), row, std::string(reason), run_row});
   }
   wake_writer_.notify_one();
+}
+
+std::size_t SqliteStore::damaged_records() const {
+  const std::lock_guard lock(mutex_);
+  return known_damage_.size();
+}
+
+std::size_t damaged_records(const Store& store) {
+  const auto* file = dynamic_cast<const SqliteStore*>(&store);
+  return file == nullptr ? 0 : file->damaged_records();
 }
 
 std::map<std::int64_t, std::string> SqliteStore::damaged_runs(Connection& connection) {

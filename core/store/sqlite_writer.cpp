@@ -44,6 +44,10 @@ SqliteStore::SqliteStore(StoreOptions options, OpenedFile file)
   next_batch_ = static_cast<BatchId>(connection.number("SELECT max(id) FROM batch"));
   next_call_ = static_cast<CallId>(connection.number("SELECT max(id) FROM call") + 1);
   next_log_ = file_.session << 32;
+  {
+    auto damaged = connection.use("SELECT tbl, row FROM damaged");
+    while (damaged.step()) known_damage_.emplace(std::string(damaged.text(0)), std::string(damaged.text(1)));
+  }
   if (options_.read_only) {
     writable_ = false;
     message_ = "read-only";

@@ -161,6 +161,8 @@ class Store {
                                 const std::function<void(StoredPublication&&)>& visit) = 0;
   virtual std::vector<StoredPause> pauses() = 0;
   virtual std::string note(const std::string& name) = 0;
+  /// (name, text) of all notes whose name begins with `prefix`, in order of names, without the empty ones.
+  virtual std::vector<std::pair<std::string, std::string>> notes(const std::string& prefix) = 0;
   /// Number of calls by state, over the experiment; for `status`.
   struct CallCounts {
     std::uint64_t answered = 0, failed = 0, in_doubt = 0;

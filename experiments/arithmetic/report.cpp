@@ -63,8 +63,9 @@ Report arithmetic_report(const BatchView& batch) {
                         number(limits.worst), number(limits.best)});
   const BatchInfo& info = batch.info();
   report.heading(1, "arithmetic: " + info.name + (info.model.empty() ? "" : ", " + info.model));
-  report.text("accuracy " + score_line(accuracy, n, limits));
+  report.text(scored == 0 ? no_score_line(failed, not_run, unscored) : "accuracy " + score_line(accuracy, n, limits));
   report.table(std::move(table));
+  if (scored == 0) return report;
   report.text("the accuracy leaves out " + std::to_string(failed) + " failed, " + std::to_string(not_run) +
               " not run, " + std::to_string(unscored) + " unscored; in it, " + std::to_string(unparsed) +
               " replies without a number count as wrong");

@@ -10,6 +10,7 @@
 #include "experiments/debate/parameters.hpp"
 #include "experiments/debate/recorded.hpp"
 #include "experiments/debate/report.hpp"
+#include "experiments/debate/turns.hpp"
 #include "experiments/qa/loading.hpp"
 #include "experiments/qa/parameters.hpp"
 
@@ -38,6 +39,10 @@ class DebateKind final : public Kind {
   std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   std::shared_ptr<Runner> make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   Report report(const BatchView& batch) const override { return debate_report(batch); }
+  std::vector<RunTurn> transcript(const BatchInfo& batch, const RunView& run,
+                                  const std::vector<CallRecord>& calls) const override {
+    return debate_turns(batch, run, calls);
+  }
   std::vector<std::string> export_formats() const override { return {"mad"}; }
   ExportedFile export_runs(const std::string& format, const std::vector<const BatchView*>& batches) const override {
     return format == "mad" ? export_mad(batches) : Kind::export_runs(format, batches);

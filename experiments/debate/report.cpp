@@ -6,6 +6,7 @@
 #include "core/text/duration.hpp"
 #include "core/text/words.hpp"
 #include "experiments/debate/report_figures.hpp"
+#include "experiments/debate/turns.hpp"
 #include "experiments/qa/report_parts.hpp"
 
 namespace assay {
@@ -17,14 +18,6 @@ using Form = ReportTable::Form;
 constexpr std::size_t kMostLines = 6;
 
 constexpr const char* kFlips[] = {"right->right", "right->wrong", "wrong->right", "wrong->wrong"};
-
-std::string agent_name(const BatchInfo& batch, std::size_t i) {
-  if (batch.pinned.is_object() && batch.pinned.contains("agents") && i < batch.pinned["agents"].size()) {
-    const std::string name = batch.pinned["agents"][i].value("name", std::string());
-    if (!name.empty()) return name;
-  }
-  return "agent " + std::to_string(i);
-}
 
 std::string points(const Json& difference) {
   std::string text = percent(difference);
@@ -134,7 +127,7 @@ void add_agents(Report& report, const BatchInfo& batch) {
     table.columns.push_back({"round " + dump_json(r["round"]), Form::ratio});
   }
   for (std::size_t i = 0; i < most_agents(rounds); ++i) {
-    std::vector<Json> row{agent_name(batch, i)};
+    std::vector<Json> row{debate_agent_name(batch, i)};
     for (const Json& r : rounds) row.push_back(accuracy_of(r, i));
     table.rows.push_back(std::move(row));
   }
@@ -175,7 +168,7 @@ void add_accuracy_chart(Report& report, const BatchInfo& batch) {
   ReportChart chart{"accuracy by round", "round", Form::ratio, false, {{"answer", {}}}};
   const std::size_t speaking = most_agents(rounds_of_agents(rounds));
   const std::size_t agents = speaking < kMostLines && rounds_of_agents(rounds).size() > 1 ? speaking : 0;
-  for (std::size_t i = 0; i < agents; ++i) chart.series.push_back({agent_name(batch, i), {}});
+  for (std::size_t i = 0; i < agents; ++i) chart.series.push_back({debate_agent_name(batch, i), {}});
   for (const Json& r : rounds) {
     if (r.contains("phase")) continue;
     const std::string label = dump_json(r["round"]);

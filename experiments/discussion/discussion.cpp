@@ -7,11 +7,14 @@
 #include <map>
 #include <set>
 
+#include "core/model/own_files.hpp"
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
 #include "experiments/discussion/config_file.hpp"
+#include "experiments/discussion/document.hpp"
 #include "experiments/discussion/fork.hpp"
 #include "experiments/discussion/parameters.hpp"
+#include "experiments/discussion/record.hpp"
 #include "experiments/discussion/report.hpp"
 #include "experiments/discussion/result_file.hpp"
 #include "experiments/discussion/run_log.hpp"
@@ -29,7 +32,17 @@ std::string drawn_id(std::uint64_t index) {
   return "d" + digits;
 }
 
-class DiscussionKind final : public Kind {
+/// Whether a text is a configuration, a design or a generated experiment of discussions.
+bool is_discussion_file(std::string_view text) {
+  try {
+    const auto shape = shape_of(read_document(std::string(text), "").value);
+    return shape == SourceShape::configuration || shape == SourceShape::design || shape == SourceShape::generated;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+class DiscussionKind final : public Kind, public OwnFiles {
  public:
   explicit DiscussionKind(DiscussionDependencies dependencies) : dependencies_(std::move(dependencies)) {}
 
@@ -38,6 +51,10 @@ class DiscussionKind final : public Kind {
     return "personas, with or without a moderator, discuss an opening post turn by turn";
   }
   std::vector<Parameter> parameters() const override { return discussion_parameters(); }
+  bool claims(std::string_view text) const override { return is_discussion_file(text); }
+  std::string claim_rule() const override {
+    return "a configuration of discussions has discussions:, or user_names: with user_attributes:";
+  }
   bool accepts(const Json& data) const override {
     if (!data.is_object()) return false;
     if (data.contains("design") && data.contains("settings")) return true;
@@ -51,6 +68,8 @@ class DiscussionKind final : public Kind {
   std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   std::shared_ptr<Runner> make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   Report report(const BatchView& batch) const override { return discussion_report(batch); }
+  std::vector<RunTurn> transcript(const BatchInfo& batch, const RunView& run,
+                                  const std::vector<CallRecord>& calls) const override;
   LoadedBatch fork_batch(const BatchInfo& parent, std::uint32_t step, const ParameterTexts& changes) const override;
   std::optional<NewRun::Start> fork_start(const BatchInfo&, const RunView& run, std::uint32_t step) const override {
     return discussion_start(run, step);
@@ -88,6 +107,28 @@ void check_speakers(const DiscussionSettings& settings, const std::string& id, c
     throw Error("usage", name + " was not drawn into discussion " + id, "speakers",
                 "a design file (design=) says who takes part; num_users= as many as there are personas takes all");
   }
+}
+
+std::vector<RunTurn> DiscussionKind::transcript(const BatchInfo& batch, const RunView& run,
+                                                const std::vector<CallRecord>& calls) const {
+  std::vector<RunTurn> turns;
+  try {
+    for (const DiscussionEvent& event : discussion_record(run).events) {
+      RunTurn turn;
+      const bool opening = event.kind == DiscussionEvent::Kind::seed;
+      turn.role = opening ? "user" : "assistant";
+      turn.speaker = event.name;
+      turn.part = event.turn > 0 ? "turn " + std::to_string(event.turn) : opening ? "opening" : "";
+      turn.text = event.silent ? "(silent)" : event.text;
+      if (event.model != kOpeningModel) turn.model = event.model;
+      if (!event.banned.empty()) turn.answer = event.banned + " has to leave";
+      turns.push_back(std::move(turn));
+    }
+  } catch (const Error&) {  // not what a discussion holds: shown as it is
+    return Kind::transcript(batch, run, calls);
+  }
+  add_calls(turns, calls);
+  return turns;
 }
 
 LoadedBatch DiscussionKind::load(const Source& source, const ParameterTexts& given) const {

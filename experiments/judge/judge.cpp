@@ -17,6 +17,7 @@
 #include "experiments/judge/recorded.hpp"
 #include "experiments/judge/report.hpp"
 #include "experiments/judge/runner.hpp"
+#include "experiments/judge/turns.hpp"
 #include "runners/llm/prompt_logprobs.hpp"
 #include "runners/llm/provider.hpp"
 
@@ -178,6 +179,11 @@ class JudgeKind final : public Kind {
   std::shared_ptr<Runner> make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   Report report(const BatchView& batch) const override { return judge_report(batch); }
   Report detail(const BatchInfo& batch, const RunView& run) const override;
+  std::vector<RunTurn> transcript(const BatchInfo& batch, const RunView& run,
+                                  const std::vector<CallRecord>& calls) const override {
+    std::vector<RunTurn> turns = Kind::transcript(batch, run, calls);
+    return judged_turns(run, std::move(turns));
+  }
   std::string mark(const RunView& run, const ExperimentView& experiment) const override {
     if (!run.data.is_object() || run.data.value("source", Json()).is_null()) return {};
     return is_stale(run.data["source"], &experiment) ? "stale" : "";

@@ -12,6 +12,7 @@
 #include "experiments/peer_prediction/exports.hpp"
 #include "experiments/peer_prediction/loading.hpp"
 #include "experiments/peer_prediction/prompts.hpp"
+#include "experiments/peer_prediction/record.hpp"
 #include "experiments/peer_prediction/report.hpp"
 #include "experiments/peer_prediction/runner.hpp"
 #include "runners/llm/model_entry.hpp"
@@ -56,6 +57,9 @@ class PeerPredictionKind final : public Kind {
   std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   std::shared_ptr<Runner> make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   Report report(const BatchView& batch) const override { return peer_report(batch); }
+  std::vector<RunTurn> transcript(const BatchInfo&, const RunView& run, const std::vector<CallRecord>&) const override {
+    return peer_turns(run);
+  }
 
   std::vector<JointFormat> joint_formats() const override { return peer_joint_formats(); }
   JointExport export_joint(const std::string& format, const std::string& path,

@@ -60,6 +60,9 @@ struct PeerTask {
 };
 PeerTask peer_task(const PeerSettings& settings, const RunView& run);
 
+/// A task as turns to read: what was given, each agent's response, and what critics and judges said of them.
+std::vector<RunTurn> peer_turns(const RunView& run);
+
 /// p - q of a cell: as recorded, else of the means; NaN when a side is missing.
 double peer_difference(const PeerTask& task, std::size_t i, std::size_t j);
 /// Mean of what is finite of f(0) .. f(count - 1); NaN of nothing.

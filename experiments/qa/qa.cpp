@@ -35,6 +35,8 @@ class QaKind final : public Kind {
   std::shared_ptr<Runner> make_runner(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   std::shared_ptr<Runner> make_evaluator(const BatchInfo& batch, const ParameterTexts& overrides) const override;
   Report report(const BatchView& batch) const override { return qa_report(batch); }
+  std::vector<RunTurn> transcript(const BatchInfo& batch, const RunView& run,
+                                  const std::vector<CallRecord>& calls) const override;
   std::vector<ShippedPrompt> prompts() const override { return qa_prompts(); }
   std::vector<std::string> export_formats() const override { return {"tiger"}; }
   ExportedFile export_runs(const std::string& format, const std::vector<const BatchView*>& batches) const override;
@@ -136,6 +138,25 @@ std::shared_ptr<Runner> QaKind::make_evaluator(const BatchInfo& batch, const Par
     }
   }
   return std::make_shared<QaRunner>(dependencies_.client, nullptr, nullptr, params, params);
+}
+
+std::vector<RunTurn> QaKind::transcript(const BatchInfo& batch, const RunView& run,
+                                        const std::vector<CallRecord>& calls) const {
+  std::vector<RunTurn> turns = Kind::transcript(batch, run, calls);
+  if (!run.answer.is_object() || !run.answer.contains("samples") || !run.answer["samples"].is_array()) return turns;
+  const Scorer scorer(batch.params.is_object() ? batch.params : Json::object());
+  const Item item = from_data(run.data);
+  const Json& samples = run.answer["samples"];
+  std::size_t next = 0;
+  for (RunTurn& turn : turns) {
+    if (turn.role != "assistant" || next == samples.size()) continue;
+    const Json& sample = samples[next++];
+    if (samples.size() > 1) turn.part = "sample " + std::to_string(next);
+    if (!sample.is_object() || !sample.contains("value") || !sample["value"].is_string()) continue;
+    turn.answer = sample["value"].get<std::string>();
+    if (!item.answer.is_null()) turn.right = scorer.matches(item, turn.answer);
+  }
+  return turns;
 }
 
 std::optional<RuleOutcome> QaKind::apply_rule(const BatchView& batch, const ParameterTexts& params) const {

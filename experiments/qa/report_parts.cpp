@@ -19,17 +19,19 @@ Json low_high(const Figure& figure) {
 Json element(const Json& pair, std::size_t index) { return pair.is_array() ? pair[index] : Json(); }
 
 Json tally_figures(const QaTally& tally) {
-  return {{"n", tally.n},
-          {"scored", tally.scored},
-          {"correct", tally.correct},
-          {"accuracy", tally.accuracy()},
-          {"ci95", tally.interval()},
-          {"unextracted", tally.unextracted},
-          {"unextracted_scored", tally.unextracted_scored},
-          {"failed", tally.failed},
-          {"not_run", tally.not_run},
-          {"unscored", tally.unscored},
-          {"bounds", tally.bounds()}};
+  Json figures = {{"n", tally.n},
+                  {"scored", tally.scored},
+                  {"correct", tally.correct},
+                  {"accuracy", tally.accuracy()},
+                  {"ci95", tally.interval()},
+                  {"unextracted", tally.unextracted},
+                  {"unextracted_scored", tally.unextracted_scored},
+                  {"failed", tally.failed},
+                  {"not_run", tally.not_run},
+                  {"unscored", tally.unscored},
+                  {"bounds", tally.bounds()}};
+  if (tally.unreadable > 0) figures["unreadable"] = tally.unreadable;
+  return figures;
 }
 
 ReportTable overview_table(const Json& f) {
@@ -49,6 +51,10 @@ ReportTable overview_table(const Json& f) {
 }
 
 std::string accuracy_line(const Json& f) {
+  if (f["scored"] == 0) {
+    const auto of = [&](const char* name) { return f[name].get<std::uint64_t>(); };
+    return no_score_line(of("failed"), of("not_run"), of("unscored"));
+  }
   const auto number = [](const Json& value) { return value.is_number() ? value.get<double>() : kUndefined; };
   Figure figure;
   figure.value = number(f["accuracy"]);
@@ -65,6 +71,7 @@ Json category_figures(const Ordered<QaTally>& categories) {
   for (const auto& [name, tally] : categories.entries()) {
     list.push_back({{"category", name},
                     {"n", tally.n},
+                    {"scored", tally.scored},
                     {"correct", tally.correct},
                     {"accuracy", tally.accuracy()},
                     {"ci95", tally.interval()},
@@ -74,11 +81,11 @@ Json category_figures(const Ordered<QaTally>& categories) {
   return list;
 }
 
-void add_categories(Report& report) {
-  if (report.figures["categories"].size() < 2) return;
-  ReportTable table{"by category",
-                    {{"category", Form::text},
+ReportTable category_table(const Json& figures, const std::string& title, const std::string& column) {
+  ReportTable table{title,
+                    {{column, Form::text},
                      {"n", Form::count},
+                     {"scored", Form::count},
                      {"correct", Form::count},
                      {"accuracy", Form::ratio},
                      {"low", Form::ratio},
@@ -87,11 +94,16 @@ void add_categories(Report& report) {
                      {"worst", Form::ratio},
                      {"best", Form::ratio}},
                     {}};
-  for (const Json& c : report.figures["categories"]) {
-    table.rows.push_back({c["category"], c["n"], c["correct"], c["accuracy"], element(c["ci95"], 0),
+  for (const Json& c : figures) {
+    table.rows.push_back({c["category"], c["n"], c["scored"], c["correct"], c["accuracy"], element(c["ci95"], 0),
                           element(c["ci95"], 1), c["unextracted"], element(c["bounds"], 0), element(c["bounds"], 1)});
   }
-  report.table(std::move(table));
+  return table;
+}
+
+void add_categories(Report& report) {
+  if (report.figures["categories"].size() < 2) return;
+  report.table(category_table(report.figures["categories"], "by category", "category"));
 }
 
 std::string percent(const Json& ratio) {
@@ -106,6 +118,7 @@ std::string counted_figure(const Report& report, const char* name) {
 }
 
 void add_left_out(Report& report, const char* unextracted) {
+  if (report.figures["scored"] == 0) return;  // the first line says what there is instead
   const Json& bounds = report.figures["bounds"];
   report.text("the accuracy leaves out " + counted_figure(report, "failed") + " failed, " +
               counted_figure(report, "not_run") + " not run, " + counted_figure(report, "unscored") +

@@ -43,6 +43,7 @@ std::string accuracy_line(const Json& figures);
 
 /// [{"category","n","correct","accuracy","ci95","unextracted","bounds"}..], and its table in a report that has them.
 Json category_figures(const Ordered<QaTally>& categories);
+ReportTable category_table(const Json& figures, const std::string& title, const std::string& column);
 void add_categories(Report& report);
 
 /// 0.4925 as "49.3 %", anything else as "-".

@@ -21,6 +21,7 @@ bool is_out_of_options(const RunView& run) { return has_metric(run, "out_of_opti
 void QaTally::add(const RunView& run, bool has_gold, std::uint32_t item) {
   ++n;
   if (has_gold) ++gold;
+  if (run.damaged && run.data.is_null() && run.score.verdict == Verdict::none) ++unreadable;
   const bool complete = run.status == Status::complete;
   if (run.status == Status::fail) ++failed;
   if (run.status == Status::ready || run.status == Status::incomplete) ++not_run;
@@ -57,7 +58,7 @@ Json QaTally::accuracy() const {
 
 Json QaTally::bounds() const {
   if (gold == 0) return nullptr;
-  const Bounds limits = assay::bounds(static_cast<double>(correct), gold - open, open);
+  const Bounds limits = assay::bounds(static_cast<double>(correct), gold - open, open + unreadable);
   return Json::array({limits.worst, limits.best});
 }
 

@@ -18,6 +18,7 @@ struct QaTally {
                 unscored = 0;
   std::uint64_t unextracted_scored = 0;  ///< those of unextracted that count as wrong
   std::uint64_t gold = 0, open = 0;      ///< with a right answer; of those, how many might still be right
+  std::uint64_t unreadable = 0;          ///< unscored, and whether they have a right answer can't be read back
 
   std::vector<double> values;        ///< 1 or 0 of the scored runs
   std::vector<std::uint32_t> items;  ///< whose they are
@@ -27,7 +28,8 @@ struct QaTally {
   Json accuracy() const;  ///< correct / scored, null when nothing is scored
   /// [low, high] of it: Wilson's; with repeats of items clustered by item. Null without one.
   Json interval() const;
-  /// [correct / gold, (correct + unextracted + failed + not run + unscored) / gold]; null without gold.
+  /// [correct / gold, (correct + unextracted + failed + not run + unscored) / gold], `unreadable` counted among gold
+  /// and unscored; null without gold.
   Json bounds() const;
 };
 

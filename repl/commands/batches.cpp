@@ -1,327 +1,51 @@
-// load, ls, batches, rename, drop, undo, tag
+// ls, batches, rename, drop, undo
 
 #include <algorithm>
-#include <iterator>
-#include <map>
-#include <numeric>
-#include <random>
-#include <unordered_set>
 
-#include "core/text/duration.hpp"
+#include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
+#include "repl/commands/labels.hpp"
+#include "repl/commands/load.hpp"
+#include "repl/cost_text.hpp"
+#include "repl/mistakes.hpp"
 #include "repl/run_list.hpp"
-#include "repl/save_file.hpp"
+#include "repl/run_sort.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
 namespace {
 
-struct LoadWords {
-  std::vector<std::string> files;
-  LoadGrid grid;
-  ParameterTexts shared;  // as, limit, shuffle, epochs
-};
-
-/// key=value, where a quote anywhere in the value makes it one value whatever commas it holds.
-LoadWords parse_load(const Arguments& arguments, std::size_t first) {
-  LoadWords load;
-  for (std::size_t i = first; i < arguments.size(); ++i) {
-    const ShellWord& word = arguments.words[i];
-    const auto equals = word.text.find('=');
-    const bool key_like =
-        equals != std::string::npos && equals > 0 && word.text.find_first_of("/\\ @") > equals && word.text[0] != '.';
-    if (!key_like) {
-      load.files.push_back(word.text);
-      continue;
-    }
-    const std::string key = word.text.substr(0, equals), value = word.text.substr(equals + 1);
-    if (key == "as" || key == "limit" || key == "shuffle" || key == "epochs") {
-      load.shared[key] = value;
-      continue;
-    }
-    std::vector<std::string> values;
-    if (word.quoted || value.starts_with("[") || value.starts_with("{")) {
-      values.push_back(value);
-    } else {
-      std::size_t from = 0;
-      while (true) {
-        const auto comma = value.find(',', from);
-        values.push_back(value.substr(from, comma == std::string::npos ? comma : comma - from));
-        if (comma == std::string::npos) break;
-        from = comma + 1;
-      }
-    }
-    auto& parameters = load.grid.parameters;
-    if (std::any_of(parameters.begin(), parameters.end(), [&](const auto& p) { return p.first == key; })) {
-      throw Error("usage", "the parameter " + key + " is given twice");
-    }
-    parameters.emplace_back(key, std::move(values));
+/// Where a page of the listing begins, from 0. Throws Error beyond its end.
+std::size_t page_begin(const Arguments& arguments, std::size_t limit, std::size_t runs) {
+  if (arguments.has("--page") && arguments.has("--from"))
+    throw Error("usage", "--page and --from both say where to begin: name one");
+  if (arguments.has("--from")) {
+    const std::uint64_t from = parse_count(arguments.flags.at("--from"), "--from", 1);
+    if (from <= std::max<std::uint64_t>(runs, 1)) return from - 1;
+    throw Error("usage", "--from " + count_text(from) + ": there are " + count_text(runs) + " runs");
   }
-  return load;
+  if (!arguments.has("--page")) return 0;
+  const std::uint64_t page = parse_count(arguments.flags.at("--page"), "--page", 1);
+  if (limit == 0) throw Error("usage", "--page: a page of --limit 0 has no rows");
+  const std::uint64_t pages = std::max<std::uint64_t>(1, (runs + limit - 1) / limit);
+  if (page <= pages) return (page - 1) * limit;
+  throw Error("usage", "--page " + count_text(page) + ": there " + (pages == 1 ? "is" : "are") + " " +
+                           counted(pages, "page", "pages") + " of " + count_text(limit) + " rows");
 }
 
-/// Fisher-Yates with SplitMix64: the same order for the same seed on every machine.
-void shuffle_runs(std::vector<NewRun>& runs, std::uint64_t seed) {
-  RandomStream random(seed);
-  for (std::size_t i = runs.size(); i > 1; --i) {
-    const std::uint64_t bound = i;
-    const std::uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
-    std::uint64_t draw = random.next();
-    while (draw >= limit) draw = random.next();
-    std::swap(runs[i - 1], runs[draw % bound]);
+/// What is left after the rows that were shown, and how to see the next of them: in the listing as it is pinned now.
+StyledText next_page_line(const Arguments& arguments, std::size_t from, std::size_t limit, std::size_t runs) {
+  const std::size_t to = from + std::min(limit, runs - from);
+  if (limit == 0 || to >= runs) return {};
+  std::string command = "ls .";
+  for (const char* flag : {"--columns", "--limit"}) {
+    if (arguments.has(flag)) command += std::string(" ") + flag + " " + quote_shell_word(arguments.flags.at(flag));
   }
-}
-
-void apply_shared(const Kind& kind, LoadedBatch& batch, const ParameterTexts& shared) {
-  const auto given = [&](const char* name) -> const std::string* {
-    const auto found = shared.find(name);
-    return found == shared.end() ? nullptr : &found->second;
-  };
-  if (const std::string* seed = given("shuffle")) shuffle_runs(batch.runs, parse_count(*seed, "shuffle", 0));
-  if (const std::string* limit = given("limit")) {
-    const std::uint64_t n = parse_count(*limit, "limit", 1);
-    if (n < batch.runs.size()) batch.runs.resize(n);
-  }
-  if (const std::string* epochs = given("epochs")) {
-    const std::uint64_t k = parse_count(*epochs, "epochs", 1);
-    if (k > 1) {
-      std::vector<NewRun> repeated;
-      repeated.reserve(batch.runs.size() * k);
-      for (const NewRun& run : batch.runs) {
-        for (std::uint64_t e = 1; e <= k; ++e) {
-          repeated.push_back(run);
-          repeated.back().id += "@" + std::to_string(e);
-          kind.make_repeat(repeated.back(), e);
-        }
-      }
-      batch.runs = std::move(repeated);
-    }
-    batch.info.params["epochs"] = k;
-  }
-}
-
-/// What was fixed at the loads of several files that become one batch (the examples of each one's categories, ..): of
-/// both; where they differ, of the first.
-void join_pinned(Json& into, const Json& more) {
-  if (into.is_null()) into = more;
-  if (!into.is_object() || !more.is_object()) return;
-  for (const auto& [name, value] : more.items()) {
-    if (const auto found = into.find(name); found != into.end()) {
-      join_pinned(*found, value);
-    } else {
-      into[name] = value;
-    }
-  }
-}
-
-void warn_of_repeated_ids(LoadedBatch& batch) {
-  std::unordered_set<std::string_view> ids;
-  std::size_t repeats = 0;
-  for (const NewRun& run : batch.runs) repeats += ids.insert(run.id).second ? 0 : 1;
-  if (repeats == 0) return;
-  batch.warnings.push_back(counted(repeats, "run has an id", "runs have ids") +
-                           " that another file has too: they are named ID.2, ID.3 ..");
-}
-
-/// What the person is told of a batch that has been loaded.
-struct Told {
-  std::vector<std::string> warnings, notes;
-  Json facts;
-
-  explicit Told(LoadedBatch& batch)
-      : warnings(batch.warnings), notes(std::move(batch.notes)), facts(std::move(batch.facts)) {}
-
-  void say(Reply& reply, Json row) {
-    for (const std::string& note : notes) reply.line("  " + note);
-    for (const std::string& warning : warnings)
-      reply.line(StyledText().add("  warning: ", TextRole::warn).add(warning));
-    row["warnings"] = warnings;
-    if (facts.is_object()) {
-      row.update(facts);
-      // Of the first batch they stand beside the list, too.
-      for (const auto& [name, value] : facts.items()) {
-        if (!reply.result.contains(name)) reply.result[name] = value;
-      }
-      if (!reply.result.contains("warnings")) reply.result["warnings"] = std::move(warnings);
-    }
-    reply.result["batches"].push_back(std::move(row));
-  }
-};
-
-/// `named`: the person gave the name (as=).
-void add_batch(Shell& shell, LoadedBatch&& batch, bool named, Reply& reply) {
-  for (LoadedBatch& first : batch.before) add_batch(shell, std::move(first), false, reply);
-  Told told(batch);
-  if (batch.runs.empty() && batch.may_be_empty) {
-    return told.say(reply, Json::object({{"batch", nullptr}, {"kind", batch.info.kind}, {"runs", 0}}));
-  }
-  const std::string wanted = batch.info.name;
-  const BatchInfo info = shell.experiment().add(std::move(batch));
-  reply.line(StyledText()
-                 .add(info.name, TextRole::name)
-                 .add(": " + format_count(info.count) + (info.count == 1 ? " run, kind " : " runs, kind ") +
-                      (info.kind.empty() ? "unknown" : info.kind) +
-                      (info.model.empty() ? "" : ", model " + info.model)));
-  if (named && info.name != wanted) reply.line("  another batch is named " + wanted + ": this one is " + info.name);
-  told.say(reply,
-           Json::object({{"batch", info.name}, {"kind", info.kind}, {"runs", info.count}, {"model", info.model}}));
-}
-
-Source find_source(const Kind& kind, const std::string& name, std::vector<std::string>& keep) {
-  const std::vector<std::string> samples = kind.samples();
-  Source source{name, name, {}};
-  if (!std::filesystem::exists(name) && std::find(samples.begin(), samples.end(), name) != samples.end()) {
-    keep.emplace_back(kind.sample(name));
-    source.embedded = kind.sample(name);
-  }
-  return source;
-}
-
-/// Every combination of the values.
-std::vector<ParameterTexts> cells_of(const LoadGrid& grid) {
-  std::vector<ParameterTexts> cells(1);
-  for (const auto& [name, values] : grid.parameters) {
-    std::vector<ParameterTexts> next;
-    for (const ParameterTexts& base : cells) {
-      for (const std::string& value : values) {
-        next.push_back(base);
-        next.back()[name] = value;
-      }
-    }
-    cells = std::move(next);
-    if (cells.size() > 1000) throw Error("usage", "the grid has more than 1,000 combinations");
-  }
-  return cells;
-}
-
-/// The batch of that name, else what the query selects.
-std::vector<std::unique_ptr<BatchView>> named_views(Shell& shell, const std::string& query) {
-  std::vector<std::unique_ptr<BatchView>> views;
-  if (const auto batch = shell.table().read().find_batch(query)) {
-    views.push_back(shell.experiment().view(*batch, {}));
-    return views;
-  }
-  return shell.views(shell.select(query, true).runs);
-}
-
-void load_kind(Shell& shell, const Kind& kind, const Arguments& arguments, Reply& reply) {
-  LoadWords load = parse_load(arguments, 1);
-  if (load.files.empty()) {
-    std::string hint = "usage: load KIND FILE.. [key=value ..]";
-    for (const std::string& sample : kind.samples()) hint += "; try `load " + kind.name() + " " + sample + "`";
-    throw Error("usage", "load " + kind.name() + ": which file?", {}, hint);
-  }
-  // Nothing is stored before everything is read: one bad file of three loads nothing.
-  std::vector<LoadedBatch> batches;
-  std::vector<std::string> keep;
-  const auto source_of = [&](const std::string& file) {
-    Source source = find_source(kind, file, keep);
-    source.interrupted = [&shell] { return shell.interrupted(); };
-    if (load.shared.contains("limit") && !load.shared.contains("shuffle")) {
-      source.limit = parse_count(load.shared.at("limit"), "limit", 1);
-    }
-    if (load.shared.contains("epochs")) source.epochs = parse_count(load.shared.at("epochs"), "epochs", 1);
-    source.experiment = &shell.experiment();
-    source.select = [&shell](const std::string& query) { return named_views(shell, query); };
-    return source;
-  };
-  for (const std::string& file : load.files) kind.complete_grid(source_of(file), load.grid);
-  const std::vector<ParameterTexts> cells = cells_of(load.grid);
-  const std::int64_t grid = cells.size() > 1 ? shell.experiment().clock().wall() : 0;
-  for (const ParameterTexts& parameters : cells) {
-    std::string suffix;
-    std::map<std::string, std::string> cell;
-    for (const auto& [name, values] : load.grid.parameters) {
-      if (values.size() < 2) continue;
-      suffix += " " + name + "=" + parameters.at(name);
-      cell.emplace(name, parameters.at(name));
-    }
-    std::vector<LoadedBatch> parts;
-    std::vector<Source> sources;
-    for (const std::string& file : load.files) {
-      sources.push_back(source_of(file));
-      sources.back().cell = cell;
-      sources.back().grid = grid;
-    }
-    if (kind.joins_sources()) {
-      parts.push_back(kind.load_sources(sources, parameters));
-      if (parts.back().info.source.empty()) parts.back().info.source = joined(load.files, " ");
-    } else {
-      for (const Source& source : sources) {
-        parts.push_back(kind.load(source, parameters));
-        if (parts.back().info.source.empty()) parts.back().info.source = source.name;
-      }
-    }
-    for (LoadedBatch& part : parts) part.info.kind = kind.name();
-    const auto as = load.shared.find("as");
-    if (as != load.shared.end()) {  // one name joins several files into one batch
-      for (std::size_t i = 1; i < parts.size(); ++i) {
-        auto& first = parts.front();
-        if (first.info.model != parts[i].info.model) {
-          throw Error("usage",
-                      load.files[i] + " is to be asked of " + parts[i].info.model + ", " + load.files[0] + " of " +
-                          first.info.model + ": they can't become one batch",
-                      {}, "load them one by one, or with one model=");
-        }
-        first.runs.insert(first.runs.end(), std::make_move_iterator(parts[i].runs.begin()),
-                          std::make_move_iterator(parts[i].runs.end()));
-        first.warnings.insert(first.warnings.end(), parts[i].warnings.begin(), parts[i].warnings.end());
-        first.notes.insert(first.notes.end(), parts[i].notes.begin(), parts[i].notes.end());
-        std::move(parts[i].before.begin(), parts[i].before.end(), std::back_inserter(first.before));
-        first.info.source += " " + parts[i].info.source;
-        join_pinned(first.info.pinned, parts[i].info.pinned);
-      }
-      warn_of_repeated_ids(parts.front());
-      parts.resize(1);
-      parts.front().info.name = as->second;
-    }
-    for (LoadedBatch& part : parts) {
-      if (part.info.name.empty()) {
-        part.info.name =
-            std::filesystem::path(load.files.at(std::min<std::size_t>(&part - parts.data(), load.files.size() - 1)))
-                .filename()
-                .string();
-        for (const char* ending : {".gz", ".zst", ".jsonl", ".json", ".csv", ".tsv", ".parquet", ".yml", ".yaml"}) {
-          if (part.info.name.ends_with(ending))
-            part.info.name.resize(part.info.name.size() - std::string_view(ending).size());
-        }
-        if (part.info.name == "sample" || part.info.name.empty()) part.info.name = kind.name();
-      }
-      part.info.name += suffix;
-      apply_shared(kind, part, load.shared);
-      if (part.runs.empty() && !part.may_be_empty) throw Error("file", "there is no item in it", part.info.source);
-      batches.push_back(std::move(part));
-    }
-  }
-  reply.result["batches"] = Json::array();
-  for (LoadedBatch& batch : batches) add_batch(shell, std::move(batch), load.shared.contains("as"), reply);
-}
-
-void load(Shell& shell, const Arguments& arguments, Reply& reply) {
-  const std::string& first = arguments.at(0);
-  if (const Kind* kind = shell.kinds().find(first); kind != nullptr && !arguments.words.front().quoted) {
-    load_kind(shell, *kind, arguments, reply);
-    return;
-  }
-  if (arguments.size() > 1 && !std::filesystem::exists(first)) shell.kinds().require(first);
-  if (!std::filesystem::exists(first) && first != "-" && first.find_first_of("./") == std::string::npos) {
-    shell.kinds().require(first);
-  }
-  const LoadWords words = parse_load(arguments, 0);
-  if (!words.grid.parameters.empty()) {
-    throw Error("usage", "load FILE takes a save as it is; " + words.grid.parameters.front().first +
-                             "= needs a kind: load KIND FILE ..");
-  }
-  reply.result["batches"] = Json::array();
-  for (const std::string& file : words.files) {
-    std::vector<LoadedBatch> batches = read_save(file, shell.kinds());
-    for (LoadedBatch& batch : batches) {
-      if (const auto as = words.shared.find("as"); as != words.shared.end()) batch.info.name = as->second;
-      add_batch(shell, std::move(batch), words.shared.contains("as"), reply);
-    }
-  }
+  const bool whole = from % limit == 0;
+  command += whole ? " --page " + std::to_string(to / limit + 1) : " --from " + std::to_string(to + 1);
+  return StyledText().add("+" + count_text(runs - to) + " more: " + command, TextRole::dim);
 }
 
 void ls(Shell& shell, const Arguments& arguments, Reply& reply) {
@@ -331,25 +55,38 @@ void ls(Shell& shell, const Arguments& arguments, Reply& reply) {
     narrow = true;
     query = arguments.rest(1);
   }
-  const Selection selection = shell.select(query.empty() ? "*" : query, !narrow, false);
-  std::vector<RunId> runs = selection.runs;
-  if (narrow && query.empty() && shell.listing()) runs = *shell.listing();
-  if (arguments.has("--sort")) sort_runs(shell.table(), runs, arguments.flags.at("--sort"));
-  shell.set_listing(runs);
+  std::vector<RunId> runs;
+  if (narrow && query.empty() && shell.listing()) {
+    runs = *shell.listing();
+  } else {
+    runs = shell.select(query.empty() ? "*" : query, !narrow, false).runs;
+  }
   std::size_t limit = parse_count(shell.settings().get("ls.limit"), "ls.limit", 1);
   if (arguments.has("--limit")) limit = parse_count(arguments.flags.at("--limit"), "--limit", 0);
   RunListOptions options;
   options.limit = limit;
+  options.from = page_begin(arguments, limit, runs.size());
   if (arguments.has("--columns")) options.columns = split_columns(arguments.flags.at("--columns"));
-  draw_runs(shell.experiment(), runs, options, reply);
-  if (runs.empty()) {
-    reply.line(shell.table().read().size() == 0 ? "there are no runs yet: `load KIND FILE` makes some"
-                                                : "no run matches");
-  } else {
-    std::string more = "ls";
-    if (!query.empty()) more += (narrow ? " . " : " ") + query;
-    if (const StyledText line = more_line(std::min(limit, runs.size()), runs.size(), more); !line.empty())
-      reply.line(line);
+  if (arguments.has("--sort")) {
+    const std::string& field = arguments.flags.at("--sort");
+    shell.compute("reading " + field,
+                  [&](const Advance& advance) { sort_runs(shell.experiment(), runs, field, advance); });
+  }
+  shell.set_listing(std::move(runs));
+  const std::vector<RunId>& listed = *shell.listing();
+  draw_runs(shell.experiment(), listed, options, reply);
+  if (listed.empty()) {
+    if (shell.table().read().size() == 0) {
+      reply.line("there are no runs yet: `load KIND FILE` makes some");
+    } else {
+      reply.line(narrow ? "no listed run matches: `ls QUERY` starts from all runs" : "no run matches");
+      for (const std::string& hint : query_hints(shell, narrow ? arguments.rest(1) : arguments.rest(0)))
+        reply.line(StyledText().add("  " + hint, TextRole::dim));
+    }
+  } else if (limit == 0) {
+    reply.line(StyledText().add(counted(listed.size(), "run", "runs") + " listed", TextRole::dim));
+  } else if (const StyledText line = next_page_line(arguments, options.from, limit, listed.size()); !line.empty()) {
+    reply.line(line);
   }
 }
 
@@ -357,6 +94,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
   struct Group {
     BatchInfo info;
     Tally tally;
+    bool unpriced = false;  // calls were made, and no price is known for them
   };
   std::vector<Group> groups;
   {
@@ -364,9 +102,13 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
     for (const BatchInfo& info : table.batches()) {
       if (info.dropped) continue;
       Group group{info, {}};
+      bool called = false;
       for (RunId run = info.first; run < info.first + info.count; ++run) {
-        if (table.visible(run)) group.tally.add(table.row(run));
+        if (!table.visible(run)) continue;
+        group.tally.add(table.row(run));
+        called = called || table.row(run).calls > 0;
       }
+      group.unpriced = called && has_unpriced_model(info);
       groups.push_back(std::move(group));
     }
   }
@@ -389,7 +131,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
     table.row({cell(group.info.name, TextRole::name), cell(group.info.kind), cell(group.info.model), count(tally.n),
                count(tally.ready), count(tally.incomplete), count(tally.complete),
                count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain), cell(ratio_text(tally.score())),
-               cell(format_usd(tally.cost))});
+               cell(cost_text(tally.cost, group.unpriced))});
     Json json = tally_json(tally);
     Json row = Json::object({{"batch", group.info.name},
                              {"kind", group.info.kind},
@@ -399,6 +141,7 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
                              {"incomplete", tally.incomplete}});
     row.update(json);
     row["cost_usd"] = to_usd(tally.cost);
+    row["unpriced"] = group.unpriced;
     reply.result.push_back(std::move(row));
   }
   if (groups.empty()) {
@@ -410,7 +153,13 @@ void batches(Shell& shell, const Arguments&, Reply& reply) {
 
 void rename(Shell& shell, const Arguments& arguments, Reply& reply) {
   const auto batch = shell.table().read().find_batch(arguments.at(0));
-  if (!batch) throw Error("usage", "there is no batch " + arguments.at(0), {}, "`batches` lists them");
+  if (!batch || shell.table().read().batch(*batch).dropped) {
+    std::vector<std::string> names;
+    for (const BatchInfo& info : shell.experiment().batches()) names.push_back(info.name);
+    const auto near = nearest(arguments.at(0), names);
+    throw Error("usage", "there is no batch " + arguments.at(0), {},
+                (near ? "did you mean " + *near + "? " : "") + "`batches` lists them");
+  }
   shell.experiment().rename(*batch, arguments.at(1));
   reply.line(arguments.at(0) + " is now " + arguments.at(1));
 }
@@ -435,63 +184,39 @@ void drop(Shell& shell, const Arguments& arguments, Reply& reply) {
     }
     shell.set_listing(std::move(left));
   }
-  reply.line(words + " dropped; `undo` brings them back");
+  reply.line(words + " dropped; `undo` brings " + (selection.runs.size() == 1 ? "it" : "them") + " back");
   reply.result["dropped"] = selection.runs.size();
-}
-
-std::vector<Candidate> kinds_and_files(Shell& shell, const std::vector<std::string>& before, std::string_view word) {
-  std::vector<Candidate> found;
-  if (before.size() == 1) {
-    for (const Kind* kind : shell.kinds().all()) {
-      if (kind->name().starts_with(word)) found.push_back({kind->name(), kind->summary()});
-    }
-  } else if (const Kind* kind = shell.kinds().find(before.at(1))) {
-    for (const std::string& sample : kind->samples()) {
-      if (before.size() == 2 && sample.starts_with(word)) found.push_back({sample, "comes with " + kind->name()});
-    }
-    for (const Parameter& parameter : kind->parameters()) {
-      if (before.size() > 2 && parameter.name.starts_with(word) && !parameter.name.ends_with(".*")) {
-        found.push_back({parameter.name + "=", parameter.help, ""});
-      }
-    }
-  }
-  for (Candidate& file : complete_file(word)) found.push_back(std::move(file));
-  return found;
 }
 
 }  // namespace
 
 void add_batch_commands(CommandTable& table) {
   const std::string group = "batches and runs";
-  table.add({"load",
-             {},
-             group,
-             "load KIND FILE.. [key=value ..] | load FILE",
-             "make a batch of runs from a file with that kind; or bring in a save file as it was",
-             {"load qa questions.jsonl model=openai/gpt-4o-mini", "load arithmetic sample", "load saves/night.json"},
-             {},
-             1,
-             SIZE_MAX,
-             true,
-             true,
-             load,
-             kinds_and_files});
+  add_load_command(table, group);
   table.add(
       {"ls",
        {"list"},
        group,
        "ls [.] [QUERY]",
-       "list runs; with `.` narrow the last listing",
-       {"ls status:FAIL", "ls . r:^add --sort time"},
-       {{"--sort", "FIELD", "name, status, score, time, cost, attempts, steps, tokens; -FIELD for descending"},
-        {"--limit", "N", "rows to print (0: none)"},
+       "list runs; with `.` narrow the last listing, or show more of it",
+       {"ls status:FAIL", "ls . r:^add --sort time", "ls . --page 2"},
+       {{"--sort", "FIELD",
+         "name, status, score, time, cost, attempts, steps, tokens, metric.NAME, data.PATH, category ..; -FIELD for "
+         "descending"},
+        {"--limit", "N", "rows of a page (0: none)"},
+        {"--page", "K", "the K-th page"},
+        {"--from", "INDEX", "rows from this index on"},
         {"--columns", "a,b", "of: run status score answer attempts steps time cost batch id, data.PATH, metric.NAME"}},
        0,
        SIZE_MAX,
        false,
        true,
        ls,
-       complete_query});
+       [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+         if (before.back() == "--sort") return complete_sort_field(shell, word);
+         if (before.back() == "--columns") return complete_columns(word);
+         return complete_query(shell, before, word);
+       }});
   table.add({"batches",
              {},
              group,
@@ -517,7 +242,9 @@ void add_batch_commands(CommandTable& table) {
              true,
              true,
              rename,
-             complete_query});
+             [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+               return before.size() == 1 ? complete_batch(shell, before, word) : std::vector<Candidate>();
+             }});
   table.add({"drop",
              {},
              group,
@@ -535,7 +262,7 @@ void add_batch_commands(CommandTable& table) {
              {},
              group,
              "undo",
-             "take back the last drop or rename",
+             "take back the last drop, rename, tag or note; again: the one before it",
              {},
              {},
              0,
@@ -544,26 +271,7 @@ void add_batch_commands(CommandTable& table) {
              true,
              [](Shell& shell, const Arguments&, Reply& reply) { reply.line(shell.experiment().undo()); },
              {}});
-  table.add({"tag",
-             {},
-             group,
-             "tag QUERY NAME",
-             "label runs; `tag:NAME` finds them",
-             {"tag score:INCORRECT hard"},
-             {},
-             2,
-             SIZE_MAX,
-             true,
-             true,
-             [](Shell& shell, const Arguments& arguments, Reply& reply) {
-               Arguments query = arguments;
-               const std::string name = query.words.back().text;
-               query.words.pop_back();
-               const Selection selection = shell.select(query.rest(0));
-               shell.experiment().tag(selection.runs, name);
-               reply.line(describe(selection) + " tagged " + name);
-             },
-             complete_query});
+  add_label_commands(table);
 }
 
 }  // namespace assay

@@ -94,8 +94,7 @@ void budget(Shell& shell, BudgetBook& book, const Arguments& arguments, Reply& r
   if (arguments.size() == 2 || (scoped && arguments.at(1) != "for"))
     throw Error("usage", "budget: for what?", {}, kUsage);
   if (arguments.size() > 0) {
-    if (shell.store().read_only())
-      throw Error("read_only", "this experiment is open for reading only", {}, "start without --read-only");
+    shell.require_writable("budget " + arguments.at(0) + " changes the experiment");
     const bool off = arguments.at(0) == "off";
     if (off && !scoped) {
       book.clear();

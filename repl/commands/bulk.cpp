@@ -131,8 +131,7 @@ void bulk(Shell& shell, const Arguments& arguments, Reply& reply) {
   const bool known = what == "import" || what == "release" || what == "submit" || what == "status" ||
                      what == "cancel" || what == "collect";
   if (!known) throw Error("usage", "bulk " + arguments.rest(0) + ": there is no such thing", {}, kUsage);
-  if (shell.store().read_only())
-    throw Error("read_only", "this experiment is open for reading only", {}, "start without --read-only");
+  shell.require_writable("bulk " + what + " changes the experiment");
   if (names.empty() && (what == "import" || what == "release"))
     throw Error("usage", "bulk " + what + ": which file?", {}, kUsage);
   const BulkDesk::Interrupted interrupted = [&shell] { return shell.interrupted(); };
@@ -250,11 +249,11 @@ void run_in_auto_lane(Shell& shell, const std::string& folder, const std::string
                       shell.table(),
                       clock,
                       shell.bulk(),
-                      [&shell](const std::string& line) { shell.notice(line); },
+                      [&terminals = shell.terminals()](const std::string& line) { terminals.tell(line); },
                       {}};
   const std::string words = describe(selection);
   if (!shell.foreground()) {
-    shell.in_background("lane=auto", [parts, plan, words](const std::stop_token& stop) mutable {
+    shell.terminals().in_background("lane=auto", [parts, plan, words](const std::stop_token& stop) mutable {
       parts.interrupted = [stop] { return stop.stop_requested(); };
       if (AutoLane(parts, plan).run()) parts.tell("lane=auto: " + words + " ended");
     });
@@ -263,7 +262,8 @@ void run_in_auto_lane(Shell& shell, const std::string& folder, const std::string
     return;
   }
   parts.interrupted = [&shell] { return shell.interrupted(); };
-  const bool ended = AutoLane(parts, plan).run();
+  bool ended = false;
+  shell.work([&] { ended = AutoLane(parts, plan).run(); });
   std::map<Status, std::uint64_t> by_status;
   {
     const RunTable::Reader table = shell.table().read();

@@ -41,8 +41,7 @@ void show(ResponseCache& cache, Reply& reply) {
 
 void cache_command(Shell& shell, ResponseCache& cache, const Arguments& arguments, Reply& reply) {
   if (arguments.size() == 0) return show(cache, reply);
-  if (shell.store().read_only())
-    throw Error("read_only", "this experiment is open for reading only", {}, "start without --read-only");
+  shell.require_writable("cache " + arguments.at(0) + " changes the experiment");
   if (arguments.at(0) != "clear") {
     const CacheMode mode = cache_mode_from_text(arguments.at(0));
     if (arguments.size() > 1)

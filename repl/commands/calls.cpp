@@ -4,6 +4,7 @@
 
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
 #include "repl/shell.hpp"
 #include "repl/try_view.hpp"
 #include "repl/views.hpp"
@@ -209,6 +210,14 @@ void calls(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
   if (total == 0) {
     reply.line("no call is recorded for " + describe(selection));
+    const RunTable::Reader runs = shell.table().read();
+    std::uint64_t counted_calls = 0;
+    for (const RunId run : selection.runs) counted_calls += runs.row(run).calls;
+    if (counted_calls > 0)
+      reply.line(
+          StyledText().add(counted(counted_calls, "call is", "calls are") +
+                               " counted in their usage: runs that came from a file brought its sums, not the calls",
+                           TextRole::dim));
   } else {
     if (table.size() > 0) reply.table(table);
     for (StyledText& line : below.lines) reply.line(line);

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <optional>
-#include <unordered_map>
+#include <span>
 #include <unordered_set>
 
 #include "core/statistics/paired.hpp"
@@ -12,6 +12,7 @@
 #include "core/text/duration.hpp"
 #include "core/text/edit_distance.hpp"
 #include "core/text/error.hpp"
+#include "core/text/text_set.hpp"
 #include "core/text/words.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
@@ -32,11 +33,14 @@ struct Item {
   double value() const { return sum / static_cast<double>(scored); }
 };
 
+/// The ids of items of all sides by number, in the order in which they first appear.
+using ItemNumbers = TextSet;
+
 struct Side {
   std::string name, metric;             // metric: "" is the score
   std::vector<RunId> runs, first_runs;  // first_runs: one of each batch
-  std::vector<std::string> order;       // items as they first appear
-  std::unordered_map<std::string, Item> items;
+  std::vector<Item> items;              // by the number of an item; without runs: not of this side
+  std::uint64_t n_items = 0;
   bool forked = false;  // some of its runs share their first steps with others, and have not paid for them
   // After pairing, over the items that both sides have:
   std::uint64_t only_here = 0, no_value = 0;
@@ -45,12 +49,12 @@ struct Side {
 };
 
 /// The item of a run: its id, without the "@K" of a batch that repeats its items.
-std::string item_of(std::string_view id, bool repeated) {
-  if (!repeated) return std::string(id);
+std::string_view item_of(std::string_view id, bool repeated) {
+  if (!repeated) return id;
   const auto at = id.rfind('@');
   const std::string_view digits = at == std::string_view::npos ? "" : id.substr(at + 1);
   const bool suffix = !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
-  return std::string(suffix ? id.substr(0, at) : id);
+  return suffix ? id.substr(0, at) : id;
 }
 
 void check_metric(const RunTable::Reader& table, const Side& side) {
@@ -71,27 +75,34 @@ void check_metric(const RunTable::Reader& table, const Side& side) {
 }
 
 /// The items of the side's runs.
-void read_items(Shell& shell, Side& side) {
+void read_items(Shell& shell, Side& side, ItemNumbers& numbers) {
+  struct OfBatch {
+    bool seen = false, repeated = false;
+    std::span<const double> metric;
+    RunId first = 0;
+  };
   const RunTable::Reader table = shell.table().read();
   if (!side.metric.empty()) check_metric(table, side);
-  std::unordered_map<BatchId, bool> repeated;
+  std::vector<OfBatch> batches(table.batches().size());
+  side.items.reserve(std::max(numbers.size(), side.runs.size() + 1));
   for (const RunId run : side.runs) {
     const RunRow& row = table.row(run);
-    const auto [found, fresh] = repeated.try_emplace(row.batch, false);
-    if (fresh) {
+    OfBatch& batch = batches[row.batch];
+    if (!batch.seen) {
       side.first_runs.push_back(run);
       const Json& params = table.batch(row.batch).params;
       const auto epochs = params.is_object() ? params.find("epochs") : params.end();
-      found->second = epochs != params.end() && epochs->is_number() && epochs->get<double>() > 1;
+      batch = {true, epochs != params.end() && epochs->is_number() && epochs->get<double>() > 1,
+               table.metric_column(row.batch, side.metric), table.batch(row.batch).first};
     }
-    const std::string id = item_of(table.id(run), found->second);
-    const auto [at, first] = side.items.try_emplace(id);
-    if (first) side.order.push_back(id);
-    Item& item = at->second;
-    ++item.runs;
+    const std::uint32_t number = numbers.add(item_of(table.id(run), batch.repeated));
+    if (number >= side.items.size()) side.items.resize(number + 1);
+    Item& item = side.items[number];
+    if (item.runs++ == 0) ++side.n_items;
     item.usage += UsageSum{row.calls, row.tokens_in, 0, row.tokens_out, 0, row.cost, row.possible};
-    const double value = !side.metric.empty()                ? table.metric(run, side.metric)
-                         : row.verdict == Verdict::correct   ? 1.0
+    const std::size_t at = run - batch.first;
+    const double value = !side.metric.empty()              ? (at < batch.metric.size() ? batch.metric[at] : kUndefined)
+                         : row.verdict == Verdict::correct ? 1.0
                          : row.verdict == Verdict::incorrect ? 0.0
                                                              : kUndefined;
     if (!std::isfinite(value)) continue;
@@ -101,7 +112,7 @@ void read_items(Shell& shell, Side& side) {
 }
 
 /// A batch by its name, else a query.
-void select_side(Shell& shell, Side& side) {
+void select_side(Shell& shell, Side& side, ItemNumbers& numbers) {
   std::optional<BatchId> batch;
   {
     const RunTable::Reader table = shell.table().read();
@@ -121,7 +132,7 @@ void select_side(Shell& shell, Side& side) {
     }
   }
   std::sort(side.runs.begin(), side.runs.end());
-  read_items(shell, side);
+  read_items(shell, side, numbers);
   for (const RunId run : side.first_runs) {
     const StoredPayloads stored = shell.store().payloads(run);
     if (stored.data.empty()) continue;
@@ -151,14 +162,15 @@ Comparison compare_sides(Side& a, Side& b, const std::function<bool()>& stop) {
     side->usage = {};
   }
   double sum_a = 0, sum_b = 0;
-  for (const std::string& id : a.order) {
-    const Item& left = a.items.at(id);
-    const auto found = b.items.find(id);
-    if (found == b.items.end()) {
+  const Item none;
+  for (std::size_t number = 0; number < a.items.size(); ++number) {
+    const Item& left = a.items[number];
+    const Item& right = number < b.items.size() ? b.items[number] : none;
+    if (left.runs == 0) continue;
+    if (right.runs == 0) {
       ++a.only_here;
       continue;
     }
-    const Item& right = found->second;
     ++result.common;
     a.usage += left.usage;
     b.usage += right.usage;
@@ -176,12 +188,15 @@ Comparison compare_sides(Side& a, Side& b, const std::function<bool()>& stop) {
     result.lost += y < x ? 1 : 0;
     result.differences.push_back(y - x);
   }
-  b.only_here = b.order.size() - result.common;
+  b.only_here = b.n_items - result.common;
   const auto n = static_cast<double>(result.differences.size());
   if (n > 0) {
     result.mean_a = sum_a / n;
     result.mean_b = sum_b / n;
     result.interval = paired_interval(result.differences);
+    if (result.interval.why == Why::constant && result.binary) {  // no spread to draw an interval from
+      result.interval = paired_shares(result.lost, result.gained, result.differences.size());
+    }
     if (result.ratio) {  // no difference of ratios lies beyond these
       result.interval.low = std::max(result.interval.low, -1.0);
       result.interval.high = std::min(result.interval.high, 1.0);
@@ -221,9 +236,7 @@ std::string signed_text(double value, bool ratio) {
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
 Json side_json(const Side& side, double mean) {
-  std::uint64_t runs = 0;
-  for (const auto& [id, item] : side.items) runs += item.runs;
-  Json json = Json::object({{"name", side.name}, {"runs", runs}, {"items", side.items.size()}});
+  Json json = Json::object({{"name", side.name}, {"runs", side.runs.size()}, {"items", side.n_items}});
   if (!side.metric.empty()) json["metric"] = side.metric;
   json[side.metric.empty() ? "accuracy" : "mean"] = number(mean);
   if (side.forked) json["forked"] = true;
@@ -236,11 +249,15 @@ Json side_json(const Side& side, double mean) {
   return json;
 }
 
-std::string p_text(double p) {
-  if (!std::isfinite(p)) return "-";
-  char text[32];
-  std::snprintf(text, sizeof text, p < 0.0001 ? "%.1e" : "%.4g", p);
-  return text;
+/// What is known of the difference beyond its value.
+std::string interval_words(const Comparison& result) {
+  if (result.interval.why == Why::single) return " (one pair: no interval)";
+  if (result.interval.why == Why::constant) return " (all pairs differ alike: no interval can be drawn from them)";
+  const std::string text = " (95 %: " + signed_text(result.interval.low, result.ratio) + " to " +
+                           signed_text(result.interval.high, result.ratio);
+  if (result.interval.method == "paired t") return text + ")";
+  return text + ", " + std::string(result.interval.method) + ", as " +
+         (result.gained + result.lost == 0 ? "no pair differs)" : "all pairs differ alike)");
 }
 
 void draw(const Side& a, const Side& b, const Comparison& result, Reply& reply) {
@@ -257,12 +274,11 @@ void draw(const Side& a, const Side& b, const Comparison& result, Reply& reply) 
                {"out", true, false},
                {"cost", true, false}});
   for (const auto& [letter, side, mean] : {std::tuple("A", &a, result.mean_a), std::tuple("B", &b, result.mean_b)}) {
-    std::uint64_t runs = 0;
-    for (const auto& [id, item] : side->items) runs += item.runs;
     std::string name = side->name;
     if (!side->metric.empty()) name += " (" + side->metric + ")";
-    table.row({cell(letter, TextRole::title), cell(name, TextRole::name), count_cell(static_cast<std::int64_t>(runs)),
-               count_cell(static_cast<std::int64_t>(side->items.size())), cell(shown(mean), TextRole::number),
+    table.row({cell(letter, TextRole::title), cell(name, TextRole::name),
+               count_cell(static_cast<std::int64_t>(side->runs.size())),
+               count_cell(static_cast<std::int64_t>(side->n_items)), cell(shown(mean), TextRole::number),
                count_cell(side->usage.calls), count_cell(side->usage.in), count_cell(side->usage.out),
                cell(format_usd(side->usage.cost))});
   }
@@ -288,9 +304,7 @@ void draw(const Side& a, const Side& b, const Comparison& result, Reply& reply) 
   reply.line(StyledText()
                  .add("B - A  ")
                  .add(signed_text(result.interval.value, ratio) + unit, TextRole::number)
-                 .add(result.interval.why == Why::single ? " (one pair: no interval)"
-                                                         : " (95 %: " + signed_text(result.interval.low, ratio) +
-                                                               " to " + signed_text(result.interval.high, ratio) + ")")
+                 .add(interval_words(result))
                  .add("   gained " + count_text(result.gained) + ", lost " + count_text(result.lost) + ", equal " +
                       count_text(result.differences.size() - result.gained - result.lost)));
   StyledText test;
@@ -314,8 +328,9 @@ Json comparison_json(const Comparison& result) {
   return Json::object({{"items", result.common},
                        {"pairs", result.differences.size()},
                        {"difference", number(result.interval.value)},
-                       {"low", number(result.interval.low)},
-                       {"high", number(result.interval.high)},
+                       {"low", result.interval.why == Why::constant ? Json() : number(result.interval.low)},
+                       {"high", result.interval.why == Why::constant ? Json() : number(result.interval.high)},
+                       {"interval", result.interval.method},
                        {"gained", result.gained},
                        {"lost", result.lost},
                        {"equal", result.differences.size() - result.gained - result.lost},
@@ -368,7 +383,7 @@ void compare_many(std::vector<Side>& sides, const std::function<bool()>& stop, R
     const bool points = result.ratio;
     ratio = ratio && points;
     const std::string interval =
-        std::isfinite(result.interval.low)
+        std::isfinite(result.interval.low) && result.interval.why != Why::constant
             ? "[" + signed_text(result.interval.low, points) + ", " + signed_text(result.interval.high, points) + "]"
             : "-";
     const bool shown = std::isfinite(result.detectable) && result.detectable > 0 && (!points || result.detectable <= 1);
@@ -437,14 +452,16 @@ void compare_batches(Shell& shell, const Arguments& arguments, Reply& reply) {
                 std::string(kUsage) + "; a query of several words goes in quotes: compare \"batch:a category:law\" b");
   }
   if (metrics) name_metrics(sides, *metrics);
-  for (Side& side : sides) select_side(shell, side);
+  ItemNumbers numbers;
+  for (Side& side : sides) select_side(shell, side, numbers);
   const auto stop = [&shell] { return shell.interrupted(); };
   if (sides.size() > 2) {
-    compare_many(sides, stop, reply);
+    shell.compute("comparing", [&](const Advance&) { compare_many(sides, stop, reply); });
     return;
   }
   Side &a = sides[0], &b = sides[1];
-  const Comparison result = compare_sides(a, b, stop);
+  Comparison result;
+  shell.compute("comparing", [&](const Advance&) { result = compare_sides(a, b, stop); });
   draw(a, b, result, reply);
   reply.result = Json::object({{"a", side_json(a, result.mean_a)}, {"b", side_json(b, result.mean_b)}});
   reply.result.update(comparison_json(result));

@@ -260,6 +260,7 @@ void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
                           query.empty() ? shell.select("status:READY | status:INCOMPLETE", true) : shell.select(query),
                           reply);
   }
+  if (format == "inspect") return export_inspect(shell, arguments, reply);
   const auto own = kinds_by_format(shell);
   if (const auto found = own.find(format); found != own.end())
     return export_for_others(shell, arguments, found->second, reply);
@@ -267,7 +268,7 @@ void export_runs(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (const auto choices = find_joint(joint, format); !choices.empty())
     return export_joint(shell, choices, arguments, reply);
   if (format != "csv" && format != "jsonl") {
-    std::vector<std::string> formats = {"csv", "jsonl", "openai-batch"};
+    std::vector<std::string> formats = {"csv", "jsonl", "openai-batch", "inspect"};
     for (const auto& [name, kinds] : own) formats.push_back(name);
     std::vector<std::string> shown = formats;
     for (const JointChoice& choice : joint) {
@@ -302,7 +303,8 @@ std::vector<Candidate> complete_export(Shell& shell, const std::vector<std::stri
   if (before.size() > 2) return complete_query(shell, before, word);
   std::vector<Candidate> found;
   for (const auto& [format, what] :
-       {std::pair("csv", "a table"), std::pair("jsonl", "JSON lines"), std::pair("openai-batch", "calls to be made")}) {
+       {std::pair("csv", "a table"), std::pair("jsonl", "JSON lines"), std::pair("openai-batch", "calls to be made"),
+        std::pair("inspect", "a log that Inspect's viewer opens")}) {
     if (std::string_view(format).starts_with(word)) found.push_back({format, what});
   }
   for (const auto& [format, kinds] : kinds_by_format(shell)) {
@@ -339,7 +341,8 @@ void add_file_commands(CommandTable& table) {
        {},
        group,
        "export FORMAT PATH [QUERY]",
-       "write runs: csv, jsonl, openai-batch (`help bulk`), forms of other programs: tiger, syndisco, comments ..",
+       "write runs: csv, jsonl, openai-batch (`help bulk`), forms of other programs: inspect, tiger, syndisco, "
+       "comments ..",
        {"export csv runs.csv", "export openai-batch out", "export tiger out kind:qa", "export comments comments.csv"},
        {{"--spreadsheet", "", "csv: put ' before cells that a spreadsheet would take for a formula"},
         {"--force", "", "forms of other programs: write over files that are there"}},

@@ -18,4 +18,7 @@ void refuse_experiment_file(Shell& shell, const std::string& path);
 /// least one choice, all of one name.
 void export_joint(Shell& shell, const std::vector<JointChoice>& choices, const Arguments& arguments, Reply& reply);
 
+/// `export inspect PATH [QUERY]`: a .eval file a batch, in the folder PATH, or the file PATH of the only one.
+void export_inspect(Shell& shell, const Arguments& arguments, Reply& reply);
+
 }  // namespace assay

@@ -1,27 +1,24 @@
 // status, errors, stats, check: what there is over many runs
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
+#include <charconv>
 #include <map>
 
+#include "core/statistics/binomial_test.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
+#include "core/text/words.hpp"
+#include "repl/cost_text.hpp"
 #include "repl/grouping.hpp"
+#include "repl/held_by.hpp"
 #include "repl/open_jobs.hpp"
+#include "repl/resident_bytes.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
+#include "repl/wrapped.hpp"
 
 namespace assay {
 namespace {
-
-std::uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t total = 0, resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 Json recovery_json(const Recovery& recovery) {
   return Json::object({{"unclean", recovery.unclean},
@@ -36,17 +33,52 @@ Json recovery_json(const Recovery& recovery) {
                        {"damaged", recovery.damaged}});
 }
 
+/// What binds now, and what would change it: the strongest first, a line each.
+Json show_held_by(Shell& shell, Reply& reply) {
+  const HeldBy held = held_by(shell.engine(), shell.table());
+  Json list = Json::array();
+  constexpr std::size_t kMostShown = 4;
+  const std::string indent(12, ' ');
+  for (std::size_t i = 0; i < held.list.size(); ++i) {
+    const Holding& one = held.list[i];
+    list.push_back(
+        Json::object({{"what", one.what},
+                      {"now", one.now},
+                      {"runs", one.runs},
+                      {"slot", one.slot},
+                      {"seconds_left", one.left ? Json(static_cast<double>(one.left->count()) / 1000) : Json()}}));
+    if (i >= kMostShown) continue;
+    std::string text = one.what;
+    text += one.slot ? " (" + counted(one.runs, "run waits", "runs wait") + " for a slot)"
+                     : " (" + count_text(one.runs) + " of " + counted(held.in_flight, "run", "runs") + " in flight)";
+    if (!one.now.empty()) text += ": " + one.now;
+    if (one.left && one.left->count() > 0) text += ", " + format_duration(*one.left) + " more at most";
+    Reply lines;
+    wrapped(text, indent, reply.width, lines);
+    for (std::size_t line = 0; line < lines.lines.size(); ++line) {
+      reply.line(
+          StyledText()
+              .add(i + line == 0 ? "held by     " : indent, TextRole::dim)
+              .add(lines.lines[line].plain().substr(indent.size()), one.slot ? TextRole::plain : TextRole::warn));
+    }
+  }
+  return list;
+}
+
 void status(Shell& shell, const Arguments&, Reply& reply) {
   Tally tally;
-  std::uint64_t in_flight = 0, waits = 0;
+  std::uint64_t in_flight = 0, waits = 0, unpriced_calls = 0;
   Pico possible = 0;
   {
     const RunTable::Reader table = shell.table().read();
+    std::vector<char> unpriced;
+    for (const BatchInfo& batch : table.batches()) unpriced.push_back(has_unpriced_model(batch) ? 1 : 0);
     for (RunId run = 0; run < table.size(); ++run) {
       const RunRow& row = table.row(run);
       if (!table.visible(run)) continue;
       tally.add(row);
       possible += row.possible;
+      if (unpriced[row.batch] != 0) unpriced_calls += row.calls;
       if (row.in_flight) ++in_flight;
       if (row.waits) ++waits;
     }
@@ -67,10 +99,14 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
                            count_text(totals.in_flight_calls) + " in flight";
   if (calls.in_doubt > 0) call_words += ", " + count_text(calls.in_doubt) + " in doubt (`calls --in-doubt`)";
   reply.line(StyledText().add("calls       ", TextRole::dim).add(call_words));
-  reply.line(
-      StyledText()
-          .add("cost        ", TextRole::dim)
-          .add(format_usd(tally.cost) + (possible > 0 ? " and possibly " + format_usd(possible) + " more" : "")));
+  reply.line(StyledText()
+                 .add("cost        ", TextRole::dim)
+                 .add(cost_text(tally.cost, unpriced_calls > 0) +
+                      (possible > 0 ? " and possibly " + format_usd(possible) + " more" : ""))
+                 .add(unpriced_calls > 0 ? "  (" + counted(unpriced_calls, "call", "calls") +
+                                               " of batches with a model of unknown price: `cost` tells which)"
+                                         : "",
+                      TextRole::warn));
   for (const JobFacts& facts : open_jobs(shell.engine())) {
     const auto watch = shell.score_watch(facts.id);
     const Figure sequence = watch ? watch->look() : Figure{};
@@ -82,6 +118,7 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
                         (facts.waiting_peers > 0 ? ", " + count_text(facts.waiting_peers) + " waiting for peers" : "") +
                         (sequence.n == 0 ? "" : "; confidence sequence " + sequence_text(sequence))));
   }
+  Json held = show_held_by(shell, reply);
   reply.line(StyledText()
                  .add("memory      ", TextRole::dim)
                  .add(format_bytes(resident_bytes()) + ", " + count_text(totals.threads) + " worker threads" +
@@ -113,6 +150,8 @@ void status(Shell& shell, const Arguments&, Reply& reply) {
                                   {"in_flight", totals.in_flight_calls}});
   result["cost_usd"] = to_usd(tally.cost);
   result["possible_usd"] = to_usd(possible);
+  result["unpriced_calls"] = unpriced_calls;
+  result["held_by"] = std::move(held);
   result["rss_bytes"] = resident_bytes();
   result["threads"] = totals.threads;
   result["file"] = shell.store().path();
@@ -172,42 +211,103 @@ void errors(Shell& shell, const Arguments& arguments, Reply& reply) {
   }
 }
 
-void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
-  // stats [QUERY] [by FIELD]
-  Arguments query = arguments;
-  std::string by;
-  for (std::size_t i = 0; i < query.words.size(); ++i) {
-    if (query.words[i].text != "by" || query.words[i].quoted) continue;
-    if (i + 2 != query.words.size())
-      throw Error("usage", "stats: one field after `by`", {}, "usage: stats [QUERY] [by FIELD]");
-    by = query.words[i + 1].text;
-    query.words.resize(i);
-    break;
+/// The word after `keyword`, both taken out of the arguments; "" when it is not there.
+std::string take_clause(Arguments& arguments, std::string_view keyword, const std::string& what) {
+  const auto at = std::find_if(arguments.words.begin(), arguments.words.end(),
+                               [&](const ShellWord& word) { return word.text == keyword && !word.quoted; });
+  if (at == arguments.words.end()) return {};
+  const bool last = at + 1 == arguments.words.end();
+  const bool ends = !last && (at + 2 == arguments.words.end() || (at + 2)->text == "by" || (at + 2)->text == "vs");
+  if (!ends) {
+    throw Error("usage", "stats: " + what + " after `" + std::string(keyword) + "`", {},
+                "usage: stats [QUERY] [by FIELD] [vs P]   e.g. stats batch:qa by category vs 0.25");
   }
+  std::string value = (at + 1)->text;
+  arguments.words.erase(at, at + 2);
+  return value;
+}
+
+/// "0.25", "25%" or "1/4".
+double parse_chance(const std::string& text) {
+  const auto number = [](std::string_view part) {
+    double value = kUndefined;
+    const auto [end, problem] = std::from_chars(part.data(), part.data() + part.size(), value);
+    return problem == std::errc() && end == part.data() + part.size() ? value : kUndefined;
+  };
+  const std::string_view all = text;
+  const auto slash = all.find('/');
+  double chance = kUndefined;
+  if (slash != std::string_view::npos) {
+    chance = number(all.substr(0, slash)) / number(all.substr(slash + 1));
+  } else if (all.ends_with('%')) {
+    chance = number(all.substr(0, all.size() - 1)) / 100;
+  } else {
+    chance = number(all);
+  }
+  if (!(chance > 0 && chance < 1)) {
+    throw Error("usage", "stats vs " + text + ": chance lies between 0 and 1", {},
+                "of four options to choose from it is 0.25 (or 1/4, or 25%)");
+  }
+  return chance;
+}
+
+void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
+  // stats [QUERY] [by FIELD] [vs P]
+  Arguments query = arguments;
+  const std::string by = take_clause(query, "by", "one field");
+  const std::string against = take_clause(query, "vs", "one number");
+  const double chance = against.empty() ? kUndefined : parse_chance(against);
+  const bool versus = !against.empty();
   const std::string text = query.rest(0);
   const Selection selection = shell.select(text.empty() ? (shell.listing() ? "" : "*") : text);
-  const std::vector<TallyGroup> groups = tally_by(shell.experiment(), selection.runs, by);
-  Table table({{by.empty() ? "group" : by, false, true},
-               {"runs", true, false},
-               {"done", true, false},
-               {"FAIL", true, false},
-               {"correct", true, false},
-               {"score [95 %]", false, false}});
+  std::vector<TallyGroup> groups;
+  const auto count_runs = [&](const Advance& advance) {
+    groups = tally_by(shell.experiment(), selection.runs, by, advance);
+  };
+  if (is_payload_path(by)) {
+    shell.compute("reading " + by, count_runs);
+  } else {
+    count_runs({});
+  }
+  std::vector<Column> heads = {{by.empty() ? "group" : by, false, true},
+                               {"runs", true, false},
+                               {"done", true, false},
+                               {"FAIL", true, false},
+                               {"correct", true, false},
+                               {"score [95 %]", false, false}};
+  if (versus) heads.push_back({"p vs " + against, true, false});
+  Table table(std::move(heads));
   Json list = Json::array();
   for (const TallyGroup& group : groups) {
     const Tally& tally = group.tally;
     const auto count = [](std::uint64_t n, TextRole role = TextRole::plain) {
       return count_cell(static_cast<std::int64_t>(n), role);
     };
-    table.row({cell(group.name, TextRole::name), count(tally.n), count(tally.complete),
-               count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain), count(tally.correct),
-               cell(tally_line(tally))});
+    std::vector<StyledText> cells = {cell(group.name, TextRole::name),
+                                     count(tally.n),
+                                     count(tally.complete),
+                                     count(tally.fail, tally.fail > 0 ? TextRole::bad : TextRole::plain),
+                                     count(tally.correct),
+                                     cell(tally_line(tally))};
     Json json = Json::object({{"group", group.name}});
     json.update(tally_json(tally));
+    if (versus) {
+      const double p = binomial_test(tally.correct, tally.scored(), chance);
+      cells.push_back(cell(tally.scored() == 0 ? "-" : p_text(p)));
+      json["chance"] = chance;
+      json["p"] = tally.scored() == 0 ? Json() : Json(p);
+    }
+    table.row(std::move(cells));
     list.push_back(std::move(json));
   }
   reply.table(table);
   reply.result = Json::object({{"groups", std::move(list)}});
+  if (versus) {
+    reply.line(StyledText().add("p: exact two-sided binomial test of the runs that are scored against chance " +
+                                    against +
+                                    (groups.size() > 1 ? ", each group by itself (not adjusted for their number)" : ""),
+                                TextRole::dim));
+  }
   if (selection.listed) {
     const std::size_t all = shell.select(text.empty() ? "*" : text, true, false).runs.size();
     if (all > selection.runs.size())
@@ -227,7 +327,8 @@ void stats(Shell& shell, const Arguments& arguments, Reply& reply) {
 
 void check(Shell& shell, const Arguments&, Reply& reply) {
   shell.store().flush();
-  const std::vector<std::string> findings = shell.store().check();
+  std::vector<std::string> findings;
+  shell.work([&] { findings = shell.store().check(); });
   reply.result["findings"] = findings;
   for (const std::string& finding : findings) reply.line(finding);
   if (!findings.empty()) {
@@ -274,16 +375,30 @@ void add_looking_commands(CommandTable& table) {
   table.add({"stats",
              {},
              group,
-             "stats [QUERY] [by FIELD]",
-             "per group: n, done, failed, score with interval and bounds",
-             {"stats by category", "stats batch:qa by model"},
+             "stats [QUERY] [by FIELD] [vs P]",
+             "per group: n, done, failed, score with interval and bounds; `vs P` tests against chance",
+             {"stats by category", "stats batch:qa by model", "stats by category vs 0.25"},
              {},
              0,
              SIZE_MAX,
              false,
              true,
              stats,
-             complete_query});
+             [](Shell& shell, const std::vector<std::string>& before, std::string_view word) {
+               std::vector<Candidate> found;
+               if (before.back() == "by") {
+                 for (const std::string& field : group_fields(shell.experiment())) {
+                   if (field.starts_with(word)) found.push_back({quote_shell_word(field), ""});
+                 }
+                 return found;
+               }
+               for (const auto& [keyword, help] :
+                    {std::pair("by", "one group for each value of a field"), std::pair("vs", "test against chance")}) {
+                 if (std::string_view(keyword).starts_with(word)) found.push_back({keyword, help});
+               }
+               for (Candidate& one : complete_query(shell, before, word)) found.push_back(std::move(one));
+               return found;
+             }});
   table.add({"check",
              {},
              group,

@@ -1,11 +1,14 @@
 // detail, log: everything of single runs
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "core/model/context_text.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
+#include "repl/commands/diff.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
@@ -59,6 +62,7 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
     batch = table.batch(row.batch);
   }
   const Json prompts = pinned_prompts(batch.pinned);
+  const RunLabels labels = saved.labels;
   Json answer = saved.run.answer;
   std::vector<ContextMessage> context = saved.run.context;
   Status state = saved.run.status;
@@ -117,6 +121,12 @@ void detail_of(Shell& shell, RunId run, std::optional<std::uint32_t> wanted, Rep
     field("begins    ",
           StyledText().add("after step " + std::to_string(saved.run.start->number) +
                            (named ? ", shared with " + from->value("run", std::string("another run")) : "")));
+  }
+  if (!labels.tags.empty()) field("tags      ", StyledText().add(joined(labels.tags, ", "), TextRole::name));
+  for (std::size_t i = 0; i < labels.notes.size(); ++i) {
+    field(i == 0 ? "notes     " : "          ",
+          StyledText().add(std::to_string(i + 1) + "  " + time_text(labels.notes[i].at), TextRole::dim));
+    reply.block(labels.notes[i].text, "             ");
   }
   if (row.ended_at != 0) {
     field("ended     ",
@@ -213,9 +223,78 @@ LogLevel parse_level(const std::string& text) {
   throw Error("usage", "--level is debug, info, warn or error, not \"" + text + "\"");
 }
 
+StyledText log_line(const StoredLog& line, const Json& entry) {
+  StyledText text;
+  text.add("  " + (line.at == 0 ? std::string("            ") : time_of_day(line.at)) + " ", TextRole::dim);
+  if (line.level >= LogLevel::warn) text.add(std::string(to_text(line.level)) + " ", TextRole::warn);
+  return text.add(entry.is_string() ? entry.get<std::string>() : line.text);
+}
+
+/// Prints what is there and what comes, until all these runs have ended, no job is left that could run them, or Ctrl-C.
+void follow_logs(Shell& shell, const std::vector<RunId>& runs, LogLevel least, Reply& reply) {
+  std::vector<std::uint32_t> shown(runs.size(), 0);
+  std::size_t headed = runs.size();  // whose name was printed last
+  const auto print_news = [&] {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const std::string name(shell.table().read().name(runs[i]));
+      for (const StoredLog& line : shell.store().logs(runs[i], shown[i])) {
+        ++shown[i];
+        if (line.level < least) continue;
+        const Json entry = parse_json(line.text, name);
+        if (std::exchange(headed, i) != i)
+          shell.editor().print_above(
+              StyledText().add(name + ", attempt " + std::to_string(line.attempt), TextRole::title));
+        shell.editor().print_above(log_line(line, entry));
+      }
+    }
+  };
+  const auto at_work = [&] {
+    if (!shell.engine().busy()) return false;
+    const RunTable::Reader table = shell.table().read();
+    return std::any_of(runs.begin(), runs.end(), [&](RunId run) {
+      const RunRow& row = table.row(run);
+      return row.in_flight || row.waits || row.status == Status::ready || row.status == Status::incomplete;
+    });
+  };
+  WaitResult result = WaitResult::done;
+  bool ended = false;
+  do {  // once more after the end: what came with it
+    result = shell.editor().wait([&] {
+      ended = !at_work();
+      print_news();
+      return true;
+    });
+    if (!ended && result == WaitResult::done) {
+      const auto next = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+      result = shell.editor().wait([&] { return shell.leaving() || std::chrono::steady_clock::now() >= next; });
+    }
+  } while (!ended && result == WaitResult::done && !shell.leaving());
+  shell.editor().wait([] { return true; });  // shows what was printed last
+  const bool none = std::all_of(shown.begin(), shown.end(), [](std::uint32_t n) { return n == 0; });
+  const bool idle = [&] {
+    const RunTable::Reader table = shell.table().read();
+    return std::any_of(runs.begin(), runs.end(), [&](RunId run) {
+      return table.row(run).status == Status::ready || table.row(run).status == Status::incomplete;
+    });
+  }();
+  std::string text = none ? "nothing has been logged; " : "";
+  text += !ended ? "no longer followed"
+          : idle ? "not all has ended, and no job is at work: `run_n N QUERY` goes on"
+                 : "all has ended: `detail RUN` shows what came out";
+  reply.line(StyledText().add(text, TextRole::dim));
+}
+
 void log(Shell& shell, const Arguments& arguments, Reply& reply) {
   const Selection selection = shell.select(arguments.rest(0));
   const LogLevel least = arguments.has("--level") ? parse_level(arguments.flags.at("--level")) : LogLevel::debug;
+  if (arguments.has("--follow") && !shell.options().json && !arguments.has("--json")) {
+    if (selection.runs.size() > 100) {
+      throw Error("usage", "log --follow of " + count_text(selection.runs.size()) + " runs is too much to read", {},
+                  "at most 100; `status` shows how a job is getting on");
+    }
+    shell.work([&] { follow_logs(shell, selection.runs, least, reply); });
+    return;
+  }
   reply.paged = true;
   reply.result = Json::array();
   constexpr std::size_t kMostLines = 100'000;
@@ -240,11 +319,7 @@ void log(Shell& shell, const Arguments& arguments, Reply& reply) {
       attempt = line.attempt;
       if (line.level < least) continue;
       const Json entry = parse_json(line.text, name);
-      StyledText text;
-      text.add("  " + (line.at == 0 ? std::string("            ") : time_of_day(line.at)) + " ", TextRole::dim);
-      if (line.level >= LogLevel::warn) text.add(std::string(to_text(line.level)) + " ", TextRole::warn);
-      text.add(entry.is_string() ? entry.get<std::string>() : line.text);
-      reply.line(text);
+      reply.line(log_line(line, entry));
       reply.result.push_back(Json::object(
           {{"run", name}, {"attempt", attempt}, {"at", line.at}, {"level", to_text(line.level)}, {"entry", entry}}));
     }
@@ -273,16 +348,18 @@ void add_run_commands(CommandTable& table) {
   table.add({"log",
              {"logs"},
              group,
-             "log RUN..",
+             "log RUN.. [--follow] [--level L]",
              "the log of a run, all attempts, with times",
-             {"log add:17"},
-             {{"--level", "L", "debug, info, warn or error and above"}},
+             {"log add:17", "log 3 --follow --level warn"},
+             {{"--follow", "", "go on printing what is logged, until the runs have ended or Ctrl-C"},
+              {"--level", "L", "debug, info, warn or error and above"}},
              1,
              SIZE_MAX,
              false,
              true,
              log,
              complete_query});
+  add_diff_command(table);
 }
 
 }  // namespace assay

@@ -1,15 +1,14 @@
-// evaluate, report, cost
+// evaluate, cost
 
 #include <algorithm>
 #include <chrono>
 #include <iterator>
 #include <map>
-#include <set>
 
-#include "core/text/atomic_file.hpp"
 #include "core/text/duration.hpp"
 #include "core/text/error.hpp"
 #include "core/text/words.hpp"
+#include "repl/commands/report.hpp"
 #include "repl/shell.hpp"
 #include "repl/views.hpp"
 
@@ -122,107 +121,6 @@ void evaluate(Shell& shell, const Arguments& arguments, Reply& reply) {
   if (!rules.empty()) keep_rules(shell, std::move(rules), began, reply);
 }
 
-/// The batches that are named, of a grid's name all its cells; without a name the only one, or all of kinds whose runs
-/// are shown together (joint_formats).
-std::vector<BatchId> pick_batches(Shell& shell, const std::vector<std::string>& names) {
-  const RunTable::Reader table = shell.table().read();
-  std::vector<BatchId> named;
-  for (const std::string& name : names) {
-    const std::size_t before = named.size();
-    if (const auto batch = table.find_batch(name)) {
-      named.push_back(*batch);
-    } else {
-      for (const BatchInfo& cell : table.batches()) {
-        if (!cell.dropped && cell.name.starts_with(name + " ") && cell.name.find('=') != std::string::npos)
-          named.push_back(cell.id);
-      }
-    }
-    if (named.size() == before) {
-      throw Error("usage", "there is no batch " + name, {},
-                  name.find('.') == std::string::npos
-                      ? "`batches` lists them"
-                      : "`batches` lists them; a report is written to a file that ends in "
-                        ".md, .html, .json or .txt");
-    }
-  }
-  if (!named.empty()) return named;
-  std::set<std::string> shown_together;
-  for (const Kind* kind : shell.kinds().all()) {
-    for (const JointFormat& format : kind->joint_formats())
-      shown_together.insert(format.kinds.begin(), format.kinds.end());
-  }
-  std::vector<BatchId> all, together;
-  for (const BatchInfo& batch : table.batches()) {
-    if (batch.dropped) continue;
-    all.push_back(batch.id);
-    if (shown_together.contains(batch.kind)) together.push_back(batch.id);
-  }
-  if (all.empty()) throw Error("empty", "there are no batches yet", {}, "`load KIND FILE` makes one");
-  if (all.size() == 1) return all;
-  if (together.empty()) {
-    throw Error("usage", "there are several batches: which one?", {},
-                "usage: report BATCH [FILE]; `batches` lists them");
-  }
-  return together;
-}
-
-/// Their reports one after the other; of several the figures stand in a list, with the batch's name.
-Report report_of(Shell& shell, const std::vector<BatchId>& batches) {
-  Report all;
-  Json list = Json::array();
-  for (const BatchId id : batches) {
-    const std::unique_ptr<BatchView> view = shell.experiment().view(id);
-    const BatchInfo& info = view->info();
-    if (info.kind.empty()) throw Error("kind", "batch " + info.name + " is of no known kind: it has no report");
-    Report one = shell.kinds().require(info.kind).report(*view);
-    if (batches.size() == 1) return one;
-    std::move(one.blocks.begin(), one.blocks.end(), std::back_inserter(all.blocks));
-    Json figures = Json::object({{"batch", info.name}, {"kind", info.kind}});
-    figures.update(one.figures);
-    list.push_back(std::move(figures));
-  }
-  all.figures = Json::object({{"reports", std::move(list)}});
-  return all;
-}
-
-bool is_report_file(const std::string& text) {
-  return text.ends_with(".md") || text.ends_with(".html") || text.ends_with(".json") || text.ends_with(".txt");
-}
-
-void report(Shell& shell, const Arguments& arguments, Reply& reply) {
-  std::vector<std::string> names;
-  std::string file;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& word = arguments.at(i);
-    if (is_report_file(word) && !shell.table().read().find_batch(word)) {
-      file = word;
-    } else {
-      names.push_back(word);
-    }
-  }
-  const std::vector<BatchId> batches = pick_batches(shell, names);
-  const Report made = report_of(shell, batches);
-  const std::string of = batches.size() == 1 ? shell.experiment().view(batches.front())->info().name
-                                             : counted(batches.size(), "batch", "batches");
-  reply.result = made.figures;
-  if (file.empty()) {
-    reply.paged = true;
-    draw_report(made, reply);
-    return;
-  }
-  std::string text;
-  if (file.ends_with(".md")) text = report_markdown(made);
-  if (file.ends_with(".html")) text = report_html(made, of);
-  if (file.ends_with(".json")) text = dump_json(made.figures, 2) + "\n";
-  if (file.ends_with(".txt")) {
-    Reply plain;
-    draw_report(made, plain, true);
-    for (const StyledText& line : plain.lines) text += line.plain() + "\n";
-  }
-  write_file(file, text);
-  reply.line("report of " + of + " written to " + file);
-}
-
 void cost(Shell& shell, const Arguments& arguments, Reply& reply) {
   std::string by = "model";
   if (arguments.size() > 0) {
@@ -314,20 +212,7 @@ void add_scoring_commands(CommandTable& table) {
              true,
              evaluate,
              complete_query});
-  table.add({"report",
-             {},
-             group,
-             "report [BATCH ..] [FILE]",
-             "the kind's own results, as text, or .md .html .json .txt by the file's ending; without BATCH the "
-             "only one, or all of kinds that belong together",
-             {"report qa", "report qa results.html"},
-             {},
-             0,
-             SIZE_MAX,
-             false,
-             true,
-             report,
-             complete_batch});
+  add_report_command(table);
   table.add({"cost",
              {},
              group,

@@ -1,46 +1,92 @@
-// help, exit, clear, set, kinds, models, history, source, !
+// help, exit, clear, set, kinds, history, source, !
 
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
 
 #include "core/text/error.hpp"
 #include "core/text/input.hpp"
+#include "repl/help_pages.hpp"
 #include "repl/run_list.hpp"
 #include "repl/shell.hpp"
+#include "repl/shell_line.hpp"
 #include "repl/views.hpp"
+#include "repl/wrapped.hpp"
 
 namespace assay {
 namespace {
 
-/// Lines broken at blanks, so that a terminal of `width` columns doesn't break them within a word; 0: one line.
-void wrapped(std::string_view text, std::string_view indent, std::size_t width, Reply& reply,
-             TextRole role = TextRole::plain) {
-  std::string line(indent);
-  bool empty = true;
+void help_page(const HelpPage& page, Reply& reply) {
+  Json examples = Json::array();
+  std::string_view text = page.text;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    const std::string word(text.substr(0, end));
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (!empty && width > 0 && StyledText().add(line + " " + word).width() > width) {
-      reply.line(StyledText().add(line, role));
-      line = indent;
-      empty = true;
+    if (!line.starts_with("> ")) {
+      reply.line(line);
+      continue;
     }
-    line += (empty ? "" : " ") + word;
-    empty = false;
+    line.remove_prefix(2);
+    const std::size_t remark = line.find("  #");
+    const std::string_view command = line.substr(0, remark);
+    examples.push_back(command);
+    const std::size_t column = 44;
+    StyledText shown;
+    shown.add("  ").add(command, TextRole::name);
+    if (remark != std::string_view::npos) {
+      shown.add(std::string(command.size() < column ? column - command.size() : 2, ' '));
+      shown.add(line.substr(remark + 2), TextRole::dim);
+    }
+    reply.line(shown);
   }
-  reply.line(StyledText().add(line, role));
+  reply.result = Json::object({{"topic", page.name}, {"summary", page.summary}, {"examples", std::move(examples)}});
+}
+
+/// A usage as far as a list has room for it.
+std::string short_usage(const std::string& usage) {
+  constexpr std::size_t room = 30;
+  if (usage.size() <= room) return usage;
+  std::size_t end = usage.find(' ');  // a blank outside of brackets
+  int open = 0;
+  for (std::size_t i = 0; i + 3 < room; ++i) {
+    if (usage[i] == '[') ++open;
+    if (usage[i] == ']') --open;
+    if (usage[i] == ' ' && open == 0 && usage[i + 1] != '|') end = i;
+  }
+  std::string text = usage.substr(0, end);
+  if (text.ends_with(" |")) text.resize(text.size() - 2);
+  return text.ends_with("..") ? text : text + " ..";
+}
+
+/// For somebody who sees the program for the first time.
+void first_lines(Reply& reply) {
+  Table table({{"", false, false}, {"", false, true}}, 2);
+  const auto row = [&](const char* line, const char* does) { table.row({cell(line, TextRole::name), cell(does)}); };
+  reply.line(StyledText().add("to begin with, each line as it stands (no key, no network)", TextRole::title));
+  row("load qa sample", "40 questions that come with the program");
+  row("run_n 8", "asks a model, 8 at a time");
+  row("ls score:INCORRECT", "what was answered wrong, as a numbered list");
+  row("detail 1", "everything about the first of them");
+  row("report", "the results; report qa results.html makes a page of them");
+  reply.table(table);
+  reply.line(StyledText().add("topics", TextRole::title));
+  table = Table({{"", false, false}, {"", false, true}}, 2);
+  for (const HelpPage& page : help_pages()) {
+    table.row({cell("help " + std::string(page.name), TextRole::name), cell(page.summary)});
+  }
+  table.row({cell("help COMMAND", TextRole::name), cell("one command with its arguments and examples")});
+  reply.table(table);
 }
 
 void help(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.paged = true;
   if (arguments.size() > 0) {
-    const Command& command = shell.commands().require(arguments.at(0));
+    const std::string topic = arguments.rest(0);
+    // `status` is a command, its words are a page.
+    if (const HelpPage* page = find_help_page(topic == "words" ? "status words" : topic)) {
+      help_page(*page, reply);
+      return;
+    }
+    const Command& command = shell.commands().require(topic);
     wrapped(command.usage, "", reply.width, reply, TextRole::title);
     wrapped(command.summary, "  ", reply.width, reply);
     std::string aliases;
@@ -53,37 +99,32 @@ void help(Shell& shell, const Arguments& arguments, Reply& reply) {
       }
       reply.table(table);
     }
-    for (const std::string& example : command.examples) {
-      reply.line(StyledText().add("  e.g. ", TextRole::dim).add(example));
-    }
+    // A command without arguments is its own example.
+    const std::vector<std::string> examples = command.examples.empty() ? std::vector{command.name} : command.examples;
+    for (const std::string& example : examples) reply.line(StyledText().add("  e.g. ", TextRole::dim).add(example));
     reply.result["command"] = command.name;
     reply.result["usage"] = command.usage;
     reply.result["summary"] = command.summary;
+    reply.result["examples"] = examples;
     return;
   }
+  first_lines(reply);
   Json list = Json::array();
-  std::string group;
-  Table table({{"", false, false}, {"", false, true}}, 2);
-  const auto flush = [&] {
-    if (table.size() > 0) {
-      reply.line(StyledText().add(group, TextRole::title));
-      reply.table(table);
-    }
-    table = Table({{"", false, false}, {"", false, true}}, 2);
-  };
+  std::vector<std::string> groups;
   for (const Command& command : shell.commands().all()) {
-    if (!command.shown) continue;
-    if (command.group != group) {
-      flush();
-      group = command.group;
-    }
-    table.row({cell(command.usage, TextRole::name), cell(command.summary)});
-    list.push_back(Json::object({{"command", command.name}, {"usage", command.usage}, {"summary", command.summary}}));
+    if (std::find(groups.begin(), groups.end(), command.group) == groups.end()) groups.push_back(command.group);
   }
-  flush();
-  reply.line(
-      "A QUERY is text of the name, r:REGEX, status:FAIL, 3, [2-5], data.k=3, steps>2 .. joined by blanks, |, !, ().");
-  reply.line("`help COMMAND` tells more.");
+  for (const std::string& group : groups) {
+    Table table({{"", false, false}, {"", false, true}}, 2);
+    for (const Command& command : shell.commands().all()) {
+      if (!command.shown || command.group != group) continue;
+      table.row({cell(short_usage(command.usage), TextRole::name), cell(command.summary)});
+      list.push_back(Json::object({{"command", command.name}, {"usage", command.usage}, {"summary", command.summary}}));
+    }
+    if (table.size() == 0) continue;
+    reply.line(StyledText().add(group, TextRole::title));
+    reply.table(table);
+  }
   reply.result = std::move(list);
 }
 
@@ -102,6 +143,9 @@ void set(Shell& shell, const Arguments& arguments, Reply& reply) {
     name.resize(equals);
   }
   if (arguments.size() == 2 || joined) {
+    // Elsewhere than at an attached terminal a setting is one's own.
+    if (shell.options().attached) shell.require_writable("set changes settings of the whole program");
+    if (name == "model") shell.models().describe(text);  // throws for one that can't be
     settings.set(name, text, "set");
     reply.line(name + " = " + settings.get(name));
     reply.result[name] = settings.get(name);
@@ -165,64 +209,6 @@ void kinds(Shell& shell, const Arguments& arguments, Reply& reply) {
   reply.paged = true;
 }
 
-void models(Shell& shell, const Arguments& arguments, Reply& reply) {
-  if (arguments.size() == 2 && arguments.at(0) == "import-prices") {
-    const std::vector<std::string> lines = shell.models().import_prices(arguments.at(1));
-    for (const std::string& line : lines) reply.line(line);
-    reply.result["lines"] = lines;
-    return;
-  }
-  if (arguments.size() == 2 && arguments.at(0) == "log") {
-    const std::vector<std::string> lines = shell.models().log(arguments.at(1));
-    reply.paged = true;
-    for (const std::string& line : lines) reply.line(line);
-    if (lines.empty()) reply.line(StyledText().add(arguments.at(1) + " has said nothing yet", TextRole::dim));
-    reply.result = Json::object({{"name", arguments.at(1)}, {"lines", lines}});
-    return;
-  }
-  if (arguments.size() == 2 && arguments.at(0) != "show") {
-    throw Error("usage", "models " + arguments.at(0) + ": there is no such thing", {},
-                "usage: models | models show MODEL | models log MODEL | models import-prices FILE");
-  }
-  if (arguments.size() > 0) {
-    const std::string& word = arguments.at(arguments.size() - 1);
-    if (arguments.size() == 1 && (word == "show" || word == "import-prices"))
-      throw Error("usage", "models " + word + ": " + (word == "show" ? "which model?" : "which file?"), {},
-                  word == "show" ? "e.g. models show openai/gpt-4o" : "e.g. models import-prices prices.json");
-    const Report report = shell.models().describe(word);
-    draw_report(report, reply);
-    reply.result = report.figures;
-    reply.paged = true;
-    return;
-  }
-  const auto [name, origin] = shell.models().default_model();
-  reply.line(StyledText().add("default: ").add(name, TextRole::name).add(" (" + origin + ")", TextRole::dim));
-  Table table({{"model", false, false},
-               {"address", false, true},
-               {"key", false, false},
-               {"limits", false, true},
-               {"state", false, true}});
-  Json list = Json::array();
-  constexpr std::size_t kRoom = 12;  // for a state, where the table is cut to a terminal
-  std::vector<std::string> long_states;
-  for (const ModelFacts& facts : shell.models().list()) {
-    table.row({cell(facts.name, TextRole::name), cell(facts.address), cell(facts.key), cell(facts.limits),
-               cell(facts.state)});
-    if (reply.width > 0 && facts.state.size() > kRoom) long_states.push_back(facts.name + ": " + facts.state);
-    list.push_back(Json::object({{"name", facts.name},
-                                 {"provider", facts.provider},
-                                 {"address", facts.address},
-                                 {"key", facts.key},
-                                 {"limits", facts.limits},
-                                 {"state", facts.state}}));
-  }
-  reply.table(table);
-  for (const std::string& state : long_states) wrapped(state, "", reply.width, reply);
-  const std::vector<std::string> notes = shell.models().notes();
-  for (const std::string& note : notes) reply.line(StyledText().add(note, TextRole::warn));
-  reply.result = Json::object({{"default", name}, {"from", origin}, {"models", std::move(list)}, {"notes", notes}});
-}
-
 void history(Shell& shell, const Arguments&, Reply& reply) {
   reply.result = shell.history();
   std::size_t k = 0;
@@ -230,60 +216,25 @@ void history(Shell& shell, const Arguments&, Reply& reply) {
   reply.paged = true;
 }
 
-/// The one shell there is: a line typed by a person. The child gets signals as it would from any shell.
+/// Runs where the person sits who typed it.
 void shell_line(Shell& shell, const Arguments& arguments, Reply& reply) {
-  std::string command = arguments.line.substr(1);
-  std::string name = "sh", option = "-c";
-  char* argv[] = {name.data(), option.data(), command.data(), nullptr};
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  if (shell.options().json) posix_spawn_file_actions_adddup2(&actions, shell.options().error, 1);
-  pid_t child = 0;
-  // Keys of models are for models.
-  std::vector<std::string> variables = shell.models().child_environment();
-  std::vector<char*> environment;
-  for (std::string& variable : variables) environment.push_back(variable.data());
-  environment.push_back(nullptr);
-  const int problem = posix_spawn(&child, "/bin/sh", &actions, &attributes, argv, environment.data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (problem != 0) throw Error("shell", "/bin/sh can't be started: " + std::string(strerrordesc_np(problem)));
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  const std::string line = arguments.line.substr(1);
+  const ShellOptions& options = shell.options();
+  int code = 0;
+  shell.work([&] {
+    code = options.port != nullptr
+               ? options.port->run_shell_line(line)
+               : run_shell_line(line, shell.models().child_environment(), options.json ? options.error : 1);
+  });
   reply.result["status"] = code;
   if (code != 0) throw Error("shell", "the command ended with status " + std::to_string(code));
 }
 
-std::vector<Candidate> complete_models(Shell& shell, const std::vector<std::string>& before, std::string_view word) {
-  std::vector<Candidate> found;
-  if (before.size() == 1) {
-    for (const auto& [name, help] :
-         {std::pair("show", "where each value of one is from"), std::pair("log", "what a local program has said"),
-          std::pair("import-prices", "prices from a price map")}) {
-      if (std::string_view(name).starts_with(word)) found.push_back({name, help});
-    }
-    return found;
-  }
-  if (before.size() > 2) return found;
-  if (before[1] == "import-prices") return complete_file(word);
-  for (const ModelFacts& facts : shell.models().list()) {
-    if (facts.name.starts_with(word)) found.push_back({facts.name, facts.state});
-  }
-  return found;
-}
-
 std::vector<Candidate> command_names(Shell& shell, std::string_view word) {
   std::vector<Candidate> names;
+  for (const HelpPage& page : help_pages()) {
+    if (page.name.starts_with(word)) names.push_back({std::string(page.name), std::string(page.summary)});
+  }
   for (const Command& command : shell.commands().all()) {
     if (command.shown && command.name.starts_with(word)) names.push_back({command.name, command.summary});
   }
@@ -297,12 +248,12 @@ void add_session_commands(CommandTable& table) {
   table.add({"help",
              {"h", "?"},
              group,
-             "help [COMMAND]",
-             "the commands, or one with its arguments and examples",
-             {"help run_n"},
+             "help [COMMAND | TOPIC]",
+             "the commands; one with its arguments and examples; a topic: first, query, keys, scripts, status words",
+             {"help first", "help run_n", "help status words"},
              {},
              0,
-             1,
+             2,
              false,
              true,
              help,
@@ -333,10 +284,7 @@ void add_session_commands(CommandTable& table) {
              0,
              false,
              true,
-             [](Shell& shell, const Arguments&, Reply&) {
-               if (shell.options().interactive)
-                 Screen(shell.options().out, terminal_facts(shell.options().out)).clear();
-             },
+             [](Shell& shell, const Arguments&, Reply&) { shell.clear_screen(); },
              {}});
   table.add({"set",
              {},
@@ -377,20 +325,6 @@ void add_session_commands(CommandTable& table) {
                }
                return names;
              }});
-  table.add({"models",
-             {},
-             group,
-             "models | models show MODEL | models log MODEL | models import-prices FILE",
-             "models that can be named, with keys (set or missing), limits and state; one with where each value is "
-             "from; what a local program has said; prices from a price map",
-             {"models show openai/gpt-4o", "models log qwen", "models import-prices model_prices.json"},
-             {},
-             0,
-             2,
-             false,
-             true,
-             models,
-             complete_models});
   table.add({"history", {}, group, "history", "what was typed before", {}, {}, 0, 0, false, true, history, {}});
   table.add({"source",
              {},

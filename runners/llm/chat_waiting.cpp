@@ -8,13 +8,33 @@
 namespace assay {
 namespace {
 
-std::string turn_text(const std::string& held_by, const Limiter& limiter, const std::string& lane,
-                      const std::string& name) {
-  std::string text = "the limits of " + name + (held_by.empty() ? "" : ", " + held_by);
-  for (const LaneState& state : limiter.lanes()) {
-    if (state.lane == lane) text += ": " + describe(state);
+/// What a person can do about a limit: by where it comes from.
+std::string lift_of(const std::string& held_by, const LaneState& state, const std::string& name) {
+  const std::string forget = "`models forget " + name + "` drops what was learned";
+  const bool in_flight = held_by.starts_with("in flight");
+  if (held_by.starts_with("the learned rate")) return forget;
+  for (const LimitShown& limit : state.shown) {
+    if (!(in_flight ? limit.dimension == "in flight" : held_by == "the limit " + limit.dimension)) continue;
+    if (limit.source == LimitSource::learned) return forget;
+    if (limit.source == LimitSource::header) return "the provider's own";
+    return in_flight                  ? "`set limit.concurrency N` or the models file changes it"
+           : limit.dimension == "rpm" ? "`set limit.rpm N` or the models file changes it"
+                                      : "the models file changes it";
   }
-  return text;
+  return "";
+}
+
+/// What stands before ": " is the same for all that wait for it; behind it, how it is now.
+EffectWaiting turn_of(const std::string& held_by, const Limiter& limiter, const std::string& lane,
+                      const std::string& name, SteadyTime now) {
+  EffectWaiting waiting{"the limits of " + name + (held_by.empty() ? "" : ", " + held_by), std::nullopt};
+  for (const LaneState& state : limiter.lanes()) {
+    if (state.lane != lane) continue;
+    const std::string lift = lift_of(held_by, state, name);
+    waiting.what += ": " + describe(state) + (lift.empty() ? "" : "; " + lift);
+    if (state.paused_for.count() > 0) waiting.until = now + state.paused_for;
+  }
+  return waiting;
 }
 
 }  // namespace
@@ -50,7 +70,7 @@ EffectWaiting ChatEffect::waiting(SteadyTime now) const {
         }
         if (target.probing) return {"another call, which tries whether " + name + " answers again", std::nullopt};
       }
-      return {turn_text(ticket_.waits_for(now), shared_->options.limiter, lane_, name), std::nullopt};
+      return turn_of(ticket_.waits_for(now), shared_->options.limiter, lane_, name, now);
     case State::in_flight:
       break;
   }

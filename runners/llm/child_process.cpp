@@ -67,7 +67,8 @@ struct Plan {
   char* const* environment;
   int input, output, errors, report;
   pid_t parent;
-  bool no_new_privileges;
+  bool no_new_privileges, outlives_us;
+  const char* folder;
 };
 
 void close_all_but(int kept) {
@@ -80,8 +81,10 @@ void close_all_but(int kept) {
 
 [[noreturn]] void become(const Plan& plan) {
   setpgid(0, 0);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != plan.parent) _exit(127);  // it ended before the line above
+  if (!plan.outlives_us) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != plan.parent) _exit(127);  // it ended before the line above
+  }
   if (plan.no_new_privileges) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   struct sigaction usual{};
   usual.sa_handler = SIG_DFL;
@@ -89,7 +92,8 @@ void close_all_but(int kept) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (dup2(plan.input, 0) >= 0 && dup2(plan.output, 1) >= 0 && dup2(plan.errors, 2) >= 0) {
+  const bool there = plan.folder == nullptr || chdir(plan.folder) == 0;
+  if (there && dup2(plan.input, 0) >= 0 && dup2(plan.output, 1) >= 0 && dup2(plan.errors, 2) >= 0) {
     close_all_but(plan.report);
     execve(plan.program, plan.argv, plan.environment);
   }
@@ -125,7 +129,9 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
                   errors.write.get(),
                   report.write.get(),
                   getpid(),
-                  command.no_new_privileges};
+                  command.no_new_privileges,
+                  command.outlives_us,
+                  command.folder.empty() ? nullptr : command.folder.c_str()};
   // A signal that comes before the child has its own mask and handlers is not ours to take there.
   sigset_t all, before;
   sigfillset(&all);
@@ -165,6 +171,10 @@ ChildProcess::~ChildProcess() {
   for (const int fd : {input_, output_, errors_, ended_}) {
     if (fd >= 0) close(fd);
   }
+}
+
+void ChildProcess::close_input() {
+  if (input_ >= 0) close(std::exchange(input_, -1));
 }
 
 void ChildProcess::signal(int number) const {

@@ -24,6 +24,8 @@ struct ChildCommand {
   /// Standard input and output are pipes of their own. Else the input is empty and the output goes where errors go.
   bool talks = true;
   bool no_new_privileges = false;  // PR_SET_NO_NEW_PRIVS
+  std::string folder = {};         // where it works; "": where assay does
+  bool outlives_us = false;        // not killed with the thread that starts it: it sees the end of its input
 };
 
 class ChildProcess {
@@ -43,6 +45,8 @@ class ChildProcess {
   int errors() const { return errors_; }
   int ended() const { return ended_; }
 
+  /// It reads the end of its input; to be called once.
+  void close_input();
   /// To its whole group; nothing once it has been reaped.
   void signal(int number) const;
   /// Once it has ended: what wait(2) says, and the rest of its group is gone. Doesn't wait; the same again later.

@@ -185,6 +185,13 @@ void Lane::resume(Ports& tell) {
 
 void Lane::restore(const LearnedLimits& learned, SteadyTime now) {
   now = forward(now);
+  if (learned.empty()) {  // all is forgotten
+    rate_ = {};
+    in_flight_limit_ = {};
+    latency_ = {};
+    tokens_ = {};
+    return;
+  }
   rate_.restore(learned.per_second, learned.burst, learned.episodes, now);
   in_flight_limit_.restore(learned.in_flight, now);
   latency_.restore(learned.width);

@@ -21,6 +21,18 @@
 namespace assay {
 namespace {
 
+/// The provider of a model that is known by how its name begins; "" for others.
+std::string_view maker_of(std::string_view model) {
+  constexpr std::pair<std::string_view, std::string_view> makers[] = {
+      {"gpt-", "openai"},      {"o1", "openai"},     {"o3", "openai"},       {"o4", "openai"},
+      {"claude", "anthropic"}, {"gemini", "gemini"}, {"command-", "cohere"}, {"deepseek", "deepseek"},
+      {"llama", "ollama"},     {"qwen", "ollama"},   {"mistral", "ollama"},  {"gemma", "ollama"}};
+  for (const auto& [beginning, maker] : makers) {
+    if (model.starts_with(beginning)) return maker;
+  }
+  return {};
+}
+
 std::string limits_text(const LaneLimits& limits) {
   std::string out;
   const auto put = [&](double value, const char* unit) {
@@ -150,8 +162,11 @@ ModelRegistry::Name ModelRegistry::split_name(const std::string& given) const {
       std::vector<std::string> known = provider_names();
       for (const auto& [own, fields] : config_.providers) known.push_back(own);
       const auto near = nearest(text, aliases);
+      const std::string_view maker = maker_of(text);
       throw Error("not_found", "no model \"" + text + "\"", "",
-                  near ? "did you mean " + *near + "?" : "PROVIDER/MODEL, with PROVIDER one of " + joined(known));
+                  near             ? "did you mean " + *near + "?"
+                  : !maker.empty() ? "a model is named with its provider: " + std::string(maker) + "/" + text
+                                   : "PROVIDER/MODEL, with PROVIDER one of " + joined(known));
     }
   } else {
     name.provider = ascii_lower(trim(text.substr(0, slash)));
@@ -426,6 +441,17 @@ std::vector<ModelFacts> ModelRegistry::list() const {
     row.address = lane.lane.substr(address, model - 1 - address);
     row.key = lane.lane.substr(0, address - 1);
     row.limits = assay::describe(lane);
+    Json limits = Json::array();
+    for (const LimitShown& limit : lane.shown) {
+      limits.push_back(
+          {{"dimension", limit.dimension}, {"value", limit.value}, {"source", std::string(to_text(limit.source))}});
+    }
+    row.details = Json::object({{"in_flight", lane.in_flight},
+                                {"waiting", lane.waiting},
+                                {"admitted", lane.admitted},
+                                {"rejected", lane.rejected},
+                                {"paused_seconds", static_cast<double>(lane.paused_for.count()) / 1000},
+                                {"limits", std::move(limits)}});
     if (const auto state = states.find(lane.lane); state != states.end()) {
       row.state = state->second;
     } else {

@@ -122,27 +122,13 @@ class Loader {
     }
   }
 
-  /// Line of the file, less one, in which line 1 of the template stands; nullopt when lines do not correspond.
-  std::optional<std::size_t> first_line(const YamlNode& node) const {
-    // A literal block keeps its lines; its text begins below the `|`. Blocks and quotes that fold do not.
-    std::size_t begin = 0;
-    for (std::size_t line = 1; line < node.line && begin != std::string::npos; ++line) {
-      begin = file_.text.find('\n', begin);
-      if (begin != std::string::npos) ++begin;
-    }
-    if (begin == std::string::npos || node.plain) return std::nullopt;
-    const std::string line = file_.text.substr(begin, file_.text.find('\n', begin) - begin);
-    const std::size_t bar = line.find('|', 0);
-    return bar == std::string::npos ? std::nullopt : std::optional(node.line);
-  }
-
   void add_message(const std::string& role, const YamlNode& node) {
     const std::string source = text_of(node, "template");
     if (source.empty()) refuse(node, "the template is empty");
     try {
       file_.messages.push_back({role, Template::parse(source, file_.options)});
     } catch (const TemplateError& error) {
-      const auto first = first_line(node);
+      const auto first = line_before_block(file_.text, node);
       const std::string where =
           first ? " (line " + std::to_string(*first + error.line()) + " of " + file_.place + ")" : "";
       std::string advice = error.hint().substr(std::min(error.excerpt().size() + 1, error.hint().size()));

@@ -392,6 +392,19 @@ const YamlNode* YamlNode::find(std::string_view key) const {
   return nullptr;
 }
 
+std::optional<std::size_t> line_before_block(std::string_view text, const YamlNode& node) {
+  if (node.plain || node.kind != YamlNode::Kind::scalar) return std::nullopt;
+  std::size_t begin = 0;
+  for (std::size_t line = 1; line < node.line && begin != std::string_view::npos; ++line) {
+    begin = text.find('\n', begin);
+    if (begin != std::string_view::npos) ++begin;
+  }
+  if (begin == std::string_view::npos) return std::nullopt;
+  const std::string_view line = text.substr(begin, text.find('\n', begin) - begin);
+  const bool bar = node.column <= line.size() && line[node.column - 1] == '|';
+  return bar ? std::optional(node.line) : std::nullopt;
+}
+
 std::string normalize_yaml(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   std::string out;

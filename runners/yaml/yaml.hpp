@@ -3,6 +3,7 @@
 // depth, nodes after alias expansion, aliases, size. Any thread.
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,10 @@ YamlNode parse_yaml(std::string_view text, const std::string& place, const YamlL
 /// What safe_load gives: plain scalars resolved (booleans, integers, doubles, null; dates and 1e3 stay texts).
 Json yaml_to_json(const YamlNode& node);
 Json yaml_to_json(std::string_view text, const std::string& place);
+
+/// The line above the first of a scalar's text, where its lines are those of the file: a literal block (`|`) of the
+/// document `text`. nullopt: a quoted, plain or folded one, whose lines are others.
+std::optional<std::size_t> line_before_block(std::string_view text, const YamlNode& node);
 
 /// A BOM skipped, CRLF and CR as LF.
 std::string normalize_yaml(std::string_view text);

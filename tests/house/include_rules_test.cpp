@@ -40,6 +40,7 @@ const Door kDoors[] = {
     {"sqlite3", {"core/store/"}},
     {"curl/", {"runners/llm/"}},
     {"readline/", {"repl/"}},
+    {"zip.h", {"repl/"}},
     {"CLI/", {"app/"}},
     {"yaml-cpp/", {"runners/", "experiments/"}},
     {"coroutine", {}},  // miscompiled by g++ 12

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "repl/report_markup.hpp"
 #include "repl/views.hpp"
 
 namespace assay {
@@ -92,11 +93,12 @@ TEST_CASE("HTML holds one SVG with title, description, whiskers and the figures;
   CHECK(count(html, "<circle") == 2);
   CHECK(count(html, "<polyline") == 1);
   CHECK(count(html, "<path") == 2);
-  CHECK(count(html, "<svg") == 1);
+  CHECK(count(html, "role=\"img\"") == 1);
   CHECK(html.find("http") == std::string::npos);
   CHECK(html.find("nan") == std::string::npos);
   const std::string bars = chart_html(stacked(), 1);
   CHECK(count(bars, "<rect") == 4);
+  CHECK(count(bars, "class=\"inside\"") > 4);  // each part, and its entry in the legend, has its number
   CHECK(bars.find("<td class=\"n\">30 ") != std::string::npos);
 }
 
@@ -124,8 +126,10 @@ TEST_CASE("a report draws its charts among its tables, in every form") {
   draw_report(report, reply);
   CHECK(reply.lines.size() > 8);
   CHECK(report_markdown(report).find("| round | debate |") != std::string::npos);
-  const std::string html = report_html(report, "x");
-  CHECK(count(html, "<svg") == 2);
+  std::size_t charts = 0;
+  const std::string html = report_html(report, 2, charts);
+  CHECK(charts == 2);
+  CHECK(count(html, "role=\"img\"") == 2);
   CHECK(html.find("chart1t") != std::string::npos);
   CHECK(html.find("chart2t") != std::string::npos);
 }

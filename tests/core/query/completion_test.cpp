@@ -37,7 +37,7 @@ TEST_CASE("Tab offers fields, their values, batches and their runs") {
   RunTable table;
   add(table, 0, 0, "quiz");
   add(table, 1, 2, "my batch");
-  table.set_tags(0, {"odd"});
+  table.set_tag("odd", {0});
   const auto complete = [&](const char* word) { return complete_query(word, table); };
   const std::pair<const char*, Texts> cases[] = {
       {"sta", {"status:"}},

@@ -53,7 +53,9 @@ struct World : PayloadSource {
     add(table, "a:b", "openai/gpt-4o-mini",
         {run("q1", ready, Verdict::none, "law"), run("x", incomplete, Verdict::none)});
     add(table, "deb", "sim/x", {run("Q10", complete, Verdict::none)});
-    table.set_tags(1, {"odd", "see me"});
+    table.set_tag("odd", {1});
+    table.set_tag("see me", {1});
+    table.set_notes(2, {{1, "the key is wrong"}, {2, "ask Ann"}});
   }
 
   void visit(const Runs& runs, const PayloadParts& parts,
@@ -124,6 +126,12 @@ TEST_CASE("every form selects what the spec's table says") {
       {"tag:odd", {1}},
       {"tag:'see me'", {1}},
       {"tag:see", {}},
+      {"tag~^s", {1}},
+      {"note:key", {2}},
+      {"note:'ask Ann'", {2}},
+      {"note:Key", {}},
+      {"note~^ask", {2}},
+      {"!note:key tag:odd", {1}},
       {"tag!=odd", {0, 2, 3, 4, 5}},
       {"err:timeout", {2}},
       {"err:'for 10'", {2}},

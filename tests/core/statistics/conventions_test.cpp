@@ -147,6 +147,8 @@ TEST_CASE("a score with missing runs is written with all that belongs to it") {
   CHECK(score_line(wilson(2, 4), 4, bounds(2, 4, 0)) == "50.0 % [15.0, 85.0]  n 4");
   CHECK(score_line(wilson(0, 0), 12, bounds(0, 0, 12)) == "- (empty)  n 0/12  bounds 0.0-100.0");
   CHECK(score_line(wilson(0, 0), 0, bounds(0, 0, 0)) == "- (empty)  n 0");
+  CHECK(no_score_line(1'000, 0, 2) == "no run is scored yet: 1,000 failed, 2 ended without a verdict");
+  CHECK(no_score_line(0, 0, 0) == "no run is scored yet");
   CHECK(score_line(student_t(Values{0.25}), 1, {}) == "25.0 % (single)  n 1");
   for (const Function& each : functions()) {
     for (const Values& values : {Values{}, Values{kUndefined}, Values{1}, Values{1, 1}}) {

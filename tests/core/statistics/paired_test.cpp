@@ -129,3 +129,21 @@ TEST_CASE("what n pairs can find, and how many a difference needs") {
   CHECK(std::isnan(standard_deviation(std::vector<double>{1})));
   CHECK(near(standard_deviation(std::vector<double>{1, 2, 3, std::nan("")}), 1));
 }
+
+TEST_CASE("pairs none of which differ still have an interval: half a pair in each cell, as Agresti and Min do") {
+  // n = 100, b = c = 0: +-1.959964 sqrt(1)/102
+  const Figure none = paired_shares(0, 0, 100);
+  CHECK(none.value == 0);
+  CHECK(near(none.high, 1.959963984540054 / 102));
+  CHECK(near(none.low, -none.high));
+  const Figure some = paired_shares(5, 12, 50);  // (12 - 5)/52 +- z sqrt(18 - 49/52)/52
+  CHECK(near(some.value, 0.14));
+  CHECK(near(some.low, 7.0 / 52 - 1.959963984540054 * std::sqrt(18 - 49.0 / 52) / 52));
+  const Figure all = paired_shares(0, 3, 3);
+  CHECK(all.value == 1);
+  CHECK(all.high == 1);
+  CHECK(all.low > -0.5);
+  CHECK(all.low < 1);
+  CHECK(paired_shares(0, 0, 0).why == Why::empty);
+  CHECK_THROWS_AS(paired_shares(2, 2, 3), std::logic_error);
+}

@@ -418,22 +418,20 @@ TEST_CASE_TEMPLATE("logs come back in the order in which they were submitted", F
   CHECK(store->logs(0, 99).empty());
 }
 
-TEST_CASE_TEMPLATE("names, drops, tags, notes and pauses are kept", Factory, STORES) {
+TEST_CASE_TEMPLATE("names, drops, notes and pauses are kept", Factory, STORES) {
   Factory factory;
   const auto store = factory.open();
   store->write({batch(*store, "a", 2)});
   store->write({batch(*store, "b", 2)});
-  store->write({RenameBatch{0, "c"}, SetDropped{{1}, {0}, true}, SetTags{1, {"x", "y z", "\""}}});
+  store->write({RenameBatch{0, "c"}, SetDropped{{1}, {0}, true}});
   CHECK(store->batches()[0].name == "c");
   CHECK(store->batches()[1].dropped);
   auto all = rows(*store);
   CHECK(all[0].row.dropped);
   CHECK_FALSE(all[1].row.dropped);
-  CHECK(all[1].row.tags == std::vector<std::string>{"x", "y z", "\""});
-  store->write({SetDropped{{1}, {0}, false}, SetTags{1, {}}});
+  store->write({SetDropped{{1}, {0}, false}});
   all = rows(*store);
   CHECK_FALSE(all[0].row.dropped);
-  CHECK(all[1].row.tags.empty());
   CHECK_FALSE(store->batches()[1].dropped);
 
   const std::string large(100'000, 'n');
@@ -442,6 +440,13 @@ TEST_CASE_TEMPLATE("names, drops, tags, notes and pauses are kept", Factory, STO
   CHECK(store->note("undo") == "2");
   CHECK(store->note("large") == large);
   CHECK(store->note("none").empty());
+  store->write({PutNote{"tag/b", "0-1"}, PutNote{"tag/a", large}, PutNote{"tag/gone", "1"}, PutNote{"tagx", "no"}});
+  store->write({PutNote{"tag/gone", ""}});
+  CHECK(store->notes("tag/") == std::vector<std::pair<std::string, std::string>>{{"tag/a", large}, {"tag/b", "0-1"}});
+  CHECK(store->note("tag/gone").empty());
+  CHECK(store->notes("zz").empty());
+  store->write({PutNote{"large", "short"}});  // nothing is left behind of what was replaced
+  CHECK(store->check().empty());
 
   PutPause pause{"lane/1", "retry_after", "header", 5, 10, 120'000, "boot", 77};
   store->write({pause});
