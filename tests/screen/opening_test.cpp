@@ -1,6 +1,5 @@
 // The prompt before the experiment is open (shell.md 4): another process's lock on the file holds the opening back.
 #include <doctest/doctest.h>
-#include <signal.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
